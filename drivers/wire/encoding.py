@@ -1,0 +1,141 @@
+"""How numbers stand in 16-bit registers: quantities, registers, blocks, and the CRC that guards them.
+
+Nothing here knows an address of a particular device. 32-bit values are high word first, big-endian, two's complement.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Number = int | float
+
+
+class WireError(ValueError):
+    """A value that cannot stand on the wire, or bytes that do not follow the declared layout."""
+
+
+class Kind(StrEnum):
+    """How a register is stored; the value is its struct code."""
+
+    U16 = "H"
+    I16 = "h"
+    U32 = "I"
+    I32 = "i"
+
+    @property
+    def words(self) -> int:
+        return 1 if self in (Kind.U16, Kind.I16) else 2
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        bits = 16 * self.words
+        return (0, 2**bits - 1) if self in (Kind.U16, Kind.U32) else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One number with its meaning: `scale` engineering units per count, limits in engineering units.
+
+    scale 1 and integer limits mean a plain count, code or bit field, passed through as int.
+    """
+
+    name: str
+    meaning: str
+    kind: Kind = Kind.I32
+    scale: float = 1
+    lower: float | None = None
+    upper: float | None = None
+    unit: str = ""
+    source: str = "engineering choice of the reference machine"
+
+    def to_count(self, value: Number) -> int:
+        """Engineering value -> count. Raises WireError when not finite, outside the limits or outside the register."""
+        if value != value or value in (float("inf"), float("-inf")):
+            raise WireError(f"{self.name} = {value}: not a finite number")
+        if (self.lower is not None and value < self.lower) or (self.upper is not None and value > self.upper):
+            raise WireError(f"{self.name} = {value} {self.unit}: allowed {self.lower} to {self.upper}")
+        count = round(value / self.scale)
+        low, high = self.kind.limits
+        if not low <= count <= high:
+            raise WireError(f"{self.name} = {value} {self.unit}: does not fit {self.kind.name} at scale {self.scale}")
+        return count
+
+    def from_count(self, count: int) -> Number:
+        return count if self.scale == 1 else count * self.scale
+
+
+@dataclass(frozen=True)
+class Block:
+    """Registers that travel together in one request.
+
+    Addresses follow from the order: `address` is the first word, every quantity takes one or two words.
+    """
+
+    name: str
+    address: int
+    quantities: tuple[Quantity, ...]
+    access: str
+    meaning: str
+    _struct: struct.Struct = field(init=False, repr=False, compare=False)
+    _words: struct.Struct = field(init=False, repr=False, compare=False)
+    _decode: tuple[tuple[str, float], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_struct", struct.Struct(">" + "".join(q.kind.value for q in self.quantities)))
+        object.__setattr__(self, "_words", struct.Struct(f">{self._struct.size // 2}H"))
+        object.__setattr__(self, "_decode", tuple((q.name, q.scale) for q in self.quantities))
+
+    @property
+    def word_count(self) -> int:
+        return self._struct.size // 2
+
+    def address_of(self, name: str) -> int:
+        address = self.address
+        for quantity in self.quantities:
+            if quantity.name == name:
+                return address
+            address += quantity.kind.words
+        raise KeyError(f"block {self.name} has no quantity {name!r}")
+
+    def pack(self, values: Mapping[str, Number]) -> list[int]:
+        """Engineering values by name -> register words. Every quantity must be given."""
+        try:
+            counts = [quantity.to_count(values[quantity.name]) for quantity in self.quantities]
+        except KeyError as missing:
+            raise WireError(f"block {self.name}: no value for {missing}") from None
+        return list(self._words.unpack(self._struct.pack(*counts)))
+
+    def unpack(self, words: Sequence[int]) -> dict[str, Number]:
+        """Register words -> engineering values by name. Raises WireError on a wrong word count."""
+        if len(words) != self.word_count:
+            raise WireError(f"block {self.name}: {len(words)} words, expected {self.word_count}")
+        counts = self._struct.unpack(self._words.pack(*words))
+        return {
+            name: count if scale == 1 else count * scale
+            for (name, scale), count in zip(self._decode, counts, strict=True)
+        }
+
+
+def _crc_table() -> tuple[int, ...]:
+    table = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+        table.append(crc)
+    return tuple(table)
+
+
+_CRC_TABLE = _crc_table()
+
+
+def crc16(data: bytes) -> int:
+    """CRC-16/MODBUS: polynomial 0x8005 reflected, start 0xFFFF. Source: MODBUS over Serial Line V1.02, 6.2.2."""
+    crc = 0xFFFF
+    table = _CRC_TABLE
+    for byte in data:
+        crc = (crc >> 8) ^ table[(crc ^ byte) & 0xFF]
+    return crc
