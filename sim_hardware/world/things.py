@@ -32,7 +32,7 @@ class LandSite:
 
 @dataclass(frozen=True, slots=True)
 class PackageType:
-    """A top package drawing. `mass_g` with its balls."""
+    """A top package drawing. `mass_g` with its balls; the A1 mark as seen from below, diameter 0 = it has none."""
 
     name: str
     body_x_um: float
@@ -40,6 +40,9 @@ class PackageType:
     body_height_um: float
     mass_g: float
     balls: tuple[BallSite, ...]
+    a1_x_um: float = 0.0
+    a1_y_um: float = 0.0
+    a1_diameter_um: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
