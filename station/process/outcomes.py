@@ -1,0 +1,269 @@
+"""What each step found: frozen facts, one class per step, and the verdict that a finding may carry.
+
+Nothing here acts. A verdict is data about the product; what goes wrong with the machine is an alarm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from drivers.devices.head import LiftEvidence, PressEvidence
+from station.coordinates import MachinePoint, MachinePose
+from vision.results import ArrayFix, DippedFinding, FiducialFix, ImprintFinding, PlacedFix, SiteFix
+
+
+class Fate(StrEnum):
+    """What a verdict does to the product."""
+
+    PASS = "pass"
+    REJECT_PART = "reject_part"
+    """the part goes to the bin with a record; the site stays free"""
+    SKIP_SITE = "skip_site"
+    """the site gets no package"""
+    QUARANTINE = "quarantine"
+    """placed, but not as it should be: the board leaves marked"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    fate: Fate = Fate.PASS
+    code: str = ""
+    text: str = ""
+
+
+PASS = Verdict()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Base of all outcomes."""
+
+    verdict: Verdict = PASS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardLoaded(Outcome):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRead(Outcome):
+    serial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardClamped(Outcome):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardLocated(Outcome):
+    """The board's copper image in machine coordinates; `theta_deg` its turn, `residual_um` per fiducial."""
+
+    origin: MachinePoint
+    theta_deg: float
+    scale_ratio: float
+    sigma_um: float
+    residual_um: tuple[float, ...]
+    fixes: tuple[FiducialFix, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmLevelled(Outcome):
+    gap_um: float
+    generation: int
+    at_s: float
+    levels: int
+    """how many times it was levelled for this measurement"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmMeasured(Outcome):
+    points_um: tuple[tuple[float, float], ...]
+    heights_um: tuple[float, ...]
+    mean_um: float
+    range_um: float
+    sigma_um: float
+    generation: int
+    levelled_at_s: float
+    levels: int
+    gap_um: float
+    reference_error_um: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picked(Outcome):
+    pocket: int
+    tray: int
+    vacuum_kpa: float
+    contact_z_um: float
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposed(Outcome):
+    """One or more pictures with the gantry positions at which they were taken."""
+
+    frames: tuple[Any, ...]
+    at: tuple[MachinePoint, ...]
+    gantry_theta_deg: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryExposed(Exposed):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WetExposed(Exposed):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImprintExposed(Exposed):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteExposed(Exposed):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedExposed(Exposed):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageInspected(Outcome):
+    """The dry package: `pose` in machine coordinates at the gantry position of the picture."""
+
+    fix: ArrayFix
+    pose: MachinePose
+    gantry_at: MachinePoint
+    gantry_theta_deg: float
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtPlate(Outcome):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dipped(Outcome):
+    """One dip. `curve` is (z_um, force_n) pairs of the press."""
+
+    press: PressEvidence
+    lift: LiftEvidence
+    film_age_s: float
+    generation: int
+    depth_um: float
+    curve: tuple[tuple[float, float], ...]
+    at_s: float
+    spot: MachinePoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImprintChecked(Outcome):
+    finding: ImprintFinding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DippedInspected(Outcome):
+    """The dipped package: wetting of every ball, and the pose that the placement uses."""
+
+    finding: DippedFinding
+    pose: MachinePose
+    gantry_at: MachinePoint
+    gantry_theta_deg: float
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteLocated(Outcome):
+    """The bottom package in machine coordinates, seen from above."""
+
+    fix: SiteFix
+    pose: MachinePose
+    sigma_um: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtSite(Outcome):
+    target: MachinePoint
+    target_theta_deg: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed(Outcome):
+    """One placement as the drive measured it."""
+
+    target: MachinePoint
+    target_theta_deg: float
+    actual: MachinePoint
+    actual_theta_deg: float
+    expected_contact_z_um: float
+    press: PressEvidence
+    lift: LiftEvidence
+    vacuum_kpa: float
+    curve: tuple[tuple[float, float], ...]
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedVerified(Outcome):
+    """Where the placed package lies against the bottom package, in the bottom package's frame."""
+
+    fix: PlacedFix
+    offset_x_um: float
+    offset_y_um: float
+    offset_theta_deg: float
+    sigma_x_um: float
+    sigma_y_um: float
+    sigma_theta_deg: float
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartBinned(Outcome):
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardOut(Outcome):
+    pass
+
+
+O = TypeVar("O", bound=Outcome)
+
+
+class MissingOutcome(LookupError):
+    """A step was asked to run before the step whose finding it needs: a bug of the schedule."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """The latest outcome of each kind; written by the runner only."""
+
+    by_kind: dict[type[Outcome], Outcome] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        self.by_kind[type(outcome)] = outcome
+
+    def the(self, kind: type[O]) -> O:
+        """The latest outcome of this kind. Raises MissingOutcome where there is none."""
+        outcome = self.by_kind.get(kind)
+        if outcome is None:
+            raise MissingOutcome(f"no {kind.__name__} yet; there are {sorted(k.__name__ for k in self.by_kind)}")
+        return outcome  # type: ignore[return-value]
+
+    def find(self, kind: type[O]) -> O | None:
+        return self.by_kind.get(kind)  # type: ignore[return-value]
+
+    def forget(self, *kinds: type[Outcome]) -> None:
+        for kind in kinds:
+            self.by_kind.pop(kind, None)

@@ -1,0 +1,167 @@
+"""The machine profile: where things stand, what the axes may do. Data of one machine, read from TOML.
+
+It holds no measurement: what calibration finds lives in `station.calibrate`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from station.coordinates import MachinePoint
+
+
+class ProfileProblem(ValueError):
+    """The profile cannot be used; the message lists every problem."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class GantryProfile(_Part):
+    """Axes X, Y and theta as the drives were set up."""
+
+    x_max_um: float = Field(gt=0)
+    y_max_um: float = Field(gt=0)
+    theta_max_deg: float = Field(gt=0, le=360)
+    speed_um_per_s: float = Field(gt=0)
+    accel_um_per_s2: float = Field(gt=0)
+    jerk_um_per_s3: float = Field(gt=0)
+    theta_speed_deg_per_s: float = Field(gt=0)
+    theta_accel_deg_per_s2: float = Field(gt=0)
+    settle_s: float = Field(ge=0)
+
+
+class HeadProfile(_Part):
+    """Z axis and force of the placement head."""
+
+    z_max_um: float = Field(gt=0)
+    z_speed_um_per_s: float = Field(gt=0)
+    z_accel_um_per_s2: float = Field(gt=0)
+    safe_z_um: float = Field(ge=0)
+    clearance_um: float = Field(gt=0)
+    nozzle_id: int
+    force_max_n: float = Field(gt=0)
+    tare_noise_min_n: float = Field(ge=0)
+
+
+class UpCameraProfile(_Part):
+    x_um: float
+    y_um: float
+    focus_z_um: float
+    um_per_px: float = Field(gt=0)
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+    mirrored: bool
+
+    @property
+    def point(self) -> MachinePoint:
+        return MachinePoint(self.x_um, self.y_um)
+
+
+class DownCameraProfile(_Part):
+    dx_um: float
+    dy_um: float
+    um_per_px: float = Field(gt=0)
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+    mirrored: bool
+
+
+class PlateProfile(_Part):
+    x_um: float
+    y_um: float
+    z_um: float
+    size_um: float = Field(gt=0)
+    plate_id: int
+    film_ratio_start: float = Field(gt=0, lt=1)
+
+    @property
+    def point(self) -> MachinePoint:
+        return MachinePoint(self.x_um, self.y_um)
+
+
+class TrayProfile(_Part):
+    x_um: float
+    y_um: float
+    pitch_um: float = Field(gt=0)
+    columns: int = Field(gt=0)
+    rows: int = Field(gt=0)
+    z_um: float
+
+    @property
+    def pocket_count(self) -> int:
+        return self.columns * self.rows
+
+    def pocket(self, index: int) -> MachinePoint:
+        """Pocket `index` counted row by row from row 0, column 0."""
+        row, column = divmod(index, self.columns)
+        return MachinePoint(self.x_um + column * self.pitch_um, self.y_um + row * self.pitch_um)
+
+
+class NestProfile(_Part):
+    x_um: float
+    y_um: float
+    z_um: float
+    size_x_um: float = Field(gt=0)
+    size_y_um: float = Field(gt=0)
+
+
+class SpotProfile(_Part):
+    x_um: float
+    y_um: float
+    z_um: float
+
+    @property
+    def point(self) -> MachinePoint:
+        return MachinePoint(self.x_um, self.y_um)
+
+
+class HolderProfile(SpotProfile):
+    part_height_um: float = Field(gt=0)
+
+
+class LimitsProfile(_Part):
+    calibration_max_age_s: float = Field(gt=0)
+    reading_max_age_s: float = Field(gt=0)
+
+
+class MachineProfile(_Part):
+    """One machine, whole."""
+
+    name: str
+    description: str = ""
+    gantry: GantryProfile
+    head: HeadProfile
+    up_camera: UpCameraProfile
+    down_camera: DownCameraProfile
+    plate: PlateProfile
+    tray: TrayProfile
+    nest: NestProfile
+    bin: SpotProfile
+    holder: HolderProfile
+    limits: LimitsProfile
+
+
+def load_profile(path: Path) -> MachineProfile:
+    """Read a profile. Raises ProfileProblem naming file, key, value and what is allowed."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProfileProblem(f"{path}: {error}") from error
+    try:
+        return MachineProfile.model_validate(data)
+    except ValidationError as error:
+        lines = [f"{path}: {'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()]
+        raise ProfileProblem("\n".join(lines)) from error
+
+
+@cache
+def reference_profile() -> MachineProfile:
+    """The profile of the reference machine, shipped with the station."""
+    return load_profile(Path(str(files("station") / "profiles" / "reference.toml")))
