@@ -1,0 +1,270 @@
+"""The film of flux or paste on the dip plate: how it is laid, levels, ages, is dented by dips and runs out.
+
+Nothing here moves the blade or a package. Plate coordinates: origin at the plate centre, axes like the machine's, um.
+The film is a function of time, evaluated when it is read.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.wire.dip_unit import Reservoir
+from sim_hardware.faults import Faults
+from sim_hardware.world.levelling import Ripple, levelled_um
+from sim_hardware.world.machine import Fidelity, MachineTruth
+from sim_hardware.world.things import Material
+
+Array = NDArray[np.float64]
+
+RESERVOIR_NL = 30_000_000.0  # estimate: 5 to 30 cm3
+RESERVOIR_LOW_RATIO = 0.10
+WIPE_LOSS_NL = 5_000.0  # estimate: 5 to 20 mm3 a refresh
+LEVEL_UNDER_LOW_RATIO = 0.05
+DOUBLING_H = 6.0  # estimate: viscosity doubles in 4 to 8 h of open time
+VISCOSITY_B_K = 5_500.0  # estimate: eta = eta25 exp(B (1/T - 1/298)), B 4000 to 7000 K
+SHEAR_RATIO_PER_DECADE = 0.03  # estimate: a faster wipe thins the material by shear and comes nearer to the gap
+SHEAR_SPEED_UM_PER_S = 20_000.0
+REPEAT_SIGMA_UM = {Fidelity.IDEAL: 0.0, Fidelity.CALIBRATED: 0.5, Fidelity.REAL: 1.5}
+"""Film repeatability from wipe to wipe; estimate, +-5 um at 3 sigma on a real unit."""
+RIPPLES_UM = ((500.0, 5.0), (1_000.0, 3.0), (2_000.0, 1.5), (5_000.0, 0.8))
+"""Blade streaks as laid: (wavelength, amplitude); estimates. What is shorter than 1 mm levels within seconds."""
+STREAK_LEFT_PER_STROKE = 0.6
+RIDGE_UM = 8.0  # estimate: bead left where the stroke ends
+RIDGE_SIGMA_UM = 1_000.0
+UNEVEN_SPAN_UM = 10_000.0
+VISIBLE_DEPTH_UM = 1.0  # estimate: a crater at least this deep prints with full contrast
+
+
+@dataclass(frozen=True, slots=True)
+class Dent:
+    """What one dip left: a turned rectangle lower by `depth_um`, in a frame higher by `rim_um`."""
+
+    x_um: float
+    y_um: float
+    theta_deg: float
+    half_x_um: float
+    half_y_um: float
+    depth_um: float
+    rim_width_um: float = 0.0
+    rim_um: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Print of one ball: place, wetted diameter, crater depth as left, when."""
+
+    x_um: float
+    y_um: float
+    diameter_um: float
+    depth_um: float
+    made_s: float
+
+
+class Film:
+    """The film on the plate and the reservoir that feeds it."""
+
+    def __init__(
+        self,
+        machine: MachineTruth,
+        material: Material,
+        fidelity: Fidelity,
+        rng: np.random.Generator,
+        faults: Faults | None = None,
+    ) -> None:
+        self.machine = machine
+        self.material = material
+        self.fidelity = fidelity
+        self.faults = faults if faults is not None else Faults()
+        self._rng = rng
+        self._ages = fidelity is Fidelity.REAL
+        self.half_um = machine.plate_size_um / 2
+        self.generation = 0
+        self.laid_s = 0.0
+        self.wiping_until_s = -1.0
+        """the blade is over the plate until then"""
+        self.dents: list[Dent] = []
+        self.marks: list[Mark] = []
+        self.dips_since_wipe = 0
+        self.reservoir_nl = RESERVOIR_NL
+        self.taken_nl = 0.0
+        """carried away by packages since the start"""
+        self.wasted_nl = 0.0
+        """lost at the edges of the wipes and into the air since the start"""
+        self._height_um = 0.0
+        self._uneven_um = 0.0
+        self._ripples: tuple[Ripple, ...] = ()
+        self._wet_to_um = self.half_um
+        """the blade ran dry here on its way from -x to +x; bare plate beyond"""
+        self._level_offset_degc = float(rng.uniform(-0.4, 0.4)) if self._ages else 0.0
+
+    # -- laying -----------------------------------------------------------------------------------------------
+
+    def wipe(self, gap_um: float, speed_um_per_s: float, strokes: int, t_s: float) -> None:
+        """The last stroke over the whole plate ended at `t_s`: the film is new everywhere, old dents are gone.
+
+        source   film = ratio x gap, 0.5 for a Newtonian film, 0.6 to 0.7 measured for doctor blades
+                 (Berni, Mennig, Schmidt: sol-gel coating); levelling by Orchard with gravity (Abbott, Levelling)
+        """
+        wanted_um = self.machine.film_ratio * gap_um
+        if self._ages:
+            wanted_um *= 1 + SHEAR_RATIO_PER_DECADE * math.log10(speed_um_per_s / SHEAR_SPEED_UM_PER_S)
+        repeat_um = REPEAT_SIGMA_UM[self.fidelity] * float(self._rng.standard_normal())
+        thin = self.faults.strikes("film_thin", t_s)
+        uneven = self.faults.strikes("film_uneven", t_s)
+        wanted_um = max(0.0, wanted_um + repeat_um - (thin.value if thin is not None else 0.0))
+        before_nl = self.volume_nl(t_s)
+        self.wasted_nl += self._laid_nl() - self._dents_nl() - before_nl
+        area_mm2 = (2 * self.half_um) ** 2 * 1e-6
+        loss_nl = min(WIPE_LOSS_NL, self.reservoir_nl + before_nl)
+        available_nl = before_nl + self.reservoir_nl - loss_nl
+        laid_nl = min(wanted_um * area_mm2, available_nl)
+        self._wet_to_um = self.half_um
+        if laid_nl < wanted_um * area_mm2:
+            self._wet_to_um = 2 * self.half_um * laid_nl / (wanted_um * area_mm2) - self.half_um
+        self.reservoir_nl = available_nl - laid_nl
+        self.wasted_nl += loss_nl
+        self._height_um = wanted_um
+        self._uneven_um = uneven.value if uneven is not None else 0.0
+        self._ripples = self._streaks(strokes) if self._ages else ()
+        self.dents.clear()
+        self.marks.clear()
+        self.dips_since_wipe = 0
+        self.generation += 1
+        self.laid_s = t_s
+
+    def _streaks(self, strokes: int) -> tuple[Ripple, ...]:
+        left = STREAK_LEFT_PER_STROKE ** (strokes - 1)
+        phases = self._rng.uniform(0.0, 2 * math.pi, len(RIPPLES_UM)).tolist()
+        return tuple(Ripple(wave, left * a, phase) for (wave, a), phase in zip(RIPPLES_UM, phases, strict=True))
+
+    def refill(self) -> None:
+        self.reservoir_nl = RESERVOIR_NL
+
+    def set_reservoir(self, ratio: float) -> None:
+        self.reservoir_nl = RESERVOIR_NL * ratio
+
+    def reservoir_state(self, t_s: float) -> Reservoir:
+        fault = self.faults.active("reservoir_low", t_s)
+        ratio = self.reservoir_nl / RESERVOIR_NL
+        if fault is not None:
+            ratio = min(ratio, fault.value or LEVEL_UNDER_LOW_RATIO)
+        if self.reservoir_nl < WIPE_LOSS_NL:
+            return Reservoir.EMPTY
+        return Reservoir.LOW if ratio < RESERVOIR_LOW_RATIO else Reservoir.FULL
+
+    # -- being there ------------------------------------------------------------------------------------------
+
+    @property
+    def height_um(self) -> float:
+        """Mean height as laid; assigning it lays another height without a wipe (for the harness)."""
+        return self._height_um
+
+    @height_um.setter
+    def height_um(self, value: float) -> None:
+        self._height_um = value
+
+    def mean_height_um(self, t_s: float) -> float:
+        """Mean over the wetted part of the plate, without dents."""
+        return self._height_um * self._dried_ratio(t_s)
+
+    def _dried_ratio(self, t_s: float) -> float:
+        if not self._ages:
+            return 1.0
+        return max(0.0, 1.0 - self.material.drying_ratio_per_h * max(0.0, t_s - self.laid_s) / 3600)
+
+    def height_at(self, x_um: float, y_um: float, t_s: float) -> float:
+        """True height over the bare plate at a point, um; 0 beside the plate."""
+        return float(self.heights_at(np.array([x_um]), np.array([y_um]), t_s)[0])
+
+    def heights_at(self, x_um: Array, y_um: Array, t_s: float) -> Array:
+        """True heights at many points; arrays of one shape."""
+        mean_um = self.mean_height_um(t_s)
+        heights = np.full(x_um.shape, mean_um)
+        machine = self.machine
+        if machine.plate_wedge_um_per_mm_x or machine.plate_wedge_um_per_mm_y or self._uneven_um:
+            slope_x = machine.plate_wedge_um_per_mm_x * 1e-3 + self._uneven_um / UNEVEN_SPAN_UM
+            heights += slope_x * x_um + machine.plate_wedge_um_per_mm_y * 1e-3 * y_um
+        if self._ripples and mean_um > 0:
+            self._add_ripples(heights, x_um, y_um, mean_um, t_s)
+        for dent in self.dents:
+            _add_dent(heights, dent, x_um, y_um)
+        bare = (np.abs(x_um) > self.half_um) | (np.abs(y_um) > self.half_um) | (x_um > self._wet_to_um)
+        heights[bare] = 0.0
+        np.maximum(heights, 0.0, out=heights)
+        return heights
+
+    def _add_ripples(self, heights: Array, x_um: Array, y_um: Array, mean_um: float, t_s: float) -> None:
+        eta, age_s = self.viscosity_pa_s(t_s), t_s - self.laid_s
+        for ripple in self._ripples:
+            a = levelled_um(ripple.amplitude_um, ripple.wavelength_um, mean_um, eta, self.material, age_s)
+            heights += a * np.sin(2 * math.pi / ripple.wavelength_um * y_um + ripple.phase)
+        heights += RIDGE_UM * np.exp(-0.5 * ((x_um - self.half_um + 2 * RIDGE_SIGMA_UM) / RIDGE_SIGMA_UM) ** 2)
+
+    def temperature_degc(self, t_s: float) -> float:
+        if not self._ages:
+            return 25.0
+        return 25.0 + self._level_offset_degc + 0.3 * math.sin(t_s / 1_800)
+
+    def viscosity_pa_s(self, t_s: float) -> float:
+        """At low shear, with temperature and open time since the start of the run."""
+        eta = self.material.viscosity_pa_s
+        if not self._ages:
+            return eta
+        kelvin = 273.15 + self.temperature_degc(t_s)
+        return eta * math.exp(VISCOSITY_B_K * (1 / kelvin - 1 / 298.15)) * 2 ** (t_s / 3600 / DOUBLING_H)
+
+    def marks_at(self, t_s: float) -> list[tuple[Mark, float]]:
+        """Every print with its contrast, 1 = clear, 0 = levelled out. Yield stress keeps prints visible."""
+        eta, mean_um = self.viscosity_pa_s(t_s), self.mean_height_um(t_s)
+        seen: dict[tuple[float, float, float], float] = {}
+        out = []
+        for mark in self.marks:
+            key = (round(mark.diameter_um), round(mark.depth_um), mark.made_s)
+            if key not in seen:
+                age_s = t_s - mark.made_s
+                # A crater is half a wave of twice its diameter.
+                left = levelled_um(mark.depth_um, 2 * mark.diameter_um, mean_um, eta, self.material, age_s)
+                seen[key] = min(1.0, left / VISIBLE_DEPTH_UM)
+            out.append((mark, seen[key]))
+        return out
+
+    # -- being dipped into --------------------------------------------------------------------------------------
+
+    def take(self, dent: Dent, volume_nl: float, marks: list[Mark]) -> None:
+        """A package left with `volume_nl`; `dent` holds exactly that volume less what stands in its rim."""
+        self.taken_nl += volume_nl
+        self.dents.append(dent)
+        self.marks.extend(marks)
+        self.dips_since_wipe += 1
+
+    def _laid_nl(self) -> float:
+        return self._height_um * (self._wet_to_um + self.half_um) * 2 * self.half_um * 1e-6
+
+    def _dents_nl(self) -> float:
+        return sum(dent_volume_nl(dent) for dent in self.dents)
+
+    def volume_nl(self, t_s: float) -> float:
+        """Material on the plate now; streaks and wedge are taken as even out."""
+        return self._laid_nl() * self._dried_ratio(t_s) - self._dents_nl()
+
+
+def dent_volume_nl(dent: Dent) -> float:
+    """Material missing in a dent, its rim counted back; nl = 1e6 um3."""
+    inner = 4 * dent.half_x_um * dent.half_y_um
+    outer = 4 * (dent.half_x_um + dent.rim_width_um) * (dent.half_y_um + dent.rim_width_um)
+    return (inner * dent.depth_um - (outer - inner) * dent.rim_um) * 1e-6
+
+
+def _add_dent(heights: Array, dent: Dent, x_um: Array, y_um: Array) -> None:
+    c, s = math.cos(math.radians(dent.theta_deg)), math.sin(math.radians(dent.theta_deg))
+    u = np.abs(c * (x_um - dent.x_um) + s * (y_um - dent.y_um))
+    v = np.abs(c * (y_um - dent.y_um) - s * (x_um - dent.x_um))
+    inside = (u <= dent.half_x_um) & (v <= dent.half_y_um)
+    if dent.rim_um:
+        rim = (u <= dent.half_x_um + dent.rim_width_um) & (v <= dent.half_y_um + dent.rim_width_um) & ~inside
+        heights[rim] += dent.rim_um
+    heights[inside] -= dent.depth_um
