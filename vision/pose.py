@@ -1,0 +1,267 @@
+"""Fits of one set of points to another: rigid, similarity, affine, each with its covariance.
+
+It does not look at pixels; the station uses the same fits for boards and for calibration.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.errors import TooFewPoints
+from vision.frame import FloatArray
+from vision.results import Matrix3, Pose
+
+REJECT_RATIO = 6.0
+"""Points farther off than this many median residuals are left out entirely: soft weights would move the frame."""
+
+
+@dataclass(frozen=True, eq=False)
+class RigidFit:
+    """seen = turn(theta) * scale * model + (x, y).
+
+    covariance   3 x 3 of (x_um, y_um, theta_deg)
+    residual_um  (n, 2) seen minus fitted, for all points
+    used         (n,) False where rejected
+    scale_ratio  measured scale; the rigid fit itself keeps scale 1
+    """
+
+    x_um: float
+    y_um: float
+    theta_deg: float
+    scale_ratio: float
+    covariance: FloatArray
+    residual_um: FloatArray
+    used: NDArray[np.bool_]
+    rms_um: float
+
+    @property
+    def pose(self) -> Pose:
+        return Pose(self.x_um, self.y_um, self.theta_deg)
+
+    def apply(self, model_um: FloatArray) -> FloatArray:
+        return apply_pose(self.pose, model_um)
+
+
+@dataclass(frozen=True, eq=False)
+class AffineFit:
+    """seen = matrix @ model + offset_um; covariance 6 x 6 of (m00, m01, offset_x, m10, m11, offset_y)."""
+
+    matrix: FloatArray
+    offset_um: FloatArray
+    covariance: FloatArray
+    residual_um: FloatArray
+    used: NDArray[np.bool_]
+    rms_um: float
+
+    def apply(self, model_um: FloatArray) -> FloatArray:
+        """(n, 2) model points in the seen frame."""
+        return np.asarray(model_um @ self.matrix.T + self.offset_um)
+
+    def invert(self, seen_um: FloatArray) -> FloatArray:
+        """(n, 2) seen points in the model frame."""
+        return np.asarray(np.linalg.solve(self.matrix, (seen_um - self.offset_um).T).T)
+
+    @property
+    def is_mirrored(self) -> bool:
+        return bool(np.linalg.det(self.matrix) < 0)
+
+
+def turn_matrix(theta_deg: float) -> FloatArray:
+    theta_rad = math.radians(theta_deg)
+    cos, sin = math.cos(theta_rad), math.sin(theta_rad)
+    return np.array([[cos, -sin], [sin, cos]])
+
+
+def apply_pose(pose: Pose, model_um: FloatArray) -> FloatArray:
+    """(n, 2) model points turned by theta and shifted."""
+    return np.asarray(model_um @ turn_matrix(pose.theta_deg).T + (pose.x_um, pose.y_um))
+
+
+def wrapped_deg(theta_deg: float) -> float:
+    """The same angle in (-180, 180]."""
+    return 180.0 - (180.0 - theta_deg) % 360.0
+
+
+def as_matrix3(covariance: FloatArray) -> Matrix3:
+    rows = [tuple(float(value) for value in row) for row in covariance]
+    return ((rows[0][0], rows[0][1], rows[0][2]), (rows[1][0], rows[1][1], rows[1][2]),
+            (rows[2][0], rows[2][1], rows[2][2]))  # fmt: skip
+
+
+def fit_rigid(
+    model_um: FloatArray,
+    seen_um: FloatArray,
+    *,
+    sigma_um: float | FloatArray | None = None,
+    weights: FloatArray | None = None,
+    reject_ratio: float = REJECT_RATIO,
+) -> RigidFit:
+    """Weighted rigid least squares with hard rejection.
+
+    model_um, seen_um   (n, 2)
+    sigma_um     measurement sigma per axis, one or one per point; None: taken from the residuals
+    weights      (n,) of the points in the fit, all equal by default: equal weights define the frame of an array
+    returns      pose, covariance propagated from sigma_um through the fit as it was weighted
+    raises       TooFewPoints
+    source       closed-form orthogonal fit in the plane; rejection at 6 median residuals
+    """
+    model, seen, weight = _checked(model_um, seen_um, weights, 2, "rigid")
+    if float(np.ptp(model, axis=0).max()) <= 0:
+        raise TooFewPoints("a rigid fit needs points in at least two places")
+    used = np.ones(len(model), dtype=bool)
+    for _ in range(10):
+        pose, scale = _rigid(model[used], seen[used], weight[used])
+        residual = seen - apply_pose(pose, model)
+        keep = _keep(residual, used, reject_ratio, 3)
+        if (keep == used).all():
+            break
+        used = keep
+    jacobian = _rigid_jacobian(pose, model)
+    per_axis = np.repeat(weight * used, 2)
+    dof = 2 * int(used.sum()) - 3
+    rms = math.sqrt(float((residual[used] ** 2).sum()) / max(dof, 1))
+    sigma = _sigmas(sigma_um, len(model), residual, weight, used, dof)
+    covariance = _propagated(jacobian, per_axis, np.repeat(sigma, 2))
+    return RigidFit(pose.x_um, pose.y_um, pose.theta_deg, scale, covariance, residual, used, rms)
+
+
+def fit_affine(
+    model_um: FloatArray,
+    seen_um: FloatArray,
+    *,
+    sigma_um: float | FloatArray | None = None,
+    weights: FloatArray | None = None,
+    reject_ratio: float = REJECT_RATIO,
+) -> AffineFit:
+    """Weighted affine least squares (scale, squareness, mirror) with hard rejection; arguments as `fit_rigid`."""
+    model, seen, weight = _checked(model_um, seen_um, weights, 3, "affine")
+    design = np.column_stack([model, np.ones(len(model))])
+    centred = model - model.mean(axis=0)
+    singular = np.linalg.svd(centred, compute_uv=False)
+    if singular[-1] <= 1e-9 * max(singular[0], 1e-9):
+        raise TooFewPoints("an affine fit needs three points that are not on one line")
+    used = np.ones(len(model), dtype=bool)
+    for _ in range(10):
+        root = np.sqrt(weight * used)[:, None]
+        solution = np.linalg.lstsq(design * root, seen * root, rcond=None)[0]
+        residual = seen - design @ solution
+        keep = _keep(residual, used, reject_ratio, 4)
+        if (keep == used).all():
+            break
+        used = keep
+    dof = 2 * int(used.sum()) - 6
+    rms = math.sqrt(float((residual[used] ** 2).sum()) / max(dof, 1))
+    sigma = _sigmas(sigma_um, len(model), residual, weight, used, dof)
+    block = _propagated(design, weight * used, sigma)
+    covariance = np.zeros((6, 6))
+    covariance[:3, :3] = block
+    covariance[3:, 3:] = block
+    return AffineFit(solution[:2].T, solution[2], covariance, residual, used, rms)
+
+
+def fit_similarity(
+    model_um: FloatArray,
+    seen_um: FloatArray,
+    *,
+    sigma_um: float | FloatArray | None = None,
+    weights: FloatArray | None = None,
+    reject_ratio: float = REJECT_RATIO,
+) -> AffineFit:
+    """As `fit_affine` with one scale and no shear: turn, scale, shift. Covariance of the same six numbers."""
+    model, seen, weight = _checked(model_um, seen_um, weights, 2, "similarity")
+    if float(np.ptp(model, axis=0).max()) <= 0:
+        raise TooFewPoints("a similarity fit needs points in at least two places")
+    count = len(model)
+    design = np.zeros((2 * count, 4))  # unknowns: a, b, offset_x, offset_y; matrix [[a, -b], [b, a]]
+    design[0::2] = np.column_stack([model[:, 0], -model[:, 1], np.ones(count), np.zeros(count)])
+    design[1::2] = np.column_stack([model[:, 1], model[:, 0], np.zeros(count), np.ones(count)])
+    used = np.ones(count, dtype=bool)
+    for _ in range(10):
+        root = np.sqrt(np.repeat(weight * used, 2))
+        a, b, x_um, y_um = np.linalg.lstsq(design * root[:, None], seen.ravel() * root, rcond=None)[0]
+        matrix = np.array([[a, -b], [b, a]])
+        residual = seen - (model @ matrix.T + (x_um, y_um))
+        keep = _keep(residual, used, reject_ratio, 3)
+        if (keep == used).all():
+            break
+        used = keep
+    dof = 2 * int(used.sum()) - 4
+    rms = math.sqrt(float((residual[used] ** 2).sum()) / max(dof, 1))
+    sigma = _sigmas(sigma_um, count, residual, weight, used, dof)
+    inner = _propagated(design, np.repeat(weight * used, 2), np.repeat(sigma, 2))
+    spread = np.array([[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], dtype=float)
+    offset = np.array([x_um, y_um])
+    return AffineFit(matrix, offset, spread @ inner @ spread.T, residual, used, rms)
+
+
+def _checked(
+    model_um: FloatArray, seen_um: FloatArray, weights: FloatArray | None, minimum: int, name: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    model = np.asarray(model_um, dtype=np.float64).reshape(-1, 2)
+    seen = np.asarray(seen_um, dtype=np.float64).reshape(-1, 2)
+    weight = np.ones(len(model)) if weights is None else np.asarray(weights, dtype=np.float64).reshape(-1)
+    if len(model) != len(seen) or len(weight) != len(model):
+        raise TooFewPoints(f"{len(model)} model points, {len(seen)} seen points, {len(weight)} weights: pairs wanted")
+    if len(model) < minimum:
+        raise TooFewPoints(f"a {name} fit needs {minimum} points, got {len(model)}")
+    finite = np.isfinite(model).all() and np.isfinite(seen).all() and np.isfinite(weight).all()
+    if not finite or (weight < 0).any() or int((weight > 0).sum()) < minimum:
+        raise TooFewPoints(f"a {name} fit needs {minimum} finite points with positive weight")
+    return model, seen, weight
+
+
+def _rigid(model: FloatArray, seen: FloatArray, weight: FloatArray) -> tuple[Pose, float]:
+    total = weight.sum()
+    model_mean, seen_mean = weight @ model / total, weight @ seen / total
+    m, s = model - model_mean, seen - seen_mean
+    dot = float(weight @ (m[:, 0] * s[:, 0] + m[:, 1] * s[:, 1]))
+    cross = float(weight @ (m[:, 0] * s[:, 1] - m[:, 1] * s[:, 0]))
+    theta_deg = math.degrees(math.atan2(cross, dot))
+    offset = seen_mean - turn_matrix(theta_deg) @ model_mean
+    scale = math.hypot(dot, cross) / max(float(weight @ (m**2).sum(axis=1)), 1e-12)
+    return Pose(float(offset[0]), float(offset[1]), theta_deg), scale
+
+
+def _rigid_jacobian(pose: Pose, model: FloatArray) -> FloatArray:
+    turned = model @ turn_matrix(pose.theta_deg).T
+    jacobian = np.zeros((2 * len(model), 3))
+    jacobian[0::2, 0] = 1.0
+    jacobian[1::2, 1] = 1.0
+    jacobian[0::2, 2] = -turned[:, 1] * (math.pi / 180.0)
+    jacobian[1::2, 2] = turned[:, 0] * (math.pi / 180.0)
+    return jacobian
+
+
+def _keep(residual: FloatArray, used: NDArray[np.bool_], ratio: float, minimum: int) -> NDArray[np.bool_]:
+    length = np.hypot(residual[:, 0], residual[:, 1])
+    if int(used.sum()) <= minimum + 1:
+        return used
+    keep = np.asarray(length <= max(ratio * float(np.median(length[used])), 1e-6))
+    return keep if int(keep.sum()) >= minimum else used
+
+
+def _sigmas(
+    sigma_um: float | FloatArray | None,
+    count: int,
+    residual: FloatArray,
+    weight: FloatArray,
+    used: NDArray[np.bool_],
+    dof: int,
+) -> FloatArray:
+    if sigma_um is not None:
+        return np.broadcast_to(np.asarray(sigma_um, dtype=np.float64), (count,)).copy()
+    if dof <= 0:
+        return np.full(count, np.nan)
+    unit = float((weight[used, None] * residual[used] ** 2).sum()) / dof
+    return np.sqrt(unit / np.maximum(weight, 1e-300))
+
+
+def _propagated(jacobian: FloatArray, weight: FloatArray, sigma: FloatArray) -> FloatArray:
+    weighted = jacobian * weight[:, None]
+    inverse = np.linalg.pinv(jacobian.T @ weighted)
+    spread = weighted * np.where(weight > 0, sigma, 0.0)[:, None]
+    return np.asarray(inverse @ (spread.T @ spread) @ inverse)

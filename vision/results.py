@@ -1,0 +1,142 @@
+"""The answers of vision: frozen plain data, in um and deg of the image frame (about the centre, x right, y up).
+
+Nothing here measures; every answer carries its status and the plain reasons for anything but "found".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["found", "ambiguous", "refused"]
+SiteStatus = Literal["found", "ambiguous", "refused", "empty", "occupied"]
+BallState = Literal["ok", "missing", "bridged", "deformed", "extra"]
+WettingState = Literal["dry", "partial", "wet", "excess"]
+Polarity = Literal["bright", "dark"]
+Matrix3 = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+
+NAN = float("nan")
+UNKNOWN: Matrix3 = ((NAN, NAN, NAN), (NAN, NAN, NAN), (NAN, NAN, NAN))
+"""Covariance of an answer that was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where a thing lies in the image frame: um about the centre, x right, y up, deg anticlockwise."""
+
+    x_um: float
+    y_um: float
+    theta_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class BallFinding:
+    """One ball: where it was seen (column, row), its size, and its distance from the fitted site."""
+
+    name: str
+    state: BallState
+    x_px: float
+    y_px: float
+    diameter_um: float
+    """NaN when missing"""
+    offset_um: float
+    """distance from the site of the fitted array; NaN when missing"""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayFix:
+    """A whole array: the rigid least-squares frame of the balls that are present.
+
+    covariance    of (x_um, y_um, theta_deg), measurement only; the scatter of the balls is in their offsets
+    scale_ratio   measured size of the array against the map
+    turn_margin   how sure the quarter turn is: evidence for this turn over the next best, in balls; 0 = undecidable
+    """
+
+    status: Status
+    reasons: tuple[str, ...]
+    x_um: float
+    y_um: float
+    theta_deg: float
+    scale_ratio: float
+    covariance: Matrix3
+    balls: tuple[BallFinding, ...]
+    turn_margin: float
+    found_count: int
+    expected_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BallWetting:
+    """Did this ball take material: calibrated probability, and strength in units of a well coated ball."""
+
+    name: str
+    state: WettingState
+    probability_wet: float
+    strength_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class DippedFinding:
+    """A dipped array. `tilt_x`, `tilt_y`: change of strength from the centre to the right / upper edge of the array
+    (package frame); `worst_probability`: the lowest probability of any ball."""
+
+    fix: ArrayFix
+    wetting: tuple[BallWetting, ...]
+    bridges: tuple[tuple[str, str], ...]
+    tilt_x: float
+    tilt_y: float
+    worst_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class FiducialFix:
+    """A disc. `sigma_um` per axis, one standard deviation."""
+
+    status: Status
+    reasons: tuple[str, ...]
+    x_um: float
+    y_um: float
+    sigma_um: float
+    polarity: Polarity | None
+    diameter_um: float
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFix:
+    """The lands of a bottom package, in the common frame of the shots."""
+
+    status: SiteStatus
+    reasons: tuple[str, ...]
+    x_um: float
+    y_um: float
+    theta_deg: float
+    covariance: Matrix3
+    found_count: int
+    expected_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedFix:
+    """The outline of a placed body, in the common frame of the shots."""
+
+    status: Status
+    reasons: tuple[str, ...]
+    x_um: float
+    y_um: float
+    theta_deg: float
+    covariance: Matrix3
+
+
+@dataclass(frozen=True, slots=True)
+class ImprintFinding:
+    """The marks that a dip left in the film; `missing` names balls without a mark, `unseen` those outside all shots."""
+
+    status: Status
+    reasons: tuple[str, ...]
+    found_count: int
+    expected_count: int
+    missing: tuple[str, ...]
+    unseen: tuple[str, ...]
+    x_um: float
+    y_um: float
+    theta_deg: float
