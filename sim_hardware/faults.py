@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "bottom_missing": "a site of a new board has no bottom package",
     "code_unreadable": "a barcode cannot be read",
     "watchdog_off": "the device named `target` reports its dead-man as switched off",
+    "device_failure": "the Modbus device on port `target` answers exception 4",
     "reply_lost": "the port named `target` executes a request and sends no reply",
     "reply_cut": "the port named `target` resets the connection in the middle of a reply",
     "reply_late": "every reply of the port named `target` comes `value` s later",
@@ -89,6 +90,11 @@ class Faults:
         """every occasion that was hit: (time, kind)"""
         for spec in specs:
             self.inject(spec, 0.0)
+
+    @property
+    def are_none(self) -> bool:
+        """Nothing was ever given: the quick way past all questions."""
+        return not self._armed
 
     def inject(self, spec: FaultSpec, now_s: float) -> None:
         self._armed.setdefault(spec.kind, []).append(_Armed(spec, now_s))

@@ -1,0 +1,54 @@
+"""The camera end of a frame stream: triggers in, frames out.
+
+What the picture shows is the camera device's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from drivers.wire.camera_frame import TRIGGER_BYTES, Trigger
+from drivers.wire.encoding import WireError
+from sim_hardware.servers.cable import Cable
+
+
+class Exposing(Protocol):
+    """What a frame server needs of a camera."""
+
+    def expose(self, trigger: Trigger, deliver: Callable[[bytes], None]) -> None:
+        """Take one picture; `deliver` gets header and payload when it has been read out."""
+
+
+class FrameStream(asyncio.Protocol):
+    """One host at a camera. Bytes that are no trigger end the connection: there is no way back into step."""
+
+    def __init__(self, camera: Exposing, cable: Cable) -> None:
+        self._camera = camera
+        self._cable = cable
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = self._cable.plug_in(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cable.unplug(self._transport)
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer + data
+        while len(buffer) >= TRIGGER_BYTES and self._transport is not None:
+            try:
+                trigger = Trigger.decode(buffer[:TRIGGER_BYTES])
+            except WireError:
+                self._transport.close()
+                return
+            buffer = buffer[TRIGGER_BYTES:]
+            self._camera.expose(trigger, self._deliver)
+        self._buffer = buffer
+
+    def _deliver(self, frame: bytes) -> None:
+        if self._transport is not None:
+            self._cable.send(self._transport, frame)
