@@ -36,6 +36,8 @@ STREAK_LEFT_PER_STROKE = 0.6
 RIDGE_UM = 8.0  # estimate: bead left where the stroke ends
 RIDGE_SIGMA_UM = 1_000.0
 UNEVEN_SPAN_UM = 10_000.0
+BROKEN_RIDGE_HALF_UM = 5_000.0  # estimate: bead in front of a blade that stands still
+BROKEN_RIDGE_UM = 40.0
 VISIBLE_DEPTH_UM = 1.0  # estimate: a crater at least this deep prints with full contrast
 
 
@@ -135,6 +137,14 @@ class Film:
         self.dips_since_wipe = 0
         self.generation += 1
         self.laid_s = t_s
+
+    def stop_wipe(self, t_s: float) -> None:
+        """The blade stopped over the plate: no new film, and a ridge of material lies where it stood."""
+        ridge = Dent(0.0, 0.0, 0.0, BROKEN_RIDGE_HALF_UM, self.half_um, -BROKEN_RIDGE_UM)
+        fed_nl = min(self.reservoir_nl, -dent_volume_nl(ridge))
+        self.reservoir_nl -= fed_nl
+        self.dents.append(ridge)
+        self.wasted_nl += fed_nl + dent_volume_nl(ridge)
 
     def _streaks(self, strokes: int) -> tuple[Ripple, ...]:
         left = STREAK_LEFT_PER_STROKE ** (strokes - 1)
