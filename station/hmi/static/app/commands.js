@@ -1,0 +1,96 @@
+/** Commands to the station; each click has one key, so a repeated request never acts twice. Decides nothing. */
+import { signal } from "../vendor/signals.js";
+import { t } from "./words.js";
+
+const NOTICE_MS = 8000;
+const LIMIT_MS = 10000;
+
+/** Outcome of the last command. @type {import("../vendor/signals.js").Signal<{ok: boolean, text: string}|null>} */
+export const notice = signal(null);
+/** Name of the command that waits for its answer. @type {import("../vendor/signals.js").Signal<string|null>} */
+export const pending = signal(null);
+
+let forget = 0;
+
+/** @param {boolean} ok @param {string} text */
+export function tell(ok, text) {
+  notice.value = { ok, text };
+  clearTimeout(forget);
+  forget = setTimeout(() => { notice.value = null; }, NOTICE_MS);
+}
+
+/** Random key; `crypto.randomUUID` is missing where the panel speaks plain HTTP to another host. */
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * One request, repeated once with the same key when no answer came: the station then re-reports its first answer.
+ * @param {string} address
+ * @param {object} body
+ */
+async function post(address, body) {
+  const request = {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "Idempotency-Key": newKey() },
+    body: JSON.stringify(body),
+  };
+  try {
+    return await fetch(address, { ...request, signal: AbortSignal.timeout(LIMIT_MS) });
+  } catch {
+    return fetch(address, { ...request, signal: AbortSignal.timeout(LIMIT_MS) });
+  }
+}
+
+/**
+ * Send one command and tell its outcome in words.
+ * @param {string} name word shown to people
+ * @param {string} address
+ * @param {object} body
+ * @returns {Promise<boolean>} true when the station took it
+ */
+export async function send(name, address, body) {
+  pending.value = name;
+  try {
+    const reply = await post(address, body);
+    if (reply.ok) {
+      tell(true, t("notice.accepted", { name }));
+      return true;
+    }
+    const problem = await reply.json().catch(() => ({}));
+    const detail = typeof problem.detail === "string" ? problem.detail : problem.title ?? `HTTP ${reply.status}`;
+    tell(false, t("notice.refused", { name, detail }));
+  } catch {
+    tell(false, t("notice.no_answer", { name }));
+  } finally {
+    pending.value = null;
+  }
+  return false;
+}
+
+/** @param {string} name @param {string} jobId @param {"start"|"hold"|"resume"|"stop"} action */
+export const actOnJob = (name, jobId, action) => send(name, `/v1/jobs/${encodeURIComponent(jobId)}/actions`, { action });
+
+/** @param {string} name @param {"reset"|"clear"|"abort"} command */
+export const commandStation = (name, command) => send(name, "/v1/station/commands", { command });
+
+/** @param {string} name @param {string} recipe @param {number} boards */
+export const newJob = (name, recipe, boards) => send(name, "/v1/jobs", { recipe, boards });
+
+/** @param {string} name @param {import("./types.js").Alarm} alarm @param {string} answer */
+export const answerAlarm = (name, alarm, answer) =>
+  send(name, `/v1/alarms/${encodeURIComponent(alarm.id)}/answer`, { answer, state_token: alarm.state_token });
+
+/** Recipe names, whatever of the usual list shapes comes. @returns {Promise<string[]>} */
+export async function recipeNames() {
+  try {
+    const reply = await fetch("/v1/recipes");
+    if (!reply.ok) return [];
+    const body = await reply.json();
+    const rows = Array.isArray(body) ? body : body.items ?? body.recipes ?? [];
+    return [...new Set(rows.map((/** @type {any} */ row) => (typeof row === "string" ? row : row.name)).filter(Boolean))];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,11 @@
+/** Starts the operator page. */
+import { follow } from "./feed.js";
+import { html, render } from "./html.js";
+import { dress } from "./look.js";
+import { RunPage } from "./run_page.js";
+import { loadWords } from "./words.js";
+
+dress();
+await loadWords();
+follow();
+render(html`<${RunPage} />`, document.getElementById("page"));

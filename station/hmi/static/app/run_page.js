@@ -1,0 +1,42 @@
+/** The Run page: the fixed zones and what stands in them. */
+import { useEffect } from "../vendor/preact-hooks.js";
+import { AlarmLine, AlarmPanel, closeAlarmPanel } from "./alarm_panel.js";
+import { BoardMap } from "./board_map.js";
+import { CameraView } from "./camera_view.js";
+import { closeForm, CommandBar, JobForm, Notice } from "./command_bar.js";
+import { isStale } from "./feed.js";
+import { html } from "./html.js";
+import { Inputs, NumbersStrip } from "./numbers.js";
+import { FilmTrend, ForceCurve } from "./plots.js";
+import { SimulationRibbon, TitleBar } from "./title_bar.js";
+import { t } from "./words.js";
+
+/** Escape closes what lies over the page and never stops the machine. @param {KeyboardEvent} event */
+function onKey(event) {
+  if (event.key !== "Escape") return;
+  closeForm();
+  closeAlarmPanel();
+}
+
+export function RunPage() {
+  useEffect(() => {
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+  return html`
+    <${SimulationRibbon} />
+    <${TitleBar} />
+    <${AlarmLine} />
+    <main class=${`run ${isStale.value ? "stale" : ""}`} aria-label=${t("page.run")}>
+      <${BoardMap} />
+      <${CameraView} />
+      <${FilmTrend} />
+      <${ForceCurve} />
+      <${NumbersStrip} />
+      <${Inputs} />
+      <${AlarmPanel} />
+      <${JobForm} />
+      <${Notice} />
+    </main>
+    <${CommandBar} />`;
+}
