@@ -102,17 +102,27 @@ class Block:
 
     def pack(self, values: Mapping[str, Number]) -> list[int]:
         """Engineering values by name -> register words. Every quantity must be given."""
+        return list(self._words.unpack(self.pack_bytes(values)))
+
+    def pack_bytes(self, values: Mapping[str, Number]) -> bytes:
+        """As `pack`, but the registers as they stand on the wire, two bytes each."""
         try:
             counts = [quantity.to_count(values[quantity.name]) for quantity in self.quantities]
         except KeyError as missing:
             raise WireError(f"block {self.name}: no value for {missing}") from None
-        return list(self._words.unpack(self._struct.pack(*counts)))
+        return self._struct.pack(*counts)
 
     def unpack(self, words: Sequence[int]) -> dict[str, Number]:
         """Register words -> engineering values by name. Raises WireError on a wrong word count."""
         if len(words) != self.word_count:
             raise WireError(f"block {self.name}: {len(words)} words, expected {self.word_count}")
-        counts = self._struct.unpack(self._words.pack(*words))
+        return self.unpack_bytes(self._words.pack(*words))
+
+    def unpack_bytes(self, data: bytes) -> dict[str, Number]:
+        """Registers as they stand on the wire -> engineering values by name. Raises WireError on a wrong length."""
+        if len(data) != self._struct.size:
+            raise WireError(f"block {self.name}: {len(data)} bytes, expected {self._struct.size}")
+        counts = self._struct.unpack(data)
         return {
             name: count if scale == 1 else count * scale
             for (name, scale), count in zip(self._decode, counts, strict=True)
