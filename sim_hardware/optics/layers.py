@@ -118,14 +118,23 @@ def rectangle_cover(lens: Lens, box: Box, pose: ImagePose, size_x_um: float, siz
         return None
     x_px, y_px = undistorted_px(width, height, lens.camera.distortion_k1)
     x_px, y_px = x_px[y0:y1, x0:x1], y_px[y0:y1, x0:x1]
-    across = half_u - np.abs(matrix[0, 0] * x_px + matrix[0, 1] * y_px + offset[0])
-    down = half_v - np.abs(matrix[1, 0] * x_px + matrix[1, 1] * y_px + offset[1])
+    across = _depth(half_u, float(matrix[0, 0]), float(matrix[0, 1]), float(offset[0]), x_px, y_px)
+    down = _depth(half_v, float(matrix[1, 0]), float(matrix[1, 1]), float(offset[1]), x_px, y_px)
     return _soft(across, sigma_px) * _soft(down, sigma_px)
 
 
-def _soft(depth_px: Floats, sigma_px: float) -> Floats32:
+def _depth(half_px: float, by_x: float, by_y: float, offset_px: float, x_px: Floats32, y_px: Floats32) -> Floats32:
+    """How far inside a pair of parallel edges each pixel lies."""
+    place = x_px * by_x
+    place += y_px * by_y
+    place += offset_px
+    np.abs(place, out=place)
+    return np.subtract(half_px, place, out=place)
+
+
+def _soft(depth_px: Floats32, sigma_px: float) -> Floats32:
     """Coverage at a depth inside an edge; the exact law only where it is neither 0 nor 1."""
     cover = (depth_px > 0.0).astype(np.float32)
-    near = np.abs(depth_px) < 5.0 * sigma_px
-    cover[near] = phi(depth_px[near] / sigma_px)
+    near = np.flatnonzero(np.abs(depth_px) < 5.0 * sigma_px)
+    cover.ravel()[near] = phi(depth_px.ravel()[near] / sigma_px)
     return cover

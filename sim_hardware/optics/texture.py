@@ -23,39 +23,47 @@ _EDGE_CORRELATION_UM = 250.0
 _STRIP_PX = 8
 
 
-@lru_cache(maxsize=8)
-def _tile(pool_index: int, slow_dn: float, grain_dn: float) -> Floats32:
-    """Periodic random surface of mean 0: variation over 0.3 mm and more, and grain of about one pixel."""
+@lru_cache(maxsize=_POOL)
+def _unit_tiles(pool_index: int) -> tuple[Floats32, Floats32]:
+    """Two periodic random surfaces of mean 0 and deviation 1: variation over 0.3 mm and more, grain of one pixel."""
     rng = np.random.Generator(np.random.PCG64([20_240_501, pool_index]))
     slow = np.zeros((TILE_PX, TILE_PX), dtype=np.float32)
-    for knots, share in ((16, 0.7), (64, 0.7)):
+    for knots in (16, 64):
         grid = rng.standard_normal((knots, knots), dtype=np.float32)
         padded = cv2.copyMakeBorder(grid, 4, 4, 4, 4, cv2.BORDER_WRAP)
         scale = TILE_PX // knots
         large = cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         edge = 4 * scale
-        part = large[edge : edge + knots * scale, edge : edge + knots * scale]
-        missing = TILE_PX - knots * scale
-        whole = np.asarray(cv2.copyMakeBorder(part, 0, missing, 0, missing, cv2.BORDER_WRAP), dtype=np.float32)
-        slow += np.float32(share / whole.std()) * whole
+        whole = np.asarray(large[edge : edge + TILE_PX, edge : edge + TILE_PX], dtype=np.float32)
+        slow += whole / np.float32(whole.std())
     grain = rng.standard_normal((TILE_PX, TILE_PX), dtype=np.float32)
-    grain = cv2.GaussianBlur(cv2.copyMakeBorder(grain, 4, 4, 4, 4, cv2.BORDER_WRAP), (5, 5), 0.8)[4:-4, 4:-4]
-    slow *= np.float32(slow_dn / slow.std())
-    grain *= np.float32(grain_dn / grain.std())
-    return np.ascontiguousarray(slow + grain)
+    padded = cv2.copyMakeBorder(grain, 4, 4, 4, 4, cv2.BORDER_WRAP)
+    grain = np.asarray(cv2.GaussianBlur(padded, (5, 5), 0.8)[4:-4, 4:-4], dtype=np.float32)
+    return slow / np.float32(slow.std()), grain / np.float32(grain.std())
+
+
+@lru_cache(maxsize=10)
+def _tile(pool_index: int, slow_dn: float, grain_dn: float) -> Floats32:
+    slow, grain = _unit_tiles(pool_index)
+    tile = slow * np.float32(slow_dn)
+    tile += grain * np.float32(grain_dn)
+    return tile
 
 
 def surface(shape: tuple[int, int], seed: int, slow_dn: float, grain_dn: float) -> Floats32:
-    """A random surface of mean 0, `shape` up to one tile; the same seed gives the same surface."""
-    pool_index, flip, row, column = spot(seed)
+    """A random surface of mean 0; the same seed gives the same surface."""
+    pool_index, flip, row, column = _spot(seed)
     tile = _tile(pool_index, slow_dn, grain_dn)
-    rows = (row + np.arange(shape[0])) % TILE_PX
-    columns = (column + np.arange(shape[1])) % TILE_PX
-    part = tile.take(rows, axis=0).take(columns, axis=1)
+    if shape[0] <= TILE_PX and shape[1] <= TILE_PX:
+        row, column = row % (TILE_PX - shape[0] + 1), column % (TILE_PX - shape[1] + 1)
+        part = tile[row : row + shape[0], column : column + shape[1]]
+    else:
+        rows, columns = (row + np.arange(shape[0])) % TILE_PX, (column + np.arange(shape[1])) % TILE_PX
+        part = tile.take(rows, axis=0).take(columns, axis=1)
     return np.ascontiguousarray(part[:: 1 - 2 * (flip & 1), :: 1 - (flip & 2)])
 
 
-def spot(seed: int) -> tuple[int, int, int, int]:
+def _spot(seed: int) -> tuple[int, int, int, int]:
     """Tile, mirror image (0 to 3), row and column that a seed picks."""
     draw = np.random.Generator(np.random.PCG64([7, seed & 0xFFFF_FFFF_FFFF])).integers(0, 1 << 30, 4)
     return int(draw[0]) % _POOL, int(draw[1]) % 4, int(draw[2]) % TILE_PX, int(draw[3]) % TILE_PX
@@ -110,17 +118,16 @@ def body_cover(
     if rough_seed is None:
         return np.outer(down, across).astype(np.float32)
     rng = np.random.Generator(np.random.PCG64([13, rough_seed & 0xFFFF_FFFF_FFFF]))
-    cover = np.ones((rows, columns))
-    cover *= _rough_pair(rng, x, half_x, rows, um_per_px, sigma_px)
+    cover = _rough_pair(rng, x, half_x, rows, um_per_px, sigma_px)
     cover *= _rough_pair(rng, y, half_y, columns, um_per_px, sigma_px).T
-    return cover.astype(np.float32)
+    return cover
 
 
 def _rough_pair(
     rng: np.random.Generator, position_px: Floats, half_px: float, count: int, um_per_px: float, sigma_px: float
-) -> Floats:
+) -> Floats32:
     """Coverage between two opposite sawn edges, (count, len(position_px)); exact only in strips about the edges."""
-    cover = np.tile((np.abs(position_px) < half_px).astype(np.float64), (count, 1))
+    cover = np.tile((np.abs(position_px) < half_px).astype(np.float32), (count, 1))
     for side in (-1.0, 1.0):
         centre = round((len(position_px) - 1) / 2 + side * half_px)
         strip = slice(max(0, centre - _STRIP_PX), centre + _STRIP_PX + 1)
