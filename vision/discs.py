@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from vision.frame import ByteArray, FloatArray
 
-PHASES = 5
-"""Sub-pixel positions per axis at which the template is laid out; the rest, at most 0.1 px, is solved linearly."""
+PHASES = 3
+"""Sub-pixel positions per axis at which the template is laid out; the rest, at most 0.17 px, is solved linearly."""
 
 BIN_PX = 0.5
 """Radial resolution of the learned profile, well below any point spread of the optics."""
@@ -72,6 +72,9 @@ class _Window:
     radius: Float32
     cos: Float32
     sin: Float32
+    low: NDArray[np.int64]
+    upper: Float32
+    """radius as a place in the profile: between bins low and low + 1, upper = share of low + 1"""
     inside: Float32
     """weight 1 within the reach, 0 beyond, half a pixel of slope between"""
 
@@ -90,9 +93,11 @@ def _window(reach_px: float) -> _Window:
     radius = np.hypot(x, y)
     safe = np.maximum(radius, 1e-6)
     weight = np.clip((reach_px + 0.25 - radius) / 0.5, 0.0, 1.0)
+    low = (radius / BIN_PX).astype(np.int64)
+    upper = radius / BIN_PX - low
     return _Window(
         dx, dy, phase_px, radius.astype(np.float32), (x / safe).astype(np.float32), (y / safe).astype(np.float32),
-        weight.astype(np.float32),
+        low, upper.astype(np.float32), weight.astype(np.float32),
     )  # fmt: skip
 
 
@@ -116,15 +121,13 @@ def _cut(pixels: ByteArray, centres_px: FloatArray, window: _Window) -> _Cut:
 
 def learned_profile(cut: _Cut, window: _Window, members: NDArray[np.bool_]) -> FloatArray:
     """Mean level over radius of the member discs; first harmonics cancel in the mean over all directions."""
-    length = int(float(window.radius.max()) / BIN_PX) + 3
+    length = int(window.low.max()) + 2
     total = np.zeros(length)
     count = np.zeros(length)
     for phase in np.unique(cut.phase[members]):
         rows = members & (cut.phase == phase)
         level = cut.patches[rows].sum(axis=0, dtype=np.float64)
-        position = window.radius[phase] / BIN_PX
-        low = position.astype(np.int64)
-        upper = position - low
+        low, upper = window.low[phase], window.upper[phase]
         number = float(rows.sum())
         total += np.bincount(low, (1 - upper) * level, length) + np.bincount(low + 1, upper * level, length)
         count += np.bincount(low, (1 - upper) * number, length) + np.bincount(low + 1, upper * number, length)
@@ -133,62 +136,57 @@ def learned_profile(cut: _Cut, window: _Window, members: NDArray[np.bool_]) -> F
     return np.interp(radii, radii[known], total[known] / count[known])
 
 
-def _laid_out(profile: FloatArray, window: _Window, phase: int) -> tuple[Float32, Float32]:
-    """Template and its radial slope at the pixels of one phase."""
-    position = window.radius[phase] / BIN_PX
-    low = position.astype(np.int64)
-    upper = position - low
-    slope = np.gradient(profile, BIN_PX).astype(np.float32)
+@dataclass(frozen=True, eq=False)
+class _Operators:
+    """Linear answers per phase: `rows[phase] @ patch` gives the coefficients, the projection on the template and the
+    mean; `spread` is the standard deviation of the template over the window."""
+
+    rows: Float32
+    weight: Float32
+    spread: FloatArray
+
+
+def _operators(profile: FloatArray, window: _Window, radius_px: float, *, final: bool) -> _Operators:
+    """Weighted least squares of a patch against shift x, shift y, tilt x, tilt y, amplitude, base; when `final` also
+    size, two ovals and the shift and tilt columns turning three times as fast: nothing real lives there, so what they
+    pick up is the noise of the shift."""
     level = profile.astype(np.float32)
-    last = len(profile) - 1
-    high = np.minimum(low + 1, last)
-    template = level[low] * (1 - upper) + level[high] * upper
-    return template, slope[low] * (1 - upper) + slope[high] * upper
-
-
-def _columns(profile: FloatArray, window: _Window, phase: int, harmonic: int, radius_px: float) -> tuple[Float32, Float32]:
-    """Design (K, m) and pixel weights (K,). Columns: shift x, shift y, tilt x, tilt y, amplitude, base and, for
-    harmonic 2, size and two ovals. With harmonic 3 the first four turn three times as fast: nothing real lives there,
-    so what they pick up is the noise of the shift."""
-    template, slope = _laid_out(profile, window, phase)
-    cos, sin = window.cos[phase], window.sin[phase]
-    cos2, sin2 = cos * cos - sin * sin, 2 * cos * sin
-    one = np.ones_like(template)
-    columns = [-slope * cos, -slope * sin, template * cos, template * sin, template, one]
-    if harmonic == 3:
+    slopes = np.gradient(profile, BIN_PX).astype(np.float32)
+    template = level[window.low] * (1 - window.upper) + level[window.low + 1] * window.upper
+    slope = slopes[window.low] * (1 - window.upper) + slopes[window.low + 1] * window.upper
+    cos, sin = window.cos, window.sin
+    columns = [-slope * cos, -slope * sin, template * cos, template * sin, template, np.ones_like(template)]
+    if final:
+        cos2, sin2 = cos * cos - sin * sin, 2 * cos * sin
         cos3, sin3 = cos * cos2 - sin * sin2, sin * cos2 + cos * sin2
-        columns[:4] = [-slope * cos3, -slope * sin3, template * cos3, template * sin3]
-    elif harmonic == 2:
-        stretch = -slope * window.radius[phase] / np.float32(radius_px)
+        stretch = -slope * window.radius / np.float32(radius_px)
         columns += [stretch, stretch * cos2, stretch * sin2]
-    weight = window.inside[phase] / (1.0 + np.maximum(template, 0.0) / 40.0)
-    return np.column_stack(columns), weight.astype(np.float32)
+        columns += [-slope * cos3, -slope * sin3, template * cos3, template * sin3]
+    design = np.stack(columns, axis=1)
+    weighted = design * (window.inside / (1.0 + np.maximum(template, 0.0) / 40.0))[:, None, :]
+    normal = (weighted @ design.transpose(0, 2, 1)).astype(np.float64)
+    width = design.shape[1]
+    normal[:, np.arange(width), np.arange(width)] *= 1 + 1e-6
+    answers = np.linalg.inv(normal).astype(np.float32) @ weighted
+    share = window.inside / window.inside.sum(axis=1, keepdims=True)
+    centred = share * (template - (share * template).sum(axis=1, keepdims=True))
+    spread = np.sqrt(np.maximum((centred * template).sum(axis=1), 1e-9)).astype(np.float64)
+    return _Operators(np.concatenate([answers, centred[:, None], share[:, None]], axis=1), share, spread)
 
 
-def _solve(cut: _Cut, window: _Window, profile: FloatArray, harmonic: int, radius_px: float) -> tuple[FloatArray, FloatArray]:
-    """Linear least squares of every disc against the template of its phase: coefficients (n, m) and match (n,)."""
-    width = 9 if harmonic == 2 else 6
-    coefficients = np.zeros((len(cut.patches), width))
-    match = np.zeros(len(cut.patches))
+def _solve(cut: _Cut, operators: _Operators) -> tuple[FloatArray, FloatArray]:
+    """Every disc against the template of its phase: coefficients (n, m) and match (n,)."""
+    width = operators.rows.shape[1]
+    answers = np.empty((len(cut.patches), width))
+    squares = np.empty(len(cut.patches))
     for phase in np.unique(cut.phase):
-        rows = cut.phase == phase
-        design, weight = _columns(profile, window, int(phase), harmonic, radius_px)
-        weighted = design * weight[:, None]
-        normal = (design.T @ weighted).astype(np.float64)
-        normal[np.diag_indices(width)] *= 1 + 1e-6
-        patches = cut.patches[rows]
-        coefficients[rows] = np.linalg.solve(normal, (patches @ weighted).astype(np.float64).T).T
-        match[rows] = _correlation(patches, design[:, 4], window.inside[phase])
-    return coefficients, match
-
-
-def _correlation(patches: Float32, template: Float32, weight: Float32) -> FloatArray:
-    total = float(weight.sum())
-    centred = weight * (template - float(weight @ template) / total)
-    mean = patches @ weight / total
-    variance = np.maximum((patches**2) @ weight / total - mean**2, 1e-9)
-    spread = math.sqrt(max(float(centred @ template) / total, 1e-9))
-    return np.asarray((patches @ centred) / total / (np.sqrt(variance) * spread), dtype=np.float64)
+        members = np.flatnonzero(cut.phase == phase)
+        patches = cut.patches[members]
+        answers[members] = patches @ operators.rows[phase].T
+        squares[members] = (patches * patches) @ operators.weight[phase]
+    variance = np.maximum(squares - answers[:, -1] ** 2, 1e-6)
+    match = answers[:, -2] / (np.sqrt(variance) * operators.spread[cut.phase])
+    return answers[:, :-2], match
 
 
 def fit_discs(
@@ -200,6 +198,7 @@ def fit_discs(
     rounds: int = 6,
     max_move_px: float | None = None,
     match_least: float = 0.6,
+    profile: FloatArray | None = None,
 ) -> DiscFit:
     """Gauss-Newton per disc against a profile learned from all of them, relearned every round.
 
@@ -207,13 +206,13 @@ def fit_discs(
     reach_ratio  window radius over disc radius: 0.85 for balls (beyond it the substrate leaks in), 1.4 for flat discs,
                  whose only edge is their rim
     max_move_px  a disc is not followed farther than this from its start (default: 0.6 radii)
+    profile      search with this profile instead of learning one; of a fit with the same radius and reach
     returns      DiscFit; points whose window leaves the picture are not seen
     """
     reach_px = round(max(radius_px * reach_ratio, 2.5) * 4) / 4
     window = _window(reach_px)
     limit = 0.6 * radius_px if max_move_px is None else max_move_px
     margin = reach_px + 2.0
-    count = len(start_px)
     rows, cols = pixels.shape
     seen = np.isfinite(start_px).all(axis=1)
     low, high = margin + limit, np.array([cols, rows]) - 1 - margin - limit
@@ -225,8 +224,8 @@ def fit_discs(
     members = np.ones(len(start), dtype=bool)
     cut = _cut(pixels, centres, window)
     for _ in range(rounds):
-        profile = learned_profile(cut, window, members)
-        coefficients, match = _solve(cut, window, profile, 1, radius_px)
+        learned = learned_profile(cut, window, members) if profile is None else profile
+        coefficients, match = _solve(cut, _operators(learned, window, radius_px, final=False))
         amplitude = coefficients[:, 4]
         offset = coefficients[:, :2] / np.where(np.abs(amplitude) > 0.05, amplitude, 0.05)[:, None]
         moved = cut.nearest + window.phase_px[cut.phase] + _clipped(offset, 0.15 * radius_px + 1.0)
@@ -237,7 +236,10 @@ def fit_discs(
         if float(np.quantile(step[members], 0.95)) < SETTLED_PX:
             break
         cut = _cut(pixels, centres, window)
-    return _finished(start_px, seen, start, centres, cut, window, profile, members, radius_px, match, amplitude)
+    final, match = _solve(cut, _operators(learned, window, radius_px, final=True))
+    if profile is not None:
+        members = np.ones(len(start), dtype=bool)
+    return _finished(start_px, seen, start, centres, final, match, learned, members, profile is None)
 
 
 def _clipped(offset: FloatArray, limit: float) -> FloatArray:
@@ -254,22 +256,23 @@ def _members(amplitude: FloatArray, match: FloatArray, match_least: float) -> ND
 
 
 def _finished(
-    start_px: FloatArray, seen: NDArray[np.bool_], start: FloatArray, centres: FloatArray, cut: _Cut, window: _Window,
-    profile: FloatArray, members: NDArray[np.bool_], radius_px: float, match: FloatArray, amplitude: FloatArray,
+    start_px: FloatArray, seen: NDArray[np.bool_], start: FloatArray, centres: FloatArray, final: FloatArray,
+    match: FloatArray, profile: FloatArray, members: NDArray[np.bool_], relative_to_members: bool,
 ) -> DiscFit:  # fmt: skip
-    shape, _ = _solve(cut, window, profile, 2, radius_px)
-    noise, _ = _solve(cut, window, profile, 3, radius_px)
-    safe = np.where(np.abs(shape[:, 4]) > 0.05, shape[:, 4], 0.05)
-    spurious = (noise[:, :2] / np.maximum(safe, 0.1)[:, None])[members]
-    sigma = 1.4826 * float(np.median(np.abs(spurious))) if len(spurious) else math.nan
-    relative = amplitude / max(float(np.median(amplitude[members])), 1e-6)
+    amplitude = final[:, 4]
+    safe = np.maximum(amplitude, 0.1)
+    spurious = (final[:, 9:11] / safe[:, None])[members]
+    sigma = 1.4826 * float(np.median(np.abs(spurious)))
+    relative = amplitude
     count = len(start_px)
     full = [np.full(count, np.nan) for _ in range(5)]
     centres_px = np.array(start_px, dtype=np.float64)
     centres_px[seen] = centres
-    ratio = 1.0 + np.clip(shape[:, 6] / safe, -0.5, 0.5)
-    ratio /= float(np.median(ratio[members]))
-    oval = 2.0 * np.hypot(shape[:, 7], shape[:, 8]) / np.abs(safe)
+    ratio = 1.0 + np.clip(final[:, 6] / safe, -0.5, 0.5)
+    if relative_to_members:
+        relative = amplitude / max(float(np.median(amplitude[members])), 1e-6)
+        ratio = ratio / float(np.median(ratio[members]))
+    oval = 2.0 * np.hypot(final[:, 7], final[:, 8]) / safe
     for target, values in zip(full, (relative, match, np.hypot(*(centres - start).T), ratio, oval)):
         target[seen] = values
     return DiscFit(centres_px, *full, seen, math.hypot(sigma, SIGMA_FLOOR_PX), profile)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vision.errors import BadMap
 from vision.frame import FloatArray
@@ -119,6 +120,22 @@ class BallMap:
         free = np.argwhere(near & ~occupied)
         return np.asarray(self.xy_um[0] + (free + low) * self.pitch_um, dtype=np.float64)
 
+    @cached_property
+    def neighbours(self) -> NDArray[np.int64]:
+        """Pairs of sites about one pitch apart, (pair_count, 2), each pair once."""
+        pairs = []
+        for start in range(0, self.count, 512):
+            block = self.xy_um[start : start + 512]
+            distance = np.hypot(block[:, None, 0] - self.x_um, block[:, None, 1] - self.y_um)
+            first, second = np.nonzero(distance < 1.15 * self.pitch_um)
+            pairs.append(np.column_stack([first + start, second])[first + start < second])
+        return np.concatenate(pairs)
+
+    @cached_property
+    def turned_onto(self) -> tuple[NDArray[np.int64], ...]:
+        """For 0 to 3 quarter turns: the site that each turned site falls on, -1 where it falls on none."""
+        return tuple(nearest_within(quarter_turned(self.xy_um, k), self.xy_um, 0.2 * self.pitch_um) for k in range(4))
+
     def mirrored(self) -> BallMap:
         """The same sites seen from the other side: x changes its sign."""
         a1_x_um = None if self.a1_x_um is None else -self.a1_x_um
@@ -143,3 +160,17 @@ def quarter_turned(points_um: FloatArray, quarter_turns: int) -> FloatArray:
     x_um, y_um = points_um[:, 0], points_um[:, 1]
     turned = ((x_um, y_um), (-y_um, x_um), (-x_um, -y_um), (y_um, -x_um))[quarter_turns % 4]
     return np.column_stack(turned)
+
+
+def nearest_within(points_um: FloatArray, targets_um: FloatArray, radius_um: float) -> NDArray[np.int64]:
+    """Index of the nearest target of every point, -1 where none is within the radius; (n,)."""
+    nearest = np.full(len(points_um), -1, dtype=np.int64)
+    if len(targets_um) == 0:
+        return nearest
+    for start in range(0, len(points_um), 512):
+        block = points_um[start : start + 512]
+        distance = np.hypot(block[:, None, 0] - targets_um[:, 0], block[:, None, 1] - targets_um[:, 1])
+        index = distance.argmin(axis=1)
+        close = distance[np.arange(len(block)), index] <= radius_um
+        nearest[start : start + 512] = np.where(close, index, -1)
+    return nearest
