@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 KINDS: dict[str, str] = {
     "film_thin": "every wipe lays a film thinner by `value` um",
+    "film_uneven": "a wipe lays a film that rises by `value` um over 10 000 um",
     "part_lost": "the vacuum opens at a gantry move with a part on the nozzle",
     "link_drop": "at a gantry move the port named `target` is reset and refuses connections for `duration_s`",
     "fiducial_missing": "the first `value` fiducials of a board are not there",

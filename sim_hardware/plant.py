@@ -1,6 +1,6 @@
-"""The simulated cell as one composed world: machine, parts, devices, servers, faults, all on the loop's clock.
+"""The simulated cell as one composed world: machine, parts, devices, faults, all on the loop's clock.
 
-No physics here: each part of the world lives in `world`, each device in `devices`; this module makes and joins them.
+No physics and no bytes here: parts of the world live in `world`, devices in `devices`, ports in `cabling`.
 """
 
 from __future__ import annotations
@@ -8,17 +8,53 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from drivers.wire.handshake import Result, Stop
+from sim_hardware.cabling import Cabling, Ports
+from sim_hardware.devices.board_reader import BoardReader
+from sim_hardware.devices.camera import DownCamera, UpCamera
+from sim_hardware.devices.dip_unit import DipUnit
+from sim_hardware.devices.film_gauge import FilmGauge
+from sim_hardware.devices.lights import Lights
+from sim_hardware.devices.plc import MotionPlc
 from sim_hardware.faults import Faults
 from sim_hardware.scenario import Scenario
+from sim_hardware.world.boards import make_board
 from sim_hardware.world.errors_drawn import with_errors
+from sim_hardware.world.film import Film
 from sim_hardware.world.gantry import GantryTruth, TruePose
 from sim_hardware.world.machine import Fidelity, MachineTruth
 from sim_hardware.world.places import GlassPart, HeldPart, Holder, SafetyInputs, Tray
 from sim_hardware.world.things import BoardTruth, PackageTruth
+from sim_hardware.world.tray import full_tray
+
+try:
+    from sim_hardware.devices.head import Head
+except ImportError:
+    from sim_hardware.devices.lines import LineDevice
+
+    class Head(LineDevice):  # type: ignore[no-redef]
+        """Stands at the top and holds nothing."""
+
+        def __init__(self, plant: Plant) -> None:
+            super().__init__(plant, "head", 3, 3001)
+
+        def z_um_at(self, t_s: float) -> float:
+            return 0.0
+
+        def is_in_film_zone(self) -> bool:
+            return False
+
+        def part_gone(self) -> None:
+            pass
+
+
+FULL_TRUTH_BOARDS = 20
+"""Balls of placed packages are forgotten this many boards later; a shift has thousands of packages."""
 
 
 class Plant:
@@ -31,6 +67,8 @@ class Plant:
     boards          all boards that ever came in; `board_in_nest` the one at the stop pins
     rejected, lost  parts in the bin, parts that fell somewhere
     safety          hard-wired inputs, set by the harness
+    plc, head, dip_unit, film_gauge, lights, board_reader, up_camera, down_camera    the devices
+    cabling         ports and what can happen to their cables
     events          truth history for the harness: (time, kind, data)
     """
 
@@ -54,9 +92,16 @@ class Plant:
         self.board_clamped = False
         self.rejected: list[PackageTruth] = []
         self.lost: list[PackageTruth] = []
-        self.boards_delivered = 0
-        self.before_gantry_move: list[Callable[[], None]] = []
-        """called by the PLC when a gantry move begins; part_lost hooks in here"""
+        self.film = Film(self.machine, scenario.material, scenario.fidelity, self.rng("film"), self.faults)
+        self.plc = MotionPlc(self)
+        self.head = Head(self)
+        self.dip_unit = DipUnit(self)
+        self.film_gauge = FilmGauge(self)
+        self.lights = Lights(self)
+        self.board_reader = BoardReader(self)
+        self.up_camera = UpCamera(self)
+        self.down_camera = DownCamera(self)
+        self.cabling = Cabling(self)
 
     # -- time, chance, history ----------------------------------------------------------------------------------
 
@@ -83,6 +128,102 @@ class Plant:
     def record(self, kind: str, **data: Any) -> None:
         """Keep a fact of the true history."""
         self.events.append((self.loop.time(), kind, data))
+
+    # -- ports --------------------------------------------------------------------------------------------------
+
+    async def start(self, host: str = "127.0.0.1", port_base: int = 0) -> Ports:
+        """Open all ports: `port_base` and the next ones, or free ones where it is 0. Raises OSError when taken."""
+        return await self.cabling.start(host, port_base)
+
+    async def stop(self) -> None:
+        """Close all ports and connections."""
+        await self.cabling.stop()
+
+    def cut_link(self, name: str, refuse_s: float = 0.0) -> None:
+        """Reset all connections of one port; it refuses new ones for a while."""
+        self.record("link cut", port=name)
+        self.cabling.cables[name].cut(refuse_s)
+
+    # -- what comes and goes ------------------------------------------------------------------------------------
+
+    @property
+    def is_magazine_empty(self) -> bool:
+        return 0 < self.scenario.board_count <= len(self.boards)
+
+    def bring_board(self) -> None:
+        """The conveyor has brought the next board to the stop pins."""
+        number = len(self.boards) + 1
+        board = make_board(
+            self.scenario.board, number, self.rng("boards"), self.fidelity, self.faults, self.loop.time()
+        )
+        self.boards.append(board)
+        self.board_in_nest = board
+        self.record("board in", serial=board.serial)
+
+    def take_board_out(self) -> None:
+        """The board at the pins leaves the cell."""
+        board, self.board_in_nest = self.board_in_nest, None
+        if board is None:
+            return
+        self.record("board out", serial=board.serial)
+        if len(self.boards) > FULL_TRUTH_BOARDS:
+            for site in self.boards[-FULL_TRUTH_BOARDS - 1].sites:
+                for placed in site.placed:
+                    placed.package.balls.clear()
+
+    def bring_tray(self) -> None:
+        """The feeder has brought a full tray."""
+        number = self.plc.tray_count
+        tray = full_tray(
+            self.machine, self.scenario.top, number, self.rng("tray"), self.fidelity, self.faults, self.loop.time()
+        )
+        tray.x_um += self.machine.extras.get("tray_dx_um", 0.0)
+        tray.y_um += self.machine.extras.get("tray_dy_um", 0.0)
+        self.tray = tray
+        self.record("tray in", lot=tray.lot)
+
+    def lose_part(self) -> None:
+        """The part falls off the nozzle: vacuum gone for a moment."""
+        held = self.held
+        if held is None:
+            return
+        self.record("part lost", serial=held.part.serial)
+        if isinstance(held.part, PackageTruth):
+            self.lost.append(held.part)
+        self.release_part()
+
+    def release_part(self) -> None:
+        """The nozzle is empty from now on, whatever became of the part."""
+        self.held = None
+        self.head.part_gone()
+
+    def held_height_um(self) -> float:
+        """From the nozzle tip down to the lowest nominal point of the part; 0 without a part."""
+        held = self.held
+        if held is None:
+            return 0.0
+        if isinstance(held.part, GlassPart):
+            return held.part.height_um
+        balls = held.part.type.balls
+        return held.part.type.body_height_um + (balls[0].height_um if balls else 0.0)
+
+    def set_safety(self, **inputs: bool) -> None:
+        """Change hard-wired inputs, for instance `set_safety(estop_ok=False)`; the devices react at once."""
+        self.safety = replace(self.safety, **inputs)
+        self.record("safety inputs", **inputs)
+        self.plc.safety_changed()
+        for device in (self.head, self.dip_unit, self.film_gauge):
+            if not self.safety.may_move:
+                device.core.stop_all(Result.INTERLOCK, Stop.QUICK)
+
+    def reboot(self, device: str) -> None:
+        """Power one device off and on: its memory is gone and its connections with it."""
+        found = self.cabling.devices().get(device)
+        if found is None:
+            raise KeyError(f"no device {device!r} to reboot; known: {', '.join(self.cabling.devices())}")
+        self.record("reboot", device=device)
+        found.reboot()
+        self.cabling.cables[device].cut()
 
     @property
     def fidelity(self) -> Fidelity:

@@ -100,7 +100,6 @@ class Scenario:
     board: BoardType = field(default_factory=_small_board)
     board_count: int = 0
     material_lot: str = "FLUX-0001"
-    tray_lot: str = "LOT-0001"
     faults: tuple[FaultSpec, ...] = ()
 
 

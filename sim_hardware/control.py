@@ -1,0 +1,183 @@
+"""The harness's line into the world: give faults, press the e-stop, read the truth. No part of the machine.
+
+One JSON object a line, one JSON object back: {"ok": true, ...} or {"ok": false, "error": "..."}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sim_hardware.faults import FaultSpec
+from sim_hardware.scenario import ScenarioError, from_plain
+from sim_hardware.servers.cable import Cable
+from sim_hardware.world.places import GlassPart
+from sim_hardware.world.things import PlacedTruth
+
+if TYPE_CHECKING:
+    from sim_hardware.plant import Plant
+
+LINE_LIMIT_BYTES = 65_536
+
+
+class ControlError(ValueError):
+    """A request that makes no sense; the message says why."""
+
+
+def inject(plant: Plant, fault: FaultSpec) -> None:
+    """Give the world a fault from now on."""
+    plant.faults.inject(fault, plant.now())
+    plant.record("fault given", fault=fault.kind)
+
+
+def truth(plant: Plant) -> dict[str, Any]:
+    """What is true now, as JSON: placements, parts rejected and lost, boards, film, nozzle, faults that struck."""
+    now_s = plant.now()
+    tip = plant.tip()
+    return {
+        "time_s": now_s,
+        "placements": [
+            _placed(placed, board.serial, site.site.name)
+            for board in plant.boards
+            for site in board.sites
+            for placed in site.placed
+        ],
+        "rejected": [package.serial for package in plant.rejected],
+        "lost": [package.serial for package in plant.lost],
+        "boards": [board.serial for board in plant.boards],
+        "board_in_nest": plant.board_in_nest.serial if plant.board_in_nest is not None else None,
+        "film_height_um": plant.film.mean_height_um(now_s),
+        "film_generation": plant.film.generation,
+        "nozzle": plant.held.part.serial if plant.held is not None else None,
+        "nozzle_x_um": tip.x_um,
+        "nozzle_y_um": tip.y_um,
+        "nozzle_z_um": plant.head.z_um_at(now_s),
+        "faults_struck": [{"time_s": at_s, "kind": kind} for at_s, kind in plant.faults.struck],
+    }
+
+
+def _placed(placed: PlacedTruth, board: str, site: str) -> dict[str, Any]:
+    return {
+        "board": board,
+        "site": site,
+        **{name: getattr(placed, name) for name in PlacedTruth.__slots__ if name != "package"},
+    }
+
+
+def answer(plant: Plant, request: Mapping[str, Any]) -> dict[str, Any]:
+    """One request of the harness. Raises ControlError with a sentence."""
+    do = request.get("do")
+    action = _ACTIONS.get(do) if isinstance(do, str) else None
+    if action is None:
+        raise ControlError(f"do = {do!r}: known are {', '.join(_ACTIONS)}")
+    return action(plant, {key: value for key, value in request.items() if key != "do"})
+
+
+def _inject(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    inject(plant, from_plain(FaultSpec, rest, "inject"))
+    return {}
+
+
+def _heal(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    plant.faults.heal(rest.get("kind"))
+    return {}
+
+
+def _truth(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    return truth(plant)
+
+
+def _events(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    after = rest.get("after", 0)
+    if not isinstance(after, int) or after < 0:
+        raise ControlError(f"after = {after!r}: expected a count of events")
+    return {"events": [{"time_s": at, "kind": kind, **data} for at, kind, data in plant.events[after:]]}
+
+
+def _reboot(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    try:
+        plant.reboot(str(rest.get("device")))
+    except KeyError as error:
+        raise ControlError(error.args[0]) from error
+    return {}
+
+
+def _safety(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    inputs = type(plant.safety).__slots__
+    for name, value in rest.items():
+        if name not in inputs or not isinstance(value, bool):
+            raise ControlError(f"{name} = {value!r}: safety inputs are {', '.join(inputs)}, true or false")
+    plant.set_safety(**rest)
+    return {}
+
+
+def _estop(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    plant.set_safety(estop_ok=not rest.get("pressed", True))
+    return {}
+
+
+def _cut(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    name, seconds = rest.get("port"), rest.get("refuse_s", 0.0)
+    if name not in plant.cabling.cables or not isinstance(seconds, (int, float)):
+        raise ControlError(f"port = {name!r}, refuse_s = {seconds!r}: ports are {', '.join(plant.cabling.cables)}")
+    plant.cut_link(str(name), float(seconds))
+    return {}
+
+
+def _take_away(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    """An operator's hand takes the part off the nozzle."""
+    held = plant.held
+    if held is not None and not isinstance(held.part, GlassPart):
+        plant.rejected.append(held.part)
+    if held is not None:
+        plant.release_part()
+    return {}
+
+
+_ACTIONS: dict[str, Callable[[Plant, dict[str, Any]], dict[str, Any]]] = {
+    "inject": _inject,
+    "heal": _heal,
+    "truth": _truth,
+    "events": _events,
+    "reboot": _reboot,
+    "safety": _safety,
+    "estop": _estop,
+    "cut": _cut,
+    "take_part_away": _take_away,
+}
+
+
+class ControlLine(asyncio.Protocol):
+    """One harness on the control port."""
+
+    def __init__(self, plant: Plant, cable: Cable) -> None:
+        self._plant = plant
+        self._cable = cable
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = self._cable.plug_in(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cable.unplug(self._transport)
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            if self._transport is not None:
+                self._transport.write(json.dumps(self._reply(line)).encode() + b"\n")
+        if len(self._buffer) > LINE_LIMIT_BYTES and self._transport is not None:
+            self._transport.close()
+
+    def _reply(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            if not isinstance(request, dict):
+                raise ControlError("expected a JSON object")
+            return {"ok": True, **answer(self._plant, request)}
+        except (ControlError, ScenarioError, ValueError) as error:
+            return {"ok": False, "error": str(error)}

@@ -1,0 +1,188 @@
+"""The two cameras behind their frame streams: one trigger, one exposure of what truly stands there, one frame.
+
+How a scene looks is the business of the optics; what is found in it, that of nobody here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from drivers.wire.camera_frame import DOWN, UP, FrameHeader, PixelFormat, Trigger, checksum
+from sim_hardware.optics.scenes import (
+    BoardView,
+    DatumView,
+    DownScene,
+    FilmView,
+    GlassView,
+    ImprintMark,
+    Light,
+    UpScene,
+    on_board,
+)
+from sim_hardware.scenario import Rendering
+from sim_hardware.world.places import GlassPart, turned
+
+if TYPE_CHECKING:
+    from sim_hardware.plant import Plant
+
+EXPOSURE_LIMIT_US = 1_000_000
+GAIN_PERMILLE = 1000
+CLOCK_OFFSET_US = 10_000_000
+"""the camera was switched on this long before the cell"""
+
+
+class Camera:
+    """Common part: numbering, exposure and readout times, header. A trigger during exposure or readout is not seen."""
+
+    def __init__(self, plant: Plant, name: str, number: int) -> None:
+        self.plant = plant
+        self.name = name
+        self.number = number
+        self.truth = plant.machine.up_camera if number == UP else plant.machine.down_camera
+        self.frame_number = 0
+        self._rng = plant.rng(name)
+        self._busy_until_s = -1.0
+
+    def expose(self, trigger: Trigger, deliver: Callable[[bytes], None]) -> None:
+        """Take one picture; the scene is that of the middle of the exposure."""
+        plant, now_s = self.plant, self.plant.now()
+        if trigger.camera != self.number or now_s < self._busy_until_s or trigger.exposure_us > EXPOSURE_LIMIT_US:
+            return
+        exposure_s = trigger.exposure_us * 1e-6
+        self._busy_until_s = now_s + exposure_s + self.truth.readout_s
+        self.frame_number += 1
+        plant.call_at(now_s + exposure_s / 2.0, self._shoot, trigger, self.frame_number, now_s, deliver)
+
+    def _shoot(self, trigger: Trigger, frame_number: int, start_s: float, deliver: Callable[[bytes], None]) -> None:
+        plant = self.plant
+        light = plant.lights.flash(self.number, trigger.exposure_us * 1e-6)
+        pixel_format, payload = self._picture(light)
+        if plant.faults.strikes("frame_lost", start_s, self.name) is not None:
+            return
+        header = FrameHeader(
+            camera=self.number,
+            trigger_number=trigger.trigger_number,
+            frame_number=frame_number,
+            exposure_start_us=CLOCK_OFFSET_US + round(start_s * 1e6),
+            exposure_us=trigger.exposure_us,
+            width=self.truth.width_px,
+            height=self.truth.height_px,
+            pixel_format=pixel_format,
+            gain_permille=GAIN_PERMILLE,
+            payload_bytes=len(payload),
+            payload_crc32=checksum(payload),
+        )
+        plant.call_at(self._busy_until_s, deliver, header.encode() + payload)
+
+    def _picture(self, light: Light) -> tuple[PixelFormat, bytes]:
+        raise NotImplementedError
+
+
+class UpCamera(Camera):
+    """Stands on the machine bed and looks up at what hangs on the nozzle."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__(plant, "up_camera", UP)
+
+    def scene(self, light: Light) -> UpScene:
+        """The truth before the lens now."""
+        plant, machine = self.plant, self.plant.machine
+        held = plant.held
+        if held is None:
+            return UpScene(light=light)
+        now_s = plant.now()
+        tip = plant.gantry.position_at(now_s)
+        dx_um, dy_um = turned(held.x_um, held.y_um, tip.theta_deg)
+        lower_face_um = plant.head.z_um_at(now_s) + plant.held_height_um()
+        is_glass = isinstance(held.part, GlassPart)
+        return UpScene(
+            package=None if isinstance(held.part, GlassPart) else held.part,
+            x_um=tip.x_um + dx_um - machine.up_camera_x_um - machine.up_camera_dx_um,
+            y_um=tip.y_um + dy_um - machine.up_camera_y_um - machine.up_camera_dy_um,
+            theta_deg=tip.theta_deg + held.theta_deg,
+            ball_plane_dz_um=lower_face_um - machine.up_focus_z_um,
+            is_calibration_part=is_glass,
+            light=light,
+        )
+
+    def _picture(self, light: Light) -> tuple[PixelFormat, bytes]:
+        from sim_hardware.optics import observation, up
+
+        scene, fidelity = self.scene(light), self.plant.fidelity
+        if self.plant.scenario.rendering == Rendering.FULL:
+            return PixelFormat.MONO8, up.render(scene, self.truth, fidelity, self._rng).tobytes()
+        return PixelFormat.OBSERVATION, _json(observation.observe_up(scene, self.truth, fidelity, self._rng))
+
+
+class DownCamera(Camera):
+    """Hangs on the head beside the nozzle and looks down at board, film, holder and datum mark."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__(plant, "down_camera", DOWN)
+
+    def scene(self, light: Light) -> DownScene:
+        """The truth below the lens now. Things far out of view are left out."""
+        plant, machine = self.plant, self.plant.machine
+        head = plant.gantry.head_at(plant.now())
+        x_um = head.x_um + machine.down_camera_dx_um + machine.down_camera_error_x_um
+        y_um = head.y_um + machine.down_camera_dy_um + machine.down_camera_error_y_um
+        reach_um = self.truth.um_per_px * (self.truth.width_px + self.truth.height_px)
+
+        def near(place: tuple[float, float], size_um: float) -> bool:
+            return abs(place[0] - x_um) < size_um + reach_um and abs(place[1] - y_um) < size_um + reach_um
+
+        board = self._board()
+        bottoms, tops = on_board(board, plant.scenario.bottom) if board is not None else ((), ())
+        plate, holder, datum = plant.plate_centre_um(), plant.holder_centre_um(), plant.datum_centre_um()
+        glass = plant.holder
+        return DownScene(
+            camera_x_um=x_um,
+            camera_y_um=y_um,
+            board=board,
+            bottoms=bottoms,
+            tops=tops,
+            film=self._film(plate) if near(plate, machine.plate_size_um / 2.0) else None,
+            glass=GlassView(holder[0] + glass.dx_um, holder[1] + glass.dy_um, glass.dtheta_deg)
+            if glass.glass is not None and near(holder, glass.glass.body_x_um)
+            else None,
+            datum=DatumView(*datum) if near(datum, 1_000.0) else None,
+            light=light,
+        )
+
+    def _board(self) -> BoardView | None:
+        board = self.plant.board_in_nest
+        if board is None:
+            return None
+        machine = self.plant.machine
+        return BoardView(
+            board, machine.nest_x_um + board.nest_dx_um, machine.nest_y_um + board.nest_dy_um, board.nest_dtheta_deg
+        )
+
+    def _film(self, plate: tuple[float, float]) -> FilmView:
+        plant, now_s = self.plant, self.plant.now()
+        film = plant.film
+        return FilmView(
+            plate[0],
+            plate[1],
+            plant.machine.plate_size_um,
+            film.mean_height_um(now_s),
+            film.generation,
+            tuple(
+                ImprintMark(plate[0] + mark.x_um, plate[1] + mark.y_um, mark.diameter_um, contrast)
+                for mark, contrast in film.marks_at(now_s)
+            ),
+        )
+
+    def _picture(self, light: Light) -> tuple[PixelFormat, bytes]:
+        from sim_hardware.optics import down, observation
+
+        scene, fidelity = self.scene(light), self.plant.fidelity
+        if self.plant.scenario.rendering == Rendering.FULL:
+            return PixelFormat.MONO8, down.render(scene, self.truth, fidelity, self._rng).tobytes()
+        return PixelFormat.OBSERVATION, _json(observation.observe_down(scene, self.truth, fidelity, self._rng))
+
+
+def _json(value: dict[str, object]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
