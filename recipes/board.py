@@ -1,0 +1,54 @@
+"""The board or panel: its outline, its fiducials and the sites where stacks stand, all from its lower left corner.
+
+x right, y away, seen from above; theta anticlockwise. Nothing here knows a package.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from recipes.base import ItemName, ShortText, Table
+
+NEST_X_UM = 150_000
+"""width of the board nest"""
+NEST_Y_UM = 200_000
+"""depth of the board nest"""
+
+
+class Fiducial(Table):
+    """A copper disc free of solder mask."""
+
+    name: ItemName = Field(description="as on the board")
+    x_um: float = Field(ge=0, le=NEST_X_UM, description="centre, from the lower left corner")
+    y_um: float = Field(ge=0, le=NEST_Y_UM, description="centre, from the lower left corner")
+    diameter_um: float = Field(ge=300, le=3_000, description="of the copper")
+
+
+class Site(Table):
+    """Where the top package goes: nominal centre and turn of the bottom package."""
+
+    name: ItemName = Field(description="unique in the panel, such as 1.U1")
+    x_um: float = Field(ge=0, le=NEST_X_UM, description="centre, from the lower left corner")
+    y_um: float = Field(ge=0, le=NEST_Y_UM, description="centre, from the lower left corner")
+    theta_deg: float = Field(ge=-180, le=180, description="anticlockwise seen from above; 0 = A1 far left")
+    level: int = Field(default=1, ge=1, le=3, description="1 = on the bottom package, 2 = on the package placed there")
+    board_index: int = Field(default=1, ge=1, le=100, description="which board of the panel, from 1")
+
+
+class Board(Table):
+    """A board, or a panel of boards handled as one."""
+
+    name: ItemName = Field(description="of the drawing")
+    size_x_um: float = Field(ge=5_000, le=NEST_X_UM, description="outline from left to right; the nest takes no more")
+    size_y_um: float = Field(ge=5_000, le=NEST_Y_UM, description="outline from near to far; the nest takes no more")
+    thickness_um: float = Field(ge=200, le=4_000, description="of the bare board")
+    boards_in_panel: int = Field(default=1, ge=1, le=100, description="boards handled as one")
+    source: ShortText = Field(default="", description="where the drawing comes from")
+    fiducials: Annotated[tuple[Fiducial, ...], Field(strict=False, min_length=2, max_length=16)] = Field(
+        description="at least 2; 3 far apart also tell scale and squareness"
+    )
+    sites: Annotated[tuple[Site, ...], Field(strict=False, min_length=1, max_length=200)] = Field(
+        description="in the order of placing"
+    )
