@@ -40,10 +40,7 @@ class FilmGauge(LineDevice):
 
     def _start(self, spec: CommandSpec, args: dict[str, Number]) -> None:
         now_s = self.plant.now()
-        if spec is MEASURE:
-            target = (float(args["x_um"]), float(args["y_um"]))
-        else:
-            target = (REFERENCE_X_UM, 0.0)
+        target = (float(args["x_um"]), float(args["y_um"])) if spec is MEASURE else (REFERENCE_X_UM, 0.0)
         end_s = now_s + math.dist(self._place_um, target) / STAGE_UM_PER_S + MEASURE_S
         self._place_um = target
         if spec is MEASURE and self._is_taken(end_s):

@@ -94,11 +94,9 @@ def enter(package: PackageTruth, immersion: Immersion) -> None:
 
 def coat_um(viscosity_pa_s: float, lift_um_per_s: float) -> float:
     """Thickness of the coat that the splitting liquid bridge leaves; Landau-Levich is out of range at Ca > 1."""
-    thickness = (
-        COAT_UM
-        * (viscosity_pa_s / COAT_VISCOSITY_PA_S) ** COAT_VISCOSITY_POWER
-        * (lift_um_per_s / COAT_SPEED_UM_PER_S) ** COAT_SPEED_POWER
-    )
+    by_viscosity = math.pow(viscosity_pa_s / COAT_VISCOSITY_PA_S, COAT_VISCOSITY_POWER)
+    by_speed = math.pow(lift_um_per_s / COAT_SPEED_UM_PER_S, COAT_SPEED_POWER)
+    thickness = COAT_UM * by_viscosity * by_speed
     return min(max(thickness, COAT_RANGE_UM[0]), COAT_RANGE_UM[1])
 
 
@@ -194,7 +192,7 @@ def _bridge(package: PackageTruth, depth: Array, field: BallField, thickness_um:
 def squeeze_n_s(field: BallField, immersed: Array, viscosity_pa_s: float) -> float:
     """6 pi eta sum R^2 over the immersed balls: suction is this x speed / gap. Same value in and out."""
     radius_m = field.radius_um[immersed] * 1e-6
-    return 6.0 * math.pi * viscosity_pa_s * float((radius_m * radius_m).sum())
+    return 6.0 * math.pi * viscosity_pa_s * float(np.dot(radius_m, radius_m))
 
 
 def suction_n(squeeze: float, speed_um_per_s: float, gap_um: float) -> float:

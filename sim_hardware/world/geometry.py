@@ -7,12 +7,12 @@ Nothing here knows film, force or place.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim_hardware.world.things import BottomType, PackageTruth, PackageType
+from sim_hardware.world.things import PackageTruth, PackageType
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -106,12 +106,26 @@ class BallField:
             half_y_um=geometry.half_y_um,
         )
 
+    def tilted(self, theta_deg: float, tilt_x_ratio: float, tilt_y_ratio: float) -> BallField:
+        """The same balls under a tilted nozzle face: higher by ratio x distance along the machine axes."""
+        if not (tilt_x_ratio or tilt_y_ratio):
+            return self
+        x, y = places(self.x_um, self.y_um, 0.0, 0.0, theta_deg)
+        return replace(self, bow_um=self.bow_um + tilt_x_ratio * x + tilt_y_ratio * y)
+
     @property
     def standing_um(self) -> float:
         """Body underside over a flat floor when the package stands on its longest balls; 0 without balls."""
         if not self.present.any():
             return 0.0
         return max(0.0, float((self.height_um - self.bow_um)[self.present].max()))
+
+    @property
+    def mean_lift_um(self) -> float:
+        """Mean gap of the ball tips over a flat floor when the package stands on its longest balls."""
+        if not self.present.any():
+            return 0.0
+        return self.standing_um - float((self.height_um - self.bow_um)[self.present].mean())
 
 
 def places(x_um: Array, y_um: Array, at_x_um: float, at_y_um: float, theta_deg: float) -> tuple[Array, Array]:
@@ -130,8 +144,3 @@ def rigid_fit(from_x: Array, from_y: Array, to_x: Array, to_y: Array) -> tuple[f
     theta = math.atan2(float((ux * vy - uy * vx).sum()), float((ux * vx + uy * vy).sum()))
     c, s = math.cos(theta), math.sin(theta)
     return float(bx - (c * ax - s * ay)), float(by - (s * ax + c * ay)), math.degrees(theta)
-
-
-def land_centre(kind: BottomType) -> tuple[Array, Array]:
-    """Places of the lands in their own frame, seen from above."""
-    return np.array([land.x_um for land in kind.lands]), np.array([land.y_um for land in kind.lands])

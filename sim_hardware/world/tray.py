@@ -29,6 +29,8 @@ def full_tray(
 ) -> Tray:
     """Tray `number` (1, 2, ...) with `tray_rows` x `tray_columns` new packages; serials count on from tray to tray.
 
+    The feeder adds where its tray place truly is.
+
     faults   `wrong_part` turns a package by its value in deg (90 where it gives none)
     """
     play = SPREAD_RATIO[fidelity]

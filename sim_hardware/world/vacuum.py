@@ -30,6 +30,8 @@ class Vacuum:
         self.nominal_tau_s = tau_s
         self.is_on = False
         self.seal = Seal.OPEN
+        self.supply_ratio = 1.0
+        """share of its vacuum that the supply delivers"""
         self._tau_s = tau_s
         self._t0_s = 0.0
         self._start_kpa = self._end_kpa = AMBIENT_KPA
@@ -44,7 +46,7 @@ class Vacuum:
 
     def open_valve(self, t_s: float) -> None:
         self.is_on = True
-        self._turn(self.seal.value, self.nominal_tau_s, t_s)
+        self._turn(self.seal.value * self.supply_ratio, self.nominal_tau_s, t_s)
 
     def close_valve(self, t_s: float, *, blow_off: bool = False) -> None:
         self.is_on = False
@@ -54,7 +56,7 @@ class Vacuum:
         """The nozzle opening is closed by something else from now on."""
         self.seal = seal
         if self.is_on:
-            self._turn(seal.value, self.nominal_tau_s, t_s)
+            self._turn(seal.value * self.supply_ratio, self.nominal_tau_s, t_s)
 
     def time_to_level_s(self, level_kpa: float, t_s: float) -> float | None:
         """Seconds from `t_s` until the pressure has fallen to `level_kpa`; None when it never will."""
