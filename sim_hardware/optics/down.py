@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sim_hardware.optics import bodies, glass
 from sim_hardware.optics.film import draw_film
-from sim_hardware.optics.layers import lay_body, rectangle_cover, warp
+from sim_hardware.optics.layers import lay_body, lay_rectangle, seen_tiled, whole
 from sim_hardware.optics.lens import Floats32, ImagePose, Lens
 from sim_hardware.optics.noise import expose
 from sim_hardware.optics.scenes import BoardView, BottomView, DownScene, TopView
@@ -75,27 +75,18 @@ def in_reach(scene: DownScene, camera: CameraTruth, x_um: float, y_um: float, ra
     return hypot(x_um - scene.camera_x_um, y_um - scene.camera_y_um) < view_um + radius_um
 
 
-def _whole(lens: Lens) -> tuple[int, int, int, int]:
-    return 0, lens.camera.width_px, 0, lens.camera.height_px
-
-
 def _draw_board(image: Floats32, lens: Lens, scene: DownScene, view: BoardView, fidelity: Fidelity) -> None:
     board = view.truth
     corner = pose_of(lens, scene, view.x_um, view.y_um, view.theta_deg)
     size_x_um, size_y_um = board.type.size_x_um * board.scale_ratio, board.type.size_y_um * board.scale_ratio
     middle = corner.apply(np.array(size_x_um / 2), np.array(size_y_um / 2))
     pose = ImagePose(float(middle[0]), float(middle[1]), corner.theta_deg)
-    if fidelity is Fidelity.IDEAL:
-        seen = np.full_like(image, BOARD_LEVEL)
-    else:
+    seen: Floats32 | float = BOARD_LEVEL
+    if fidelity is not Fidelity.IDEAL:
         tile = tile_with_traces(board.texture_seed, BOARD_SLOW_DN, BOARD_GRAIN_DN, BOARD_TRACE_DN, BOARD_TRACES)
-        seen = warp(lens, _whole(lens), _shifted(pose, board.texture_seed), tile, _TILE_UM_PER_PX, wrap=True)
+        seen = seen_tiled(lens, whole(lens), _shifted(pose, board.texture_seed), tile, _TILE_UM_PER_PX)
         seen += np.float32(BOARD_LEVEL)
-    cover = rectangle_cover(lens, _whole(lens), pose, size_x_um, size_y_um)
-    if cover is None:
-        image[:] = seen
-    else:
-        image += cover * (seen - image)
+    lay_rectangle(image, lens, pose, size_x_um, size_y_um, seen)
     marks = [mark for mark in board.type.fiducials if mark.name not in board.missing_fiducials]
     if not marks:
         return
@@ -156,19 +147,14 @@ def _draw_top(image: Floats32, lens: Lens, scene: DownScene, view: TopView, fide
 
 
 def _draw_glass(image: Floats32, lens: Lens, pose: ImagePose) -> None:
-    cover = rectangle_cover(lens, _whole(lens), pose, glass.GLASS_SIZE_UM, glass.GLASS_SIZE_UM)
-    if cover is None:
-        image[:] = glass.GLASS_LEVEL
-    else:
-        image += cover * (np.float32(glass.GLASS_LEVEL) - image)
+    lay_rectangle(image, lens, pose, glass.GLASS_SIZE_UM, glass.GLASS_SIZE_UM, glass.GLASS_LEVEL)
     column, row = lens.to_sensor_px(*pose.apply(*glass.dots_from_above()))
     radius_px = np.full(len(column), glass.DOT_DIAMETER_UM / 2 / lens.camera.um_per_px)
     draw_discs(image, column, row, radius_px, np.full(len(column), glass.DOT_LEVEL), lens.sigma_px)
 
 
 def _draw_datum(image: Floats32, lens: Lens, pose: ImagePose) -> None:
-    cover = rectangle_cover(lens, _whole(lens), pose, DATUM_PLATE_UM, DATUM_PLATE_UM)
-    image += (1.0 if cover is None else cover) * (np.float32(DATUM_GROUND_LEVEL) - image)
+    lay_rectangle(image, lens, pose, DATUM_PLATE_UM, DATUM_PLATE_UM, DATUM_GROUND_LEVEL)
     column, row = lens.to_sensor_px(np.array([pose.x_um]), np.array([pose.y_um]))
     radius_px = np.array([DATUM_DIAMETER_UM / 2 / lens.camera.um_per_px])
     draw_discs(image, column, row, radius_px, np.array([DATUM_LEVEL]), lens.sigma_px)

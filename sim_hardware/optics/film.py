@@ -9,12 +9,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from sim_hardware.optics.layers import rectangle_cover, warp
+from sim_hardware.optics.layers import lay_rectangle, seen_tiled, whole
 from sim_hardware.optics.lens import Floats32, Lens
 from sim_hardware.optics.profile import STEP_PX, blur, count_for
 from sim_hardware.optics.scenes import DownScene, FilmView
 from sim_hardware.optics.stamps import draw_radial
-from sim_hardware.optics.texture import surface
+from sim_hardware.optics.texture import TILE_PX, surface
 from sim_hardware.world.machine import Fidelity
 
 FILM_LEVEL = 105.0
@@ -26,17 +26,14 @@ DRY_BELOW_UM = 2.0
 MARK_LEVEL = 70.0
 RIM_LEVEL = 150.0
 RIM_WIDTH_UM = 30.0
-_STREAK_UM_PER_PX = 20.0
-_STREAK_PX = 4096
-_TEXTURE_UM_PER_PX = 12.0
+_TILE_UM_PER_PX = 12.0
 
 
-@lru_cache(maxsize=4)
 def _streaks(seed: int) -> Floats32:
-    """Level against the mean across the stroke; the blade wipes along x, so streaks run along x. (n, 1)."""
+    """Level against the mean across the stroke, (TILE_PX, 1); the blade wipes along x, so streaks run along x."""
     rng = np.random.Generator(np.random.PCG64([23, seed & 0xFFFF_FFFF_FFFF]))
-    fine = rng.standard_normal(_STREAK_PX)
-    line = np.zeros(_STREAK_PX)
+    fine = rng.standard_normal(TILE_PX)
+    line = np.zeros(TILE_PX)
     for width, share in ((3, 0.6), (11, 0.6), (41, 0.6)):
         window = np.hanning(width + 2)
         part = np.convolve(fine, window / np.sqrt((window**2).sum()), mode="same")
@@ -44,23 +41,24 @@ def _streaks(seed: int) -> Floats32:
     return np.asarray(line * (STREAK_DN / line.std()), dtype=np.float32)[:, None]
 
 
+@lru_cache(maxsize=2)
+def _film_tile(seed: int, is_dry: bool) -> Floats32:
+    tile = surface((TILE_PX, TILE_PX), seed, FILM_SLOW_DN, FILM_GRAIN_DN)
+    if not is_dry:
+        tile += _streaks(seed)
+    return tile
+
+
 def draw_film(image: Floats32, lens: Lens, scene: DownScene, film: FilmView, fidelity: Fidelity) -> None:
     """The plate with its film, then the marks."""
     pose = lens.pose(film.x_um - scene.camera_x_um, film.y_um - scene.camera_y_um, 0.0)
-    whole = (0, lens.camera.width_px, 0, lens.camera.height_px)
     is_dry = film.height_um < DRY_BELOW_UM
-    seen = np.full_like(image, DRY_PLATE_LEVEL if is_dry else FILM_LEVEL)
+    level = DRY_PLATE_LEVEL if is_dry else FILM_LEVEL
+    seen: Floats32 | float = level
     if fidelity is not Fidelity.IDEAL:
-        texture = surface((1536, 1536), film.streak_seed, FILM_SLOW_DN, FILM_GRAIN_DN)
-        seen += warp(lens, whole, pose, texture, _TEXTURE_UM_PER_PX, wrap=True)
-        if not is_dry:
-            line = np.repeat(_streaks(film.streak_seed), 4, axis=1)
-            seen += warp(lens, whole, pose, line, _STREAK_UM_PER_PX, wrap=True)
-    cover = rectangle_cover(lens, whole, pose, film.size_um, film.size_um)
-    if cover is None:
-        image[:] = seen
-    else:
-        image += cover * (seen - image)
+        seen = seen_tiled(lens, whole(lens), pose, _film_tile(film.streak_seed, is_dry), _TILE_UM_PER_PX)
+        seen += np.float32(level)
+    lay_rectangle(image, lens, pose, film.size_um, film.size_um, seen)
     if not is_dry:
         _draw_marks(image, lens, scene, film)
 

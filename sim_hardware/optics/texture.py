@@ -77,12 +77,13 @@ def tile_with_traces(seed: int, slow_dn: float, grain_dn: float, trace_dn: float
 @lru_cache(maxsize=4)
 def _traced_tile(index: int, slow_dn: float, grain_dn: float, trace_dn: float, lines: int) -> Floats32:
     tile = _tile(index % _POOL, slow_dn, grain_dn)
-    return np.asarray(tile + traces((TILE_PX, TILE_PX), f"tile {index}", lines) * np.float32(trace_dn))
+    return np.asarray(tile + traces((TILE_PX, TILE_PX), f"tile {index}", lines, periodic=True) * np.float32(trace_dn))
 
 
 @lru_cache(maxsize=8)
-def traces(shape: tuple[int, int], drawing: str, lines: int) -> Floats32:
+def traces(shape: tuple[int, int], drawing: str, lines: int, *, periodic: bool = False) -> Floats32:
     """Buried copper of a drawing, 0 to 1: the same on every part made from it. Runs of 45 and 90 degrees."""
+    copies = (-1, 0, 1) if periodic else (0,)
     rng = np.random.Generator(np.random.PCG64([11, *drawing.encode()]))
     canvas = np.zeros(shape, dtype=np.uint8)
     long_px = max(40, min(shape) // 5)
@@ -97,7 +98,9 @@ def traces(shape: tuple[int, int], drawing: str, lines: int) -> Floats32:
             y += length * (1, 1, 0, -1, -1, -1, 0, 1)[heading]
             points.append((x, y))
             heading = (heading + int(rng.integers(-1, 2))) % 8
-        cv2.polylines(canvas, [np.array(points, dtype=np.int32)], False, 255, width, cv2.LINE_AA)
+        line = np.array(points, dtype=np.int32)
+        shifts = [np.array([dx * shape[1], dy * shape[0]], dtype=np.int32) for dx in copies for dy in copies]
+        cv2.polylines(canvas, [line + shift for shift in shifts], False, 255, width, cv2.LINE_AA)
     return np.asarray(cv2.GaussianBlur(canvas.astype(np.float32) / np.float32(255.0), (5, 5), 1.0))
 
 

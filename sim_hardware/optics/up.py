@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sim_hardware.optics import glass
 from sim_hardware.optics.balls import BallArrays, arrays_of, cap_rho, shine_of, wet_strength
-from sim_hardware.optics.layers import reach, warp
+from sim_hardware.optics.layers import reach, seen_centred
 from sim_hardware.optics.lens import Floats, Floats32, ImagePose, Lens
 from sim_hardware.optics.noise import expose
 from sim_hardware.optics.profile import ball_profiles, blur, count_for, disc_cover
@@ -68,7 +68,7 @@ def _lay(image: Floats32, lens: Lens, pose: ImagePose, texture: Floats32) -> Non
     scale = lens.camera.um_per_px
     box = reach(lens, pose, texture.shape[1] * scale, texture.shape[0] * scale)
     if box is not None:
-        image[box[2] : box[3], box[0] : box[1]] = warp(lens, box, pose, texture, scale, border=VOID_LEVEL)
+        image[box[2] : box[3], box[0] : box[1]] = seen_centred(lens, box, pose, texture, scale, VOID_LEVEL)
 
 
 def _draw_package(
