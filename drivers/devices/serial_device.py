@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from drivers.devices.commanded_device import CommandedDevice, OnLost
 from drivers.devices.identity import check_identity, check_pattern, check_watchdog
 from drivers.devices.reading import Reading, SerialReading
-from drivers.errors import BadReply
+from drivers.errors import BadReply, ReplyTimeout
 from drivers.links.serial_line import SerialLine
 from drivers.wire.encoding import Number, WireError
 from drivers.wire.handshake import HEARTBEAT_PERIOD_S
@@ -20,6 +20,7 @@ from drivers.wire.serial_frames import IDENTITY, PATTERN_UM, Fields
 IDENTIFY = "IDN"
 BEAT = "BEA"
 COMMAND = "CMD"
+ASKS_MAX = 3
 
 
 async def read_identity(line: SerialLine, device_kind: int, serial_number: int | None) -> Mapping[str, Number]:
@@ -113,3 +114,18 @@ class SimpleSerialDevice:
     @property
     def is_connected(self) -> bool:
         return self._line.is_connected
+
+    async def ask(
+        self, verb: str, fields: Sequence[str], *, reply_timeout_s: float | None = None
+    ) -> tuple[str, ...]:
+        """Ask, up to three times when a reply is lost or damaged. Raises LinkError."""
+        for _ in range(ASKS_MAX - 1):
+            try:
+                return await self._line.request(verb, fields, reply_timeout_s=reply_timeout_s)
+            except (ReplyTimeout, BadReply):
+                continue
+        return await self._line.request(verb, fields, reply_timeout_s=reply_timeout_s)
+
+    def unpack(self, declared: Fields, fields: Sequence[str]) -> dict[str, Number]:
+        """Raises BadReply when the fields do not follow the declaration."""
+        return unpack(self._line, declared, fields)

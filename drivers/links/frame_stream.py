@@ -22,8 +22,8 @@ class FrameStream:
 
     where    "socket://host:port"
     on_lost  called once when an open connection ends by itself
-    raises   LinkRefused, LinkLost, ReplyTimeout, BadReply; after the last two the stream is closed, because its
-             position between headers is no longer known
+    raises   LinkRefused, LinkLost, ReplyTimeout, BadReply; a stream that stands in the middle of a frame is closed,
+             because the next header cannot be found
     """
 
     def __init__(self, where: str, *, name: str, capture: Capture | None = None) -> None:
@@ -69,16 +69,19 @@ class FrameStream:
     async def receive(self, within_s: float) -> tuple[FrameHeader, bytes]:
         """The next header and its payload, in the order in which they arrive."""
         pipe = self._open_pipe()
+        head = b""
         try:
             async with asyncio.timeout(within_s):
                 head = await pipe.take(HEADER_BYTES)
                 header = FrameHeader.decode(head)
                 payload = await pipe.take(header.payload_bytes)
         except TimeoutError:
-            await self.close()
+            came = len(head) + pipe.held_bytes
+            if came:
+                await self.close()
             raise ReplyTimeout(
-                f"{self.name}: no whole frame within {within_s:g} s, {pipe.held_bytes} bytes of it came. "
-                "Reconnect and expose again.",
+                f"{self.name}: no whole frame within {within_s:.3f} s, {came} bytes of it came. "
+                f"{'Reconnect and expose' if came else 'Expose'} again.",
                 device=self.name,
             ) from None
         except (WireError, ValueError) as error:

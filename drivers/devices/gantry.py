@@ -1,0 +1,139 @@
+"""The gantry: X and Y of the head, and theta of the nozzle. It moves to absolute targets and knows no obstacle.
+
+Whether a way is free (Z at the top, doors, zones) is decided above.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from drivers.devices.motion_plc import MotionPlc
+from drivers.devices.travel import AxisLimits, path_time_s
+from drivers.errors import DriverError
+from drivers.wire.motion_plc import HOME, HOMED_ALL, MOVE, AxisFlags
+
+
+@dataclass(frozen=True, slots=True)
+class GantryPosition:
+    """Where the encoders say that the gantry stands."""
+
+    x_um: float
+    y_um: float
+    theta_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class GantryLimits:
+    """What the drives were set up for; used for speeds, first look and deadline."""
+
+    speed_um_per_s: float = 1_500_000
+    accel_um_per_s2: float = 20_000_000
+    jerk_um_per_s3: float = 800_000_000
+    theta_speed_deg_per_s: float = 1_500
+    theta_accel_deg_per_s2: float = 20_000
+    theta_jerk_deg_per_s3: float = 800_000
+    settle_s: float = 0.030
+    home_s: float = 3.0
+    """estimate: the longest way at reference speed and the search of the switches"""
+    axes: tuple[AxisLimits, AxisLimits, AxisLimits] = field(init=False)
+
+    def __post_init__(self) -> None:
+        plane = AxisLimits(self.speed_um_per_s, self.accel_um_per_s2, self.jerk_um_per_s3)
+        turn = AxisLimits(self.theta_speed_deg_per_s, self.theta_accel_deg_per_s2, self.theta_jerk_deg_per_s3)
+        object.__setattr__(self, "axes", (plane, plane, turn))
+
+
+class Gantry:
+    """Moves the head over the cell."""
+
+    def __init__(self, plc: MotionPlc, limits: GantryLimits | None = None) -> None:
+        self._plc = plc
+        self._channel = plc.channels["gantry"]
+        self.limits = GantryLimits() if limits is None else limits
+        self._stands_at: GantryPosition | None = None
+
+    async def home(self) -> GantryPosition:
+        """Reference X, Y and theta; Z must be at the top.
+
+        raises   InterlockOpen, AxisFault, DeviceStopped, WatchdogBit, OutcomeUnknown, LinkError
+        """
+        self._stands_at = None
+        evidence = await self._channel.execute(HOME, expected_s=self.limits.home_s)
+        self._stands_at = GantryPosition(**evidence)
+        return self._stands_at
+
+    async def move_to(
+        self,
+        x_um: float,
+        y_um: float,
+        theta_deg: float,
+        *,
+        speed_um_per_s: float | None = None,
+        accel_um_per_s2: float | None = None,
+    ) -> GantryPosition:
+        """Move all three axes together to an absolute target and wait until they have settled.
+
+        returns  the position reached
+        raises   NotHomed, LimitExceeded, InterlockOpen, AxisFault, DeviceStopped, WatchdogBit, OutcomeUnknown,
+                 LinkError
+        """
+        limits = self.limits
+        speed = limits.speed_um_per_s if speed_um_per_s is None else speed_um_per_s
+        accel = limits.accel_um_per_s2 if accel_um_per_s2 is None else accel_um_per_s2
+        target = GantryPosition(x_um, y_um, theta_deg)
+        start = self._start()
+        expected_s = self.travel_time_s(start, target, speed_um_per_s=speed, accel_um_per_s2=accel)
+        self._stands_at = None  # until the end is known, only the encoders know
+        evidence = await self._channel.execute(
+            MOVE,
+            {"x_um": x_um, "y_um": y_um, "theta_deg": theta_deg, "speed_um_per_s": speed, "accel_um_per_s2": accel},
+            expected_s=expected_s,
+        )
+        self._stands_at = GantryPosition(**evidence)
+        return self._stands_at
+
+    def travel_time_s(
+        self,
+        start: GantryPosition,
+        target: GantryPosition,
+        *,
+        speed_um_per_s: float | None = None,
+        accel_um_per_s2: float | None = None,
+    ) -> float:
+        """Time from rest to settled, s, from the axis limits."""
+        limits = self.limits
+        way = (target.x_um - start.x_um, target.y_um - start.y_um, target.theta_deg - start.theta_deg)
+        moving_s = path_time_s(
+            way,
+            limits.axes,
+            speed_per_s=limits.speed_um_per_s if speed_um_per_s is None else speed_um_per_s,
+            accel_per_s2=limits.accel_um_per_s2 if accel_um_per_s2 is None else accel_um_per_s2,
+        )
+        return moving_s + limits.settle_s
+
+    @property
+    def position(self) -> GantryPosition:
+        """Measured position, at most 0.5 s old. Raises StaleReading."""
+        values = self._plc.newest().values
+        return GantryPosition(values["x_um"], values["y_um"], values["theta_deg"])
+
+    @property
+    def is_homed(self) -> bool:
+        """All three axes have a trusted position. Raises StaleReading."""
+        return self._flags() & HOMED_ALL == HOMED_ALL
+
+    @property
+    def is_in_position(self) -> bool:
+        """All axes stand inside their window around the last target. Raises StaleReading."""
+        return bool(self._flags() & AxisFlags.IN_POSITION)
+
+    def _flags(self) -> AxisFlags:
+        return AxisFlags(int(self._plc.newest().values["axis_flags"]))
+
+    def _start(self) -> GantryPosition:
+        if self._stands_at is not None:
+            return self._stands_at
+        try:
+            return self.position
+        except DriverError:
+            return GantryPosition(0.0, 0.0, 0.0)

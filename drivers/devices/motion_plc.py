@@ -1,0 +1,45 @@
+"""The motion PLC as one device on one link; gantry, conveyor, feeder and safety are views of it.
+
+It owns link, heartbeat and status. It does not know Z, packages or the process.
+"""
+
+from __future__ import annotations
+
+from drivers.devices.commanded_device import OnLost
+from drivers.devices.modbus_device import ModbusDevice
+from drivers.links.modbus import ModbusLink
+from drivers.wire.handshake import HEARTBEAT_PERIOD_S
+from drivers.wire.motion_plc import COMMAND_BLOCKS, DEVICE_KIND, STATUS, Inputs
+
+
+class MotionPlc(ModbusDevice):
+    """Connect this one; the views work while it is connected."""
+
+    def __init__(
+        self,
+        link: ModbusLink,
+        *,
+        session: int,
+        serial_number: int | None = None,
+        on_lost: OnLost | None = None,
+        rest_period_s: float = HEARTBEAT_PERIOD_S,
+    ) -> None:
+        super().__init__(
+            link,
+            STATUS,
+            COMMAND_BLOCKS,
+            DEVICE_KIND,
+            session=session,
+            serial_number=serial_number,
+            on_lost=on_lost,
+            rest_period_s=rest_period_s,
+        )
+
+    @property
+    def inputs(self) -> Inputs:
+        """Safety and presence inputs, at most 0.5 s old. Raises StaleReading."""
+        return Inputs(int(self.newest().values["inputs"]))
+
+    def show_lamps(self, lamps: int) -> None:
+        """Bits of the tower light; goes out with the next heartbeat."""
+        self._lamps = lamps
