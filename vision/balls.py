@@ -78,6 +78,20 @@ def see_array(frame: Frame, ball_map: BallMap, coarse: Pose, blobs_um: FloatArra
     return ArraySeen(discs, present, fit, _extra_balls(frame, ball_map, fit.pose, discs, blobs_um, radius_px))
 
 
+def turned_sites(seen: ArraySeen, ball_map: BallMap, quarter_turns: int, um_per_px: float, seen_um: FloatArray) -> ArraySeen:
+    """The same balls under names turned by quarter turns, for a map that falls onto itself under that turn."""
+    order = ball_map.turned_onto[quarter_turns]
+    old = seen.discs
+    discs = DiscFit(
+        old.centres_px[order], old.amplitude[order], old.match[order], old.moved_px[order], old.size_ratio[order],
+        old.oval_ratio[order], old.seen[order], old.sigma_px, old.profile,
+    )  # fmt: skip
+    present = seen.present[order]
+    sigma_um = discs.sigmas_px[present] * um_per_px
+    fit = fit_rigid(ball_map.xy_um[present], seen_um[order][present], sigma_um=sigma_um)
+    return ArraySeen(discs, present, fit, seen.extras)
+
+
 def _looks_like_ball(discs: DiscFit) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         return np.asarray(discs.seen & (discs.match > MATCH_LEAST) & (discs.amplitude > AMPLITUDE_LEAST))

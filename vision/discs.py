@@ -146,7 +146,7 @@ class _Operators:
     spread: FloatArray
 
 
-def _operators(profile: FloatArray, window: _Window, radius_px: float, *, final: bool) -> _Operators:
+def _operators(profile: FloatArray, window: _Window, *, final: bool) -> _Operators:
     """Weighted least squares of a patch against shift x, shift y, tilt x, tilt y, amplitude, base; when `final` also
     size, two ovals and the shift and tilt columns turning three times as fast: nothing real lives there, so what they
     pick up is the noise of the shift."""
@@ -159,7 +159,7 @@ def _operators(profile: FloatArray, window: _Window, radius_px: float, *, final:
     if final:
         cos2, sin2 = cos * cos - sin * sin, 2 * cos * sin
         cos3, sin3 = cos * cos2 - sin * sin2, sin * cos2 + cos * sin2
-        stretch = -slope * window.radius / np.float32(radius_px)
+        stretch = -slope * window.radius
         columns += [stretch, stretch * cos2, stretch * sin2]
         columns += [-slope * cos3, -slope * sin3, template * cos3, template * sin3]
     design = np.stack(columns, axis=1)
@@ -225,7 +225,7 @@ def fit_discs(
     cut = _cut(pixels, centres, window)
     for _ in range(rounds):
         learned = learned_profile(cut, window, members) if profile is None else profile
-        coefficients, match = _solve(cut, _operators(learned, window, radius_px, final=False))
+        coefficients, match = _solve(cut, _operators(learned, window, final=False))
         amplitude = coefficients[:, 4]
         offset = coefficients[:, :2] / np.where(np.abs(amplitude) > 0.05, amplitude, 0.05)[:, None]
         moved = cut.nearest + window.phase_px[cut.phase] + _clipped(offset, 0.15 * radius_px + 1.0)
@@ -236,7 +236,7 @@ def fit_discs(
         if float(np.quantile(step[members], 0.95)) < SETTLED_PX:
             break
         cut = _cut(pixels, centres, window)
-    final, match = _solve(cut, _operators(learned, window, radius_px, final=True))
+    final, match = _solve(cut, _operators(learned, window, final=True))
     if profile is not None:
         members = np.ones(len(start), dtype=bool)
     return _finished(start_px, seen, start, centres, final, match, learned, members, profile is None)

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from vision.balls import ArraySeen, ball_findings, bridged_pairs, see_array
+from vision.balls import ArraySeen, ball_findings, bridged_pairs, see_array, turned_sites
 from vision.errors import BadRequest
 from vision.frame import Frame, health_reasons
 from vision.lattice import bright_blobs, placed_on_lattice
@@ -67,7 +67,9 @@ def judged_array(
     else:
         verdict = decide_turn(frame, ball_map, seen)
         quarter, margin, reason = verdict.quarter_turns, verdict.margin, verdict.reason
-    if quarter:
+    if quarter and (ball_map.turned_onto[quarter] >= 0).all():
+        seen = turned_sites(seen, ball_map, quarter, frame.um_per_px, frame.to_um(seen.discs.centres_px))
+    elif quarter:
         again = see_array(frame, ball_map, turned_pose(seen.fit.pose, quarter), frame.to_um(seen.extras.centres_px))
         if again is None:
             return refused_array(ball_map, ("the array was lost when looked at in its own turn",))

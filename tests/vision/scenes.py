@@ -214,3 +214,35 @@ class PackagePart:
         ok = self.present
         frame = rigid_truth(self.ball_map.xy_um[ok], seen[ok])
         return Frame(pixels, um_per_px), Truth(*frame, seen, ok, strength)
+
+
+def board(rng, shape=DOWN_SHAPE, level=60.0, texture=3.0):
+    rows, cols = shape
+    weave = 1.5 * np.sin(np.arange(cols) / 9.0)[None, :] * np.sin(np.arange(rows) / 7.0)[:, None]
+    coarse = cv2.resize(rng.normal(0, 1, (rows // 40, cols // 40)).astype(np.float32), (cols, rows),
+                        interpolation=cv2.INTER_CUBIC)
+    return (level + texture * coarse + weave).astype(np.float32)
+
+
+def disc(picture, centre_px, radius_px, level):
+    stamp(picture, centre_px, radius_px + 2, lambda x, y: (level, x**2 + y**2 <= radius_px**2))
+
+
+def fiducial_scene(seed, x_um, y_um, *, diameter_um=1000.0, level=190.0, ground=60.0, um_per_px=10.0, others=(),
+                   dirt=0, scratches=0, gradient=0.0, absent=False, shape=(512, 512), **optics):  # fmt: skip
+    rng = np.random.default_rng([seed, 3])
+    picture = board(rng, shape, ground)
+    places = [] if absent else [(x_um, y_um)]
+    for at_um in [*places, *others]:
+        disc(picture, to_px(np.array([at_um]), shape, um_per_px)[0], diameter_um / 2 / um_per_px, level)
+    centre = to_px(np.array([(x_um, y_um)]), shape, um_per_px)[0]
+    for k in range(dirt):
+        angle = rng.uniform(0, 2 * np.pi)
+        at = centre + diameter_um / 2 / um_per_px * np.array([np.cos(angle), np.sin(angle)])
+        disc(picture, at, rng.uniform(3, 7), rng.uniform(10, 220))
+    for k in range(scratches):
+        a, b = centre + rng.uniform(-60, 60, (2, 2))
+        cv2.line(picture, tuple(int(v) for v in a), tuple(int(v) for v in b), float(rng.uniform(20, 220)), 2)
+    if gradient:
+        picture *= np.linspace(1 - gradient / 2, 1 + gradient / 2, shape[1], dtype=np.float32)[None, :]
+    return Frame(finish(picture, rng, **optics), um_per_px)
