@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 import cv2
@@ -19,7 +20,7 @@ _LETTERS: Final = "ABCDEFGHJKLMNPRTUVWYABCDEFG"
 Ball = tuple[str, float, float, float]
 
 
-def ball_field(*, x_px: float = 31.0, y_px: float = -18.0, theta_deg: float = 0.8) -> list[Ball]:
+def ball_field(*, x_px: float = 31.0, y_px: float = -18.0, theta_deg: float = 0.8) -> tuple[Ball, ...]:
     """Two outer rows of a 23 x 23 grid at 500 um, 168 balls: (name, x_px, y_px, r_px), y down as in a picture."""
     turn = np.deg2rad(theta_deg)
     half = (SIDE_COUNT - 1) / 2
@@ -38,12 +39,14 @@ def ball_field(*, x_px: float = 31.0, y_px: float = -18.0, theta_deg: float = 0.
                     BALL_RADIUS_PX,
                 )
             )
-    return balls
+    return tuple(balls)
 
 
-def ball_picture(balls: list[Ball], states: dict[str, str], *, is_wet: bool, seed: int = 7) -> bytes:
+@functools.cache
+def ball_picture(balls: tuple[Ball, ...], states: tuple[tuple[str, str], ...], *, is_wet: bool, seed: int = 7) -> bytes:
     """PNG of the field; balls in `states` look missing, dry, partial, bridged or excess."""
     rng = np.random.default_rng(seed)
+    state_of = dict(states)
     image = np.full((HEIGHT_PX, WIDTH_PX), 8.0, np.float32)
     xs, ys = [b[1] for b in balls], [b[2] for b in balls]
     box = cv2.boxPoints(
@@ -53,7 +56,7 @@ def ball_picture(balls: list[Ball], states: dict[str, str], *, is_wet: bool, see
     grain = cv2.GaussianBlur(rng.normal(0, 40, image.shape).astype(np.float32), (0, 0), 4)
     image = np.where(image > 20, image + grain, image)
     for name, x, y, radius in balls:
-        _draw_ball(image, (x, y), radius, states.get(name, "wet" if is_wet else "ok"))
+        _draw_ball(image, (x, y), radius, state_of.get(name, "wet" if is_wet else "ok"))
     image = cv2.GaussianBlur(image, (0, 0), 1.2) + rng.normal(0, 1.6, image.shape).astype(np.float32)
     done, encoded = cv2.imencode(".png", np.clip(image, 0, 255).astype(np.uint8))
     assert done
@@ -70,7 +73,7 @@ def _draw_ball(image: np.ndarray, centre: tuple[float, float], radius: float, st
         disc(0.8, 70.0)
         return
     if state == "bridged":
-        end = (at[0] + round(62 * 16), at[1])
+        end = (at[0] + 62 * 16, at[1])
         cv2.line(image, at, end, 90.0, round(radius * 0.8), cv2.LINE_AA, 4)
     disc(1.0, 22.0)
     if state in ("wet", "bridged", "excess"):

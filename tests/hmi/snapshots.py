@@ -10,7 +10,7 @@ from tests.hmi.pictures import HEIGHT_PX, UM_PER_PX, WIDTH_PX, ball_field
 
 DRY_IMAGE: Final = "/v1/blobs/dry"
 WET_IMAGE: Final = "/v1/blobs/wet"
-BALL_STATES: Final = {"B7": "partial", "W22": "dry", "AA14": "missing"}
+BALL_STATES: Final = {"B7": "partial", "W22": "dry", "AB14": "missing"}
 Snapshot = dict[str, Any]
 
 _STATES: Final = ("done", "done", "retried", "done", "rejected", "done", "skipped", "active") + ("pending",) * 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class Station:
 
 def application(station: Station) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None)
-    wet = ball_picture(ball_field(), BALL_STATES, is_wet=True)
+    wet = ball_picture(ball_field(), tuple(BALL_STATES.items()), is_wet=True)
 
     @app.middleware("http")
     async def headers(request: Request, call_next: Any) -> Response:
@@ -105,20 +106,17 @@ async def _events(station: Station) -> AsyncIterator[str]:
 @contextlib.contextmanager
 def serving(station: Station) -> Iterator[Station]:
     """Serve the stub on a free port of this host until the block ends."""
-    config = uvicorn.Config(
-        application(station), host="127.0.0.1", port=0, log_level="critical", timeout_graceful_shutdown=1, ws="none"
-    )
+    config = uvicorn.Config(application(station), log_level="critical", timeout_graceful_shutdown=1, ws="none")
     server = uvicorn.Server(config)
+    # The socket listens before the server runs, so that nobody has to wait for it.
+    listening = socket.create_server(("127.0.0.1", 0))
+    station.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     started = threading.Event()
 
     async def run() -> None:
         station._loop = asyncio.get_running_loop()
-        serve = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        station.address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         started.set()
-        await serve
+        await server.serve(sockets=[listening])
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
@@ -130,3 +128,4 @@ def serving(station: Station) -> Iterator[Station]:
         station._loop.call_soon_threadsafe(station._spread, None)
         server.should_exit = True
         thread.join(20)
+        listening.close()

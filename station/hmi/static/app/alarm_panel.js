@@ -89,7 +89,7 @@ export function AlarmPanel() {
       </div>`}
       <button class="small" onClick=${closeAlarmPanel}>${t("alarm.close")}</button>
     </div>
-    <div class="alarm-body" tabindex="0" role="region" aria-labelledby="alarm-title">
+    <div class="alarm-body" tabindex="0" role="group" aria-labelledby="alarm-title">
       <h3>${t("alarm.cause")}</h3><p>${cause(alarm)}</p>
       <h3>${t("alarm.remedy")}</h3>
       <ol>${alarm.remedy.map((line, index) => html`<li>${tOr(`alarm.${alarm.number}.remedy.${index}`, line)}</li>`)}</ol>

@@ -34,7 +34,7 @@ function SiteMark({ site, isFirst, fontSize_um }) {
       <rect class="body" x=${-site.size_x_um / 2} y=${-site.size_y_um / 2} width=${site.size_x_um} height=${site.size_y_um} />
       <path class="corner" d=${`M${-site.size_x_um / 2} ${-site.size_y_um / 2}h${half * 0.3}l${-half * 0.3} ${half * 0.3}z`} />
     </g>
-    <g transform=${`translate(0 ${-half * 0.1}) scale(${half * 0.8})`}><${Mark} state=${site.state} /></g>
+    <g transform=${`translate(0 ${-half * 0.2}) scale(${half * 0.72})`}><${Mark} state=${site.state} /></g>
     ${textWidth_um < site.size_x_um * 0.95 && html`<text class="site-name" y=${half * 0.86} font-size=${fontSize_um}
       text-anchor="middle">${site.name}</text>`}
   </g>`;

@@ -88,7 +88,8 @@ function draw(canvas, camera) {
   shownBalls.sort((a, b) => Number(isPlain(b.state)) - Number(isPlain(a.state)));
   for (const ball of shownBalls) {
     const line = (isPlain(ball.state) ? 1.4 : 2.6) * ratio;
-    const r = Math.max(ball.r_px * scale, 3 * ratio);
+    // A bad ball gets the larger mark: it is one of hundreds.
+    const r = Math.max(ball.r_px * scale, 3 * ratio) * (isPlain(ball.state) ? 1 : 1.3);
     shape(pen, ball.state, left + ball.x_px * scale, top + ball.y_px * scale, r);
     pen.lineWidth = line + 2 * ratio;
     pen.strokeStyle = "#000000";

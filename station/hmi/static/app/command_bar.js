@@ -99,7 +99,7 @@ export function CommandBar() {
   const mayLoad = now && !isStale.value && !isBusy;
   const isAborted = ["Aborted", "Aborting", "Clearing"].includes(now?.state.name ?? "");
   const reset = isAborted ? /** @type {const} */ ("clear") : /** @type {const} */ ("reset");
-  return html`<footer class="command-bar" role="group" aria-label=${t("command.title")}>
+  return html`<section class="command-bar" aria-label=${t("command.title")}>
     <button class="command" data-command="load" disabled=${!mayLoad} aria-expanded=${isFormOpen.value} onClick=${openForm}>
       <b>${t("command.load")}</b>${isBusy && html`<small>${t("command.load_busy")}</small>`}
     </button>
@@ -111,5 +111,5 @@ export function CommandBar() {
     <${Command} name=${reset} onPress=${(/** @type {string} */ label) => commandStation(label, reset)} />
     <span class="gap"></span>
     <${Command} name="abort" kind="stop-now" isStopping onPress=${(/** @type {string} */ label) => commandStation(label, "abort")} />
-  </footer>`;
+  </section>`;
 }

@@ -7,6 +7,9 @@ import { html } from "./html.js";
 import { colour, paint } from "./look.js";
 import { language, t } from "./words.js";
 
+/** Free air shown before the contact, as a share of the travel after it, and at least this much. */
+const AIR_SHARE = 2;
+const AIR_MIN_UM = 20;
 const FONT = '15px system-ui, "Noto Sans CJK SC", sans-serif';
 
 /**
@@ -63,6 +66,7 @@ function drawCurve(plot, curve) {
     pen.beginPath(); pen.moveTo(bbox.left, y); pen.lineTo(bbox.left + bbox.width, y); pen.stroke();
     pen.fillStyle = colour("--muted");
     pen.textBaseline = "bottom";
+    pen.textAlign = "left";
     pen.fillText(level.text, bbox.left + 6 * ratio, y - 2 * ratio);
   }
   pen.setLineDash([]);
@@ -164,7 +168,9 @@ function forceCurve(force) {
   const zero_um = force.contact_z_um ?? force.z_um[0];
   const x = force.z_um.map((z_um) => z_um - zero_um);
   const peakAt = force.force_n.indexOf(Math.max(...force.force_n));
-  const [first, last] = [Math.min(...x), Math.max(...x)];
+  const last = Math.max(...x);
+  // Most of a curve is travel in free air; the contact is what people look for.
+  const first = Math.max(Math.min(...x), -Math.max(AIR_SHARE * last, AIR_MIN_UM));
   const reach = Math.max(last - first, 1);
   const top = Math.max(...force.force_n, force.set_force_n ?? 0, 0.1);
   const marks = [{ x: x[peakAt], y: force.force_n[peakAt], text: t("force.peak", { force: fixed(force.force_n[peakAt], 2) }), side: /** @type {const} */ ("left") }];

@@ -8,7 +8,7 @@ import { LANGUAGES, language, speak, t, tOr } from "./words.js";
 /** Permanent mark of a station whose machine is simulated. */
 export function SimulationRibbon() {
   if (!snapshot.value?.station.simulated) return null;
-  return html`<div class="ribbon" role="note"><span>${t("ribbon.simulation")}</span></div>`;
+  return html`<aside class="ribbon" aria-label=${t("ribbon.simulation")}><span>${t("ribbon.simulation")}</span></aside>`;
 }
 
 export function TitleBar() {
