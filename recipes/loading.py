@@ -20,6 +20,8 @@ from recipes.problems import Path, Problem, RecipeProblems, Severity, dotted, ex
 from recipes.toml_text import Document
 
 PART_TABLES = ("package", "bottom")
+PROBLEMS_TOLD = 200
+"""a file with more wrong in it is no recipe; telling all would only take time"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,15 @@ def parse(text: str, file: str = "recipe.toml") -> Recipe:
 
 def from_data(data: Mapping[str, Any], file: str = "recipe") -> Recipe:
     """A recipe from plain values, such as stored JSON.  raises RecipeProblems"""
-    return _examine(Document(file, dict(data), {}), None).required()
+    return examine_data(data, file).required()
+
+
+def examine_data(data: Mapping[str, Any], file: str = "recipe") -> Examination:
+    """Look at plain values without raising; they can name library parts but no files."""
+    try:
+        return _examine(Document(file, dict(data), {}), None)
+    except RecipeProblems as refused:
+        return Examination(None, refused.problems, refused.warnings)
 
 
 def examine(path_or_name: str | FilePath) -> Examination:
@@ -114,6 +124,8 @@ class _Examiner:
         if subject is None:
             subject, tables = self._what_is_sound()
         for finding in rules.check(subject, tables):
+            if finding.severity == "warning" and any(path[:1] == finding.path[:1] for path in self.kept):
+                continue  # what it misses may be an entry that was left out as broken
             path = self._as_written(finding.path)
             self._report(path, finding.message, finding.allowed, source=finding.source, severity=finding.severity)
         own = self.document.file
@@ -168,9 +180,11 @@ class _Examiner:
             ]
         else:
             return recipe if not self.broken else None
-        for error in self.refusals:
+        for error in self.refusals[:PROBLEMS_TOLD]:
             saying = explain(error, Recipe)
             self._report(tuple(error["loc"]), saying.message, saying.allowed)
+        if len(self.refusals) > PROBLEMS_TOLD:
+            self._report((), f"and {len(self.refusals) - PROBLEMS_TOLD:,} more problems.")
         return None
 
     def _what_is_sound(self) -> tuple[Recipe, frozenset[str]]:

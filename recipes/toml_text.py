@@ -21,7 +21,7 @@ FILE_LIMIT_BYTES = 256 * 1024
 """a recipe with 1,000 balls listed one by one takes about 60 KiB"""
 DEPTH_LIMIT = 20
 LINE_LIMIT = 2_000
-KEY_PARTS_LIMIT = 20
+KEY_PARTS_LIMIT = 8
 """longer dotted keys make the reader's work grow with their square"""
 
 BLANKS = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
@@ -75,6 +75,8 @@ def read_text(path: FilePath) -> str:
             raise refused(name, f"the file has {status.st_size:,} bytes; a recipe has at most {FILE_LIMIT_BYTES:,}.")
         with path.open("rb") as opened:
             raw = opened.read(FILE_LIMIT_BYTES + 1)
+    except RecipeProblems:
+        raise
     except FileNotFoundError:
         raise refused(name, "there is no such file.") from None
     except (OSError, ValueError) as error:
