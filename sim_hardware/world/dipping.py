@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim_hardware.world.film import Dent, Film, Mark
-from sim_hardware.world.geometry import BallField, array_geometry
+from sim_hardware.world.geometry import BallField, Mask, array_geometry
 from sim_hardware.world.levelling import GRAVITY_M_PER_S2
 from sim_hardware.world.things import Material, PackageTruth
 
@@ -189,7 +189,7 @@ def _bridge(package: PackageTruth, depth: Array, field: BallField, thickness_um:
     package.bridges[:] = list(known)
 
 
-def squeeze_n_s(field: BallField, immersed: Array, viscosity_pa_s: float) -> float:
+def squeeze_n_s(field: BallField, immersed: Mask, viscosity_pa_s: float) -> float:
     """6 pi eta sum R^2 over the immersed balls: suction is this x speed / gap. Same value in and out."""
     radius_m = field.radius_um[immersed] * 1e-6
     return 6.0 * math.pi * viscosity_pa_s * float(np.dot(radius_m, radius_m))

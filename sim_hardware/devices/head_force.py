@@ -1,0 +1,88 @@
+"""The force sensor of the head: noise, zero, and the buffer that keeps the force-Z curve of the last press or lift.
+
+Nothing here moves Z. Noise is a function of time, so it does not matter who reads it how often.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from drivers.wire.head import CURVE_CAPACITY, CURVE_SAMPLE_RATE_HZ, NEWTON
+from sim_hardware.world.contact import Contact
+from sim_hardware.world.machine import Fidelity
+from sim_hardware.world.z_path import Leg, leg_at
+
+if TYPE_CHECKING:
+    from sim_hardware.plant import Plant
+
+NOISE_LENGTH = 4_093
+"""Prime, so that no reading period falls in step with it."""
+ZERO_SIGMA_N = {Fidelity.IDEAL: 0.0, Fidelity.CALIBRATED: 0.02, Fidelity.REAL: 0.05}
+"""Zero of the sensor at power-on; estimate."""
+
+
+class ForceCell:
+    """What the head reads where `true` force stands."""
+
+    def __init__(self, plant: Plant) -> None:
+        rng = plant.rng("force cell")
+        noise_n = plant.machine.force_noise_n * rng.standard_normal(NOISE_LENGTH)
+        self._noise_n: list[float] = noise_n.tolist()
+        self._sigma_n = plant.machine.force_noise_n
+        self._power_on_zero_n = ZERO_SIGMA_N[plant.fidelity] * float(rng.standard_normal())
+        self.zero_n = self._power_on_zero_n
+        """read force minus true force"""
+        self.is_tared = False
+        self._legs: tuple[Leg, ...] = ()
+        self._start_s = self._end_s = 0.0
+
+    def forget(self) -> None:
+        self.zero_n = self._power_on_zero_n
+        self.is_tared = False
+        self._legs = ()
+
+    def read_n(self, true_n: float, t_s: float) -> float:
+        return true_n + self.zero_n + self._noise_n[int(t_s * CURVE_SAMPLE_RATE_HZ) % NOISE_LENGTH]
+
+    def largest_n(self, true_n: float, over_s: float) -> float:
+        """Largest reading of a peak within a time: noise adds about sigma sqrt(2 ln n) over n samples."""
+        samples = max(2.0, over_s * CURVE_SAMPLE_RATE_HZ)
+        return true_n + self.zero_n + self._sigma_n * math.sqrt(2.0 * math.log(samples))
+
+    def tare(self, true_n: float) -> tuple[float, float]:
+        """Take the present reading as zero. Returns the offset removed and the noise, with that of the digits."""
+        offset_n = true_n + self.zero_n
+        self.zero_n -= offset_n
+        self.is_tared = True
+        return offset_n, math.hypot(self._sigma_n, NEWTON / math.sqrt(12.0))
+
+    @staticmethod
+    def dry(contact: Contact) -> Contact:
+        """The same contact when nothing hangs in the film."""
+        return replace(contact, wet=None)
+
+    # -- curve ----------------------------------------------------------------------------------------------------
+
+    def begin_curve(self, legs: tuple[Leg, ...], start_s: float, end_s: float) -> None:
+        self._legs, self._start_s, self._end_s = legs, start_s, end_s
+
+    def end_curve(self, t_s: float) -> None:
+        self._end_s = min(self._end_s, t_s)
+
+    def curve_count(self, t_s: float) -> int:
+        """Samples in the buffer; it takes no more when it is full."""
+        if not self._legs:
+            return 0
+        return min(CURVE_CAPACITY, int((min(t_s, self._end_s) - self._start_s) * CURVE_SAMPLE_RATE_HZ + 1e-6) + 1)
+
+    def curve(self, first: int, step: int, count: int, t_s: float) -> list[tuple[int, float, float]]:
+        """(index, z_um, force_n), every `step`-th sample from `first`, as many as there are up to `count`."""
+        end = min(self.curve_count(t_s), first + step * count)
+        samples = []
+        for index in range(first, end, step):
+            at_s = self._start_s + index / CURVE_SAMPLE_RATE_HZ
+            leg = leg_at(self._legs, at_s)
+            samples.append((index, leg.z_um(at_s), self.read_n(leg.force_n(at_s), at_s)))
+        return samples

@@ -1,0 +1,76 @@
+"""The vacuum valve of the head: opened until a level is reached, closed with a puff until the nozzle is at ambient.
+
+Nothing here moves Z; what the nozzle touches comes from the head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from drivers.wire.encoding import Number
+from drivers.wire.handshake import Result
+from sim_hardware.devices.handshake import CommandChannel
+from sim_hardware.world.grip import Below, Grip
+
+if TYPE_CHECKING:
+    from sim_hardware.plant import Plant
+
+RELEASE_KPA = -3.0
+"""A part lets go of the nozzle above this."""
+AMBIENT_KPA = -1.0
+
+
+class NozzleValve:
+    """Carries out VACUUM_ON and VACUUM_OFF on the head's channel."""
+
+    def __init__(
+        self,
+        plant: Plant,
+        grip: Grip,
+        channel: CommandChannel,
+        stands: Callable[[float], tuple[Below | None, float]],
+    ) -> None:
+        """`stands` gives what is below the nozzle and its Z at a time."""
+        self._plant, self._grip, self._channel, self._stands = plant, grip, channel, stands
+        self._release: asyncio.TimerHandle | None = None
+        self.on_release: Callable[[float], None] | None = None
+
+    def open(self, args: dict[str, Number], now_s: float) -> None:
+        """VACUUM_ON: ends when the level is reached, or when the time is over."""
+        vacuum = self._grip.vacuum
+        if self._release is not None:
+            self._release.cancel()
+            self._release = None
+        vacuum.supply_ratio = 1.0 if self._plant.safety.vacuum_supply_ok else 0.0
+        vacuum.seal = self._grip.seal_on(*self._stands(now_s))
+        vacuum.open_valve(now_s)
+        within_s = float(args["within_s"])
+        reached_s = vacuum.time_to_level_s(float(args["level_kpa"]), now_s)
+        self._end_after(within_s if reached_s is None else min(within_s, reached_s), now_s)
+
+    def close(self, args: dict[str, Number], now_s: float) -> None:
+        """VACUUM_OFF: the part lets go as soon as the pressure has risen, whatever the host does next."""
+        vacuum, blow_off_s, within_s = self._grip.vacuum, float(args["blow_off_s"]), float(args["within_s"])
+        vacuum.close_valve(now_s, blow_off=blow_off_s > 0.0)
+        free_s = vacuum.time_to_rise_s(RELEASE_KPA, now_s) or 0.0
+        if free_s == 0.0:
+            self._let_go(now_s)
+        else:
+            self._release = self._plant.call_at(now_s + free_s, self._let_go, now_s + free_s)
+        ambient_s = vacuum.time_to_rise_s(AMBIENT_KPA, now_s)
+        took_s = within_s if ambient_s is None else min(within_s, ambient_s)
+        self._end_after(max(took_s, blow_off_s), now_s)
+
+    def _end_after(self, took_s: float, now_s: float) -> None:
+        self._channel.at(now_s + took_s, self._ended, took_s, now_s + took_s)
+
+    def _ended(self, took_s: float, t_s: float) -> None:
+        self._channel.finish(Result.DONE, {"vacuum_kpa": self._grip.vacuum.pressure_kpa(t_s), "time_s": took_s})
+
+    def _let_go(self, t_s: float) -> None:
+        self._release = None
+        self._grip.let_go(*self._stands(t_s), t_s)
+        if self.on_release is not None:
+            self.on_release(t_s)
