@@ -65,10 +65,10 @@ async def serve(scenario: Scenario, port_base: int, ports_file: Path | None) -> 
     plant = Plant(scenario)
     ports = await plant.start(HOST, port_base)
     try:
-        sys.stdout.write(table(ports, scenario))
-        sys.stdout.flush()
         if ports_file is not None:
             _write_whole(ports_file, json.dumps({"host": HOST, **ports.as_dict()}))
+        sys.stdout.write(table(ports, scenario))
+        sys.stdout.flush()
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -14,6 +14,7 @@ KINDS: dict[str, str] = {
     "part_lost": "the vacuum opens at a gantry move with a part on the nozzle",
     "link_drop": "at a gantry move the port named `target` is reset and refuses connections for `duration_s`",
     "fiducial_missing": "the first `value` fiducials of a board are not there",
+    "contact_stop_off": "the head's contact stop is not armed",
     "force_over": "contact is stiffer by the factor `value`",
     "ball_missing": "`value` balls of a new package are not there",
     "ball_undipped": "`value` balls of a new package are shorter than the film is high",

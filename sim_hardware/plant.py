@@ -52,6 +52,9 @@ except ImportError:
         def part_gone(self) -> None:
             pass
 
+        def gantry_moves(self, now_s: float) -> None:
+            pass
+
 
 FULL_TRUTH_BOARDS = 20
 """Balls of placed packages are forgotten this many boards later; a shift has thousands of packages."""

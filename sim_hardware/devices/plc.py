@@ -115,6 +115,7 @@ class MotionPlc(RegisterDevice):
 
     def _run(self, path: Path, now_s: float, until_s: float | None) -> None:
         gantry = self.plant.gantry
+        self.plant.head.gantry_moves(now_s)
         gantry.follow(path, now_s)
         done_s = gantry.stands_from_s + gantry.settle_s if until_s is None else until_s
         self.gantry.at(done_s, self._arrived, until_s is not None)

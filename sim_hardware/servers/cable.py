@@ -12,6 +12,8 @@ from typing import cast
 
 from sim_hardware.faults import Faults
 
+CUT_AFTER_S = 0.001
+"""half a reply is on the wire before the reset comes: together they could reach a stream reader in one step"""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -70,7 +72,7 @@ class Cable:
                 return
             if self.faults.strikes("reply_cut", now, self.name) is not None:
                 transport.write(data[: len(data) // 2])
-                reset(transport)
+                self.loop.call_later(CUT_AFTER_S, reset, transport)
                 return
             delay_s += self.faults.value("reply_late", now, 0.0, self.name)
         if delay_s <= 0.0:
