@@ -1,0 +1,63 @@
+"""Jobs as resources: submitted, listed, acted upon.
+
+Nothing here runs a job.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+
+from station.api.models import STOPPING_WORDS, ActionOnJob, Job, JobList, NewJob
+from station.api.once import Key, once
+from station.api.port import ControllerPort
+from station.api.problems import described
+from station.store import Store
+
+JobId = Annotated[str, Path(min_length=1, max_length=100)]
+
+
+def router(port: ControllerPort, store: Store) -> APIRouter:
+    """The routes of this noun."""
+    routes = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+    @routes.get("", response_model=JobList, responses=described())
+    async def jobs() -> dict[str, Any]:
+        """All jobs of this run, oldest first."""
+        return {"items": port.jobs()}
+
+    @routes.post("", status_code=201, response_model=Job, responses=described(409))
+    async def submit(request: Request, wish: NewJob, idempotency_key: Key = None) -> Any:
+        """Submit a job; it starts by its action `start`."""
+
+        async def effect() -> dict[str, Any]:
+            return await port.submit_job(wish.recipe, wish.boards)
+
+        return await once(
+            request,
+            store,
+            idempotency_key,
+            wish.model_dump(),
+            effect,
+            status=201,
+            location=lambda job: f"/v1/jobs/{job['id']}",
+        )
+
+    @routes.get("/{job_id}", response_model=Job, responses=described())
+    async def job(job_id: JobId) -> dict[str, Any]:
+        """One job."""
+        return port.job(job_id)
+
+    @routes.post("/{job_id}/actions", status_code=202, response_model=Job, responses=described(409))
+    async def act(request: Request, job_id: JobId, wish: ActionOnJob, idempotency_key: Key = None) -> Any:
+        """Act on a job. hold, stop and abort need no key and are taken even when nothing can be stored."""
+
+        async def effect() -> dict[str, Any]:
+            return await port.job_action(job_id, wish.action)
+
+        if wish.action in STOPPING_WORDS:
+            return await effect()
+        return await once(request, store, idempotency_key, wish.model_dump(), effect, status=202)
+
+    return routes

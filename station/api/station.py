@@ -1,0 +1,69 @@
+"""The station as a whole: its present picture, its stream and its commands.
+
+Nothing here decides whether a command is allowed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from station.api.models import STOPPING_WORDS, CommandResult, CommandToStation, Health
+from station.api.once import Key, once
+from station.api.port import ControllerPort
+from station.api.problems import described
+from station.api.snapshot_model import Snapshot
+from station.api.streams import EventStream, Streams
+from station.store import Store
+
+STREAM_CONTENT: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
+
+
+def router(port: ControllerPort, store: Store, streams: Streams, *, simulated: bool) -> APIRouter:
+    """The routes of this noun."""
+    routes = APIRouter(prefix="/v1", tags=["station"])
+
+    @routes.get("/station", response_model=Snapshot, responses=described())
+    async def station() -> dict[str, Any]:
+        """The whole present picture."""
+        return port.snapshot()
+
+    @routes.get(
+        "/stream",
+        response_class=Response,
+        responses={**described(), 200: {"description": "event `snapshot`", "content": STREAM_CONTENT}},
+    )
+    async def stream() -> Response:
+        """The picture as server-sent events named `snapshot`, whenever it changed, ten times a second at most."""
+        streams.require_room()
+        return EventStream(streams.snapshots(), streams)
+
+    @routes.post("/station/commands", status_code=202, response_model=CommandResult, responses=described(409))
+    async def command(request: Request, wish: CommandToStation, idempotency_key: Key = None) -> Any:
+        """Give the station a command. hold, stop and abort need no key and work even when nothing can be stored."""
+
+        async def effect() -> dict[str, Any]:
+            return await port.command(wish.command)
+
+        if wish.command in STOPPING_WORDS:
+            return await effect()
+        content = wish.model_dump()
+        return await once(
+            request, store, idempotency_key, content, effect, status=202, location=lambda _: "/v1/station"
+        )
+
+    @routes.get("/health", response_model=Health, responses=described())
+    async def health() -> Health:
+        """Whether the service itself works."""
+        return Health(
+            ok=store.failure is None,
+            simulated=simulated,
+            store_failure=store.failure,
+            event_seq=store.events.durable_seq,
+            epoch=store.events.epoch,
+            free_bytes=store.free_bytes(),
+        )
+
+    return routes
