@@ -236,7 +236,7 @@ class Head(CommandedSerialDevice):
         return LiftEvidence(**evidence)
 
     async def vacuum_on(self, level_kpa: float, within_s: float) -> VacuumEvidence:
-        """Open the valve, wait for the level or the end of the time; the evidence holds the level reached either way."""
+        """Open the valve, wait for the level or the end of the time; the evidence says which level was reached."""
         evidence = await self._channel.execute(
             VACUUM_ON,
             {"level_kpa": level_kpa, "within_s": within_s},

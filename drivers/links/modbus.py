@@ -201,13 +201,21 @@ class ModbusLink:
             if client is None:
                 raise LinkLost(f"{self.name}: not connected to {self.where}. Connect first.", device=self.name)
             self._in_flight = True
+            request = _Request(function_code, body, self._unit)
             reply: Any
             try:
-                reply = await client.execute(False, _Request(function_code, body, self._unit))
+                reply = await client.execute(False, request)
             except ModbusException as error:
                 raise self._failed(client, what, error) from None
             finally:
                 self._in_flight = False
+        if reply.transaction_id != request.transaction_id:
+            # The library takes number 0 for any number; a device that sends it is not answering this request.
+            raise BadReply(
+                f"{self.name}: reply number {reply.transaction_id} to {what} number {request.transaction_id}. "
+                "It was not used.",
+                device=self.name,
+            )
         if reply.function_code == function_code:
             data: bytes = reply.data
             return data
