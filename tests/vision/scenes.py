@@ -246,3 +246,51 @@ def fiducial_scene(seed, x_um, y_um, *, diameter_um=1000.0, level=190.0, ground=
     if gradient:
         picture *= np.linspace(1 - gradient / 2, 1 + gradient / 2, shape[1], dtype=np.float32)[None, :]
     return Frame(finish(picture, rng, **optics), um_per_px)
+
+
+LANDS_168 = perimeter_map(23, 2, 500.0, 280.0, a1_x_um=-4100.0, a1_y_um=4100.0, a1_diameter_um=400.0)
+FOUR_SHOTS = ((-2200.0, -2600.0), (2200.0, -2600.0), (2200.0, 2600.0), (-2200.0, 2600.0))
+
+
+def site_shots(seed, x_um, y_um, theta_deg, *, lands=LANDS_168, body_um=12000.0, centres=FOUR_SHOTS, um_per_px=10.0,
+               mark_turn=0, mark=True, bare=False, top=None, without=(), **optics):  # fmt: skip
+    """Several pictures of one site; `top` = (x, y, theta, size) of a mould standing on it."""
+    from vision.predicted import Shot
+
+    shots = []
+    for number, centre in enumerate(centres):
+        rng = np.random.default_rng([seed, 4, number])
+        picture = board(rng)
+
+        def px(points, centre=np.array(centre)):
+            return to_px(points - centre, DOWN_SHAPE, um_per_px)
+
+        def body(size, pose, level):
+            corners = px(turned(np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * size / 2, *pose))
+            y, x = np.mgrid[0 : DOWN_SHAPE[0], 0 : DOWN_SHAPE[1]].astype(np.float32)
+            cover = np.ones(DOWN_SHAPE, np.float32)
+            for a, b in zip(corners, np.roll(corners, -1, axis=0)):
+                normal = np.array([b[1] - a[1], a[0] - b[0]]) / np.hypot(*(b - a))
+                inner = (corners.mean(axis=0) - a) @ normal
+                normal = normal * np.sign(inner)
+                cover *= np.clip((x - a[0]) * normal[0] + (y - a[1]) * normal[1] + 0.5, 0, 1)
+            picture[:] = picture * (1 - cover) + level * cover
+
+        if not bare:
+            body(body_um, (theta_deg, x_um, y_um), 45.0)
+            for name, at in zip(lands.names, px(turned(lands.xy_um, theta_deg, x_um, y_um))):
+                if name not in without:
+                    disc(picture, at, lands.radius_um / um_per_px, 175.0)
+            if mark:
+                spot = np.array([[lands.a1_x_um, lands.a1_y_um]])
+                at = px(turned(turned(spot, 90.0 * mark_turn), theta_deg, x_um, y_um))[0]
+                disc(picture, at, lands.a1_diameter_um / 2 / um_per_px, 205.0)
+        if top is not None:
+            body(top[3], (top[2], top[0], top[1]), 125.0)
+            text = px(turned(np.array([[-2500.0, 0.0]]), top[2], top[0], top[1]))[0]
+            at = (int(text[0]), int(text[1]))
+            layer = np.zeros(DOWN_SHAPE, np.uint8)
+            cv2.putText(layer, "POP 0815", at, cv2.FONT_HERSHEY_SIMPLEX, 3.0, 1, 6)
+            picture += 25.0 * (layer > 0)
+        shots.append(Shot(Frame(finish(picture, rng, **optics), um_per_px), *centre))
+    return shots

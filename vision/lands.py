@@ -1,0 +1,153 @@
+"""The land pattern of a bottom package in one or several shots: where it lies, whether it is the right one and free.
+
+It does not look for the top package's outline; an array displaced by a whole pitch is refused, not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vision.maps import LandMap, quarter_turned
+from vision.pose import apply_pose, as_matrix3, turn_matrix
+from vision.predicted import PredictedSeen, Shot, check_shots, discs_at, see_predicted
+from vision.results import NAN, UNKNOWN, Pose, SiteFix, SiteStatus
+from vision.turn import disc_contrast
+
+FOUND_LEAST_RATIO = 0.7
+SIDE_LEAST_RATIO = 1.0 / 3.0
+VISIBLE_LEAST_RATIO = 0.5
+"""Share of the lands that the shots together must show."""
+
+CONTRAST_LEAST = 20.0
+"""Grey levels of the lands over the body."""
+
+MOULD_LEVEL_LEAST = 95.0
+"""Typical level inside the pattern from which a top package covers it; bare board and bottom body stay below 80."""
+
+STRAY_LEAST_RATIO = 0.4
+"""Share of the free places of one row beside the pattern that must show a land to call it displaced."""
+
+
+def locate_site(
+    shots: Sequence[Shot],
+    lands: LandMap,
+    *,
+    expected: Pose | None = None,
+    search_um: float = 150.0,
+    theta_search_deg: float = 2.0,
+) -> SiteFix:
+    """Fit the land pattern jointly over all shots.
+
+    shots       pictures with their centres in the common frame (image-aligned, origin at the expected site centre)
+    expected    pose of the pattern in that frame, origin and 0 deg by default
+    search_um   range about it per axis, less than half the pitch
+    returns     found; empty (nothing stands there); occupied (a body covers the lands); ambiguous (turn undecided);
+                refused with reasons
+    raises      BadRequest
+    """
+    unhealthy = check_shots(shots)
+    if unhealthy:
+        return _without_pose("refused", unhealthy, 0, lands.count)
+    pose = expected or Pose(0.0, 0.0, 0.0)
+    seen = see_predicted(
+        shots, lands, pose, search_um=search_um, theta_search_deg=theta_search_deg, polarity="bright"
+    )
+    found, shown = int(seen.found.sum()), int(seen.visible.sum())
+    if shown < VISIBLE_LEAST_RATIO * lands.count:
+        text = f"the shots show {shown} of {lands.count} lands, at least {VISIBLE_LEAST_RATIO:.0%} wanted"
+        return _without_pose("refused", (text,), found, lands.count)
+    if seen.fit is None or found < 0.2 * shown or seen.contrast < CONTRAST_LEAST:
+        return _without_lands(shots, lands, pose, seen)
+    problems = _problems(shots, lands, seen, search_um, pose)
+    if problems:
+        return _without_pose("refused", problems, found, lands.count)
+    status, reasons = _turn(shots, lands, seen.fit.pose)
+    if status == "refused":
+        return _without_pose(status, reasons, found, lands.count)
+    fit = seen.fit
+    return SiteFix(
+        status, reasons, fit.x_um, fit.y_um, fit.theta_deg, as_matrix3(fit.covariance), found, lands.count
+    )
+
+
+def _without_pose(status: SiteStatus, reasons: tuple[str, ...], found: int, expected: int) -> SiteFix:
+    return SiteFix(status, reasons, NAN, NAN, NAN, UNKNOWN, found, expected)
+
+
+def _without_lands(shots: Sequence[Shot], lands: LandMap, pose: Pose, seen: PredictedSeen) -> SiteFix:
+    """No lands: a mould stands there, or nothing does; the level inside the pattern tells."""
+    grid = np.linspace(-0.8, 0.8, 25)
+    half = np.abs(lands.xy_um).max(axis=0)
+    points = np.array([(x * half[0], y * half[1]) for x in grid for y in grid])
+    levels = []
+    for shot in shots:
+        at_px = np.round(shot.to_px(apply_pose(pose, points)))
+        at_px = at_px[shot.frame.holds(at_px, 0.0)].astype(int)
+        levels.append(shot.frame.pixels[at_px[:, 1], at_px[:, 0]])
+    typical = float(np.median(np.concatenate(levels)))
+    found = int(seen.found.sum())
+    if typical >= MOULD_LEVEL_LEAST:
+        text = f"a body covers the lands: typical level {typical:.0f} where lands on a dark body were expected"
+        return _without_pose("occupied", (text,), found, lands.count)
+    text = f"no lands seen ({found} of {int(seen.visible.sum())} in view), level {typical:.0f}"
+    return _without_pose("empty", (text,), 0, lands.count)
+
+
+def _problems(
+    shots: Sequence[Shot], lands: LandMap, seen: PredictedSeen, search_um: float, expected: Pose
+) -> tuple[str, ...]:
+    problems = []
+    found, shown = int(seen.found.sum()), int(seen.visible.sum())
+    if found < FOUND_LEAST_RATIO * shown:
+        problems.append(f"only {found} of {shown} lands in view found, at least {FOUND_LEAST_RATIO:.0%} wanted")
+    if abs(seen.pose.x_um - expected.x_um) > 1.2 * search_um or abs(seen.pose.y_um - expected.y_um) > 1.2 * search_um:
+        problems.append(f"pattern found more than {search_um:.0f} um from the expected place")
+    free_um = lands.free_sites_um
+    stray = discs_at(shots, apply_pose(seen.pose, free_um), lands.radius_um, "bright")
+    for axis in range(2):
+        for sign in (-1.0, 1.0):
+            side = _side_name(seen.pose, axis, sign)
+            along = sign * lands.xy_um[:, axis]
+            row = along > along.max() - 0.5 * lands.pitch_um
+            row_shown, row_found = int((row & seen.visible).sum()), int((row & seen.found).sum())
+            if row_shown >= 4 and row_found < SIDE_LEAST_RATIO * row_shown:
+                problems.append(f"too few lands found on the {side} side: {row_found} of {row_shown} in view")
+            beside = np.isfinite(stray) & (sign * free_um[:, axis] > along.max() + 0.5 * lands.pitch_um)
+            strays, places = int((stray[beside] > 0.5).sum()), int(beside.sum())
+            if places >= 4 and strays > STRAY_LEAST_RATIO * places:
+                problems.append(f"lands one row outside the pattern on the {side} side ({strays} of {places} places): "
+                                "displaced by a pitch or another part")  # fmt: skip
+    return tuple(problems)
+
+
+def _side_name(pose: Pose, axis: int, sign: float) -> str:
+    normal = turn_matrix(pose.theta_deg)[:, axis] * sign
+    if abs(normal[0]) > abs(normal[1]):
+        return "right" if normal[0] > 0 else "left"
+    return "upper" if normal[1] > 0 else "lower"
+
+
+def _turn(shots: Sequence[Shot], lands: LandMap, pose: Pose) -> tuple[SiteStatus, tuple[str, ...]]:
+    """The turn mark must stand where the drawing has it and at none of the other three turns."""
+    rivals = [k for k in (1, 2, 3) if (lands.turned_onto[k] >= 0).mean() > 0.9]
+    if not rivals:
+        return "found", ()
+    if lands.a1_x_um is None or lands.a1_y_um is None or lands.a1_diameter_um is None:
+        return "ambiguous", ("turn undecided: the land pattern is symmetric and has no turn mark",)
+    mark = np.array([[lands.a1_x_um, lands.a1_y_um]])
+    contrasts = {}
+    for k in (0, *rivals):
+        at_um = apply_pose(pose, quarter_turned(mark, k))
+        inside = [shot for shot in shots if shot.frame.holds(shot.to_px(at_um), 0.0).all()]
+        found = [disc_contrast(shot.frame, shot.to_px(at_um)[0], 0.5 * lands.a1_diameter_um) for shot in inside]
+        contrasts[k] = max(found, default=0.0)
+    best = max(contrasts, key=lambda k: contrasts[k])
+    others = max(contrasts[k] for k in contrasts if k != best)
+    if contrasts[best] < CONTRAST_LEAST or others > 0.5 * contrasts[best]:
+        text = f"turn undecided: turn mark not readable (contrast {contrasts[best]:.0f}, next {others:.0f})"
+        return "ambiguous", (text,)
+    if best != 0:
+        return "refused", (f"turn mark seen at {90 * best} deg: the bottom package is turned",)
+    return "found", ()
