@@ -193,7 +193,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def next_timer_s(self) -> float:
         when: float = self._scheduled[0].when()  # type: ignore[attr-defined]
-        return max(when, self._clock.now_s)
+        return float(max(when, self._clock.now_s))
 
     def waiting_tasks(self) -> str:
         names = sorted(task.get_name() for task in asyncio.all_tasks(self))

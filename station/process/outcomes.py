@@ -94,6 +94,18 @@ class FilmMeasured(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilmAccepted(Outcome):
+    """A measured film that is in tolerance everywhere; a dip needs one whose spot is unused."""
+
+    film: FilmMeasured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtTray(Outcome):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Picked(Outcome):
     pocket: int
     tray: int
@@ -158,8 +170,8 @@ class Dipped(Outcome):
 
     press: PressEvidence
     lift: LiftEvidence
+    film: FilmMeasured
     film_age_s: float
-    generation: int
     depth_um: float
     curve: tuple[tuple[float, float], ...]
     at_s: float

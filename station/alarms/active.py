@@ -1,0 +1,100 @@
+"""The list of alarms that stand: raised, shown, answered. The first one raised stays first.
+
+An answer is bound to the moment in which it was asked for: a late or second answer is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from station.alarms.catalogue import ANSWER_TEXT, AlarmDefinition, Answer, ProcessAlarm
+
+
+class AnswerRefused(Exception):
+    """No such alarm, not one of its answers, or the machine has moved on since the question was asked."""
+
+
+@dataclass(slots=True)
+class ActiveAlarm:
+    """One alarm that stands; `answer` is set where somebody waits for it."""
+
+    id: str
+    definition: AlarmDefinition
+    text: str
+    raised_at: str
+    objects: dict[str, Any]
+    state_token: str
+    answer: asyncio.Future[Answer] | None = None
+    times: int = 1
+
+    def view(self) -> dict[str, Any]:
+        """As people and the MES see it."""
+        row = self.definition
+        return {
+            "id": self.id,
+            "number": row.number,
+            "title": row.title,
+            "text": self.text,
+            "cause": row.cause,
+            "remedy": list(row.remedy),
+            "severity": row.severity.value,
+            "answers": [
+                {"id": answer.value, "label": ANSWER_TEXT[answer][0], "consequence": ANSWER_TEXT[answer][1]}
+                for answer in row.answers
+            ],
+            "raised_at": self.raised_at,
+            "objects": self.objects,
+            "position_trusted": row.position_trusted,
+            "state_token": self.state_token,
+        }
+
+
+@dataclass(slots=True)
+class AlarmList:
+    """All alarms that stand, first out first."""
+
+    standing: list[ActiveAlarm] = field(default_factory=list)
+    _count: int = 0
+
+    def raise_(self, alarm: ProcessAlarm, raised_at: str, objects: dict[str, Any], *, ask: bool) -> ActiveAlarm:
+        """Add an alarm. With `ask` its `answer` can be awaited."""
+        self._count += 1
+        future: asyncio.Future[Answer] | None = asyncio.get_running_loop().create_future() if ask else None
+        active = ActiveAlarm(
+            id=f"A{self._count}",
+            definition=alarm.definition,
+            text=alarm.text,
+            raised_at=raised_at,
+            objects=objects,
+            state_token=f"T{self._count}",
+            answer=future,
+        )
+        self.standing.append(active)
+        return active
+
+    def answer(self, alarm_id: str, answer: str, state_token: str) -> ActiveAlarm:
+        """Take a person's answer. Raises AnswerRefused and changes nothing where it does not fit."""
+        for active in self.standing:
+            if active.id == alarm_id:
+                break
+        else:
+            raise AnswerRefused(f"alarm {alarm_id} does not stand any more")
+        if state_token != active.state_token:
+            raise AnswerRefused("the machine has moved on since this question was asked; look again")
+        permitted = [permitted.value for permitted in active.definition.answers]
+        if answer not in permitted:
+            raise AnswerRefused(f"{answer!r} is no answer to this alarm; permitted: {', '.join(permitted)}")
+        if active.answer is not None and not active.answer.done():
+            active.answer.set_result(Answer(answer))
+        self.standing.remove(active)
+        return active
+
+    def remove(self, active: ActiveAlarm) -> None:
+        if active in self.standing:
+            self.standing.remove(active)
+
+    def clear(self) -> None:
+        """After Clear: alarms nobody waits for leave; an open question never does."""
+        self.standing = [active for active in self.standing if active.answer is not None and not active.answer.done()]

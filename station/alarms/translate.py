@@ -1,0 +1,48 @@
+"""From what a driver or the store says went wrong to the alarm that a person can act on.
+
+Everything without a row here is a bug of ours: the machine is made safe and the traceback kept.
+"""
+
+from __future__ import annotations
+
+from drivers import errors as wrong
+from station.alarms import rows_machine, rows_process
+from station.alarms.catalogue import ProcessAlarm
+from station.store.errors import StoreError
+
+CATALOGUE_MODULES = (rows_machine, rows_process)
+
+_BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
+    (wrong.FrameError, "no_picture"),
+    (wrong.OutcomeUnknown, "outcome_unknown"),
+    (wrong.WrongDevice, "wrong_device"),
+    (wrong.WatchdogNotArmed, "watchdog_not_armed"),
+    (wrong.BadReply, "bad_reply"),
+    (wrong.LinkError, "link_lost"),
+    (wrong.StaleReading, "link_lost"),
+    (wrong.InterlockOpen, "interlock_open"),
+    (wrong.NotHomed, "not_homed"),
+    (wrong.AxisFault, "axis_fault"),
+    (wrong.LimitExceeded, "target_outside_limits"),
+    (wrong.DeviceStopped, "device_stopped"),
+    (wrong.WatchdogBit, "device_stopped"),
+    (wrong.DeviceTimedOut, "device_timed_out"),
+    (wrong.DeviceError, "command_refused"),
+    (wrong.DriverError, "link_lost"),
+)
+
+
+def alarm_for(error: Exception, step: str) -> ProcessAlarm:
+    """The alarm that says `error` to a person; a bug becomes alarm 803."""
+    if isinstance(error, ProcessAlarm):
+        return error
+    if isinstance(error, StoreError):
+        return ProcessAlarm("store_failed", what=str(error))
+    for kind, key in _BY_ERROR:
+        if isinstance(error, kind):
+            return ProcessAlarm(key, device=error.device, what=str(error))  # type: ignore[attr-defined]
+    return ProcessAlarm("software_fault", what=f"{type(error).__name__} in '{step}': {error}")
+
+
+def is_bug(alarm: ProcessAlarm) -> bool:
+    return alarm.definition.key == "software_fault"

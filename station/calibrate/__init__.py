@@ -1,0 +1,1 @@
+"""Calibration: what the machine measures about itself before it builds anything."""

@@ -1,0 +1,179 @@
+"""The cell: all devices of the station together, and the few compound moves that every step uses.
+
+It sequences nothing and judges nothing. `make_safe` is the single exit road when anything goes wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from drivers.devices.board_reader import BoardReader
+from drivers.devices.camera import Camera, CameraFrame
+from drivers.devices.conveyor import Conveyor
+from drivers.devices.dip_unit import DipUnit
+from drivers.devices.feeder import Feeder
+from drivers.devices.film_gauge import FilmGauge
+from drivers.devices.gantry import Gantry
+from drivers.devices.head import Head
+from drivers.devices.lights import Lights
+from drivers.devices.motion_plc import MotionPlc
+from drivers.devices.safety import Safety
+from drivers.errors import DriverError
+from drivers.wire.handshake import Stop
+from station.alarms.catalogue import ProcessAlarm
+from station.calibrate.model import Calibration
+from station.coordinates import ImagePoint, MachinePoint, Shift
+from station.profile import MachineProfile
+
+GRIP_LIMIT_KPA = -45.0
+"""a nozzle sealed by a package shows this or lower; between a leak and an open nozzle. Estimate, per nozzle."""
+FREE_LIMIT_KPA = -5.0
+"""a free nozzle with the valve closed shows this or higher. Estimate."""
+Z_TOLERANCE_UM = 5.0
+"""Z stands where it was sent within this. Estimate"""
+VIEW_MARGIN_UM = 300.0
+"""kept free at the border of the down camera's field, for the place a thing may be off"""
+
+
+@dataclass
+class Cell:
+    """Every device, the profile, and the calibration in force (None before the first)."""
+
+    profile: MachineProfile
+    plc: MotionPlc
+    gantry: Gantry
+    conveyor: Conveyor
+    feeder: Feeder
+    safety: Safety
+    head: Head
+    dip_unit: DipUnit
+    film_gauge: FilmGauge
+    lights: Lights
+    board_reader: BoardReader
+    up_camera: Camera
+    down_camera: Camera
+    calibration: Calibration | None = None
+
+    @property
+    def devices(self) -> tuple[MotionPlc | Head | DipUnit | FilmGauge | Lights | BoardReader | Camera, ...]:
+        """Everything with a connection of its own, in the order in which it is connected."""
+        return (
+            self.plc,
+            self.head,
+            self.dip_unit,
+            self.film_gauge,
+            self.lights,
+            self.board_reader,
+            self.up_camera,
+            self.down_camera,
+        )
+
+    async def connect(self) -> None:
+        """Connect and prove every device. Raises the DriverError of the first that fails."""
+        for device in self.devices:
+            await device.connect()
+
+    async def close(self) -> None:
+        for device in reversed(self.devices):
+            await device.close()
+
+    @property
+    def known_calibration(self) -> Calibration:
+        if self.calibration is None:
+            raise ProcessAlarm("calibration_failed", what="the machine was not calibrated since the service started")
+        return self.calibration
+
+    async def go_to(self, point: MachinePoint, theta_deg: float = 0.0, z_um: float | None = None) -> None:
+        """Travel at safe height. `z_um`, where given, must be safe as well and is reached on the way.
+
+        raises   ProcessAlarm z_not_safe when the head is too low
+        """
+        safe_z_um = self.profile.head.safe_z_um
+        now_z_um = self.head.status.z_um
+        if not now_z_um <= safe_z_um + Z_TOLERANCE_UM:
+            raise ProcessAlarm("z_not_safe", z_um=now_z_um, safe_z_um=safe_z_um)
+        if z_um is None or abs(z_um - now_z_um) < Z_TOLERANCE_UM:
+            await self.gantry.move_to(point.x_um, point.y_um, theta_deg)
+            return
+        async with asyncio.TaskGroup() as together:
+            together.create_task(self.gantry.move_to(point.x_um, point.y_um, theta_deg), name="gantry travel")
+            together.create_task(self.head.move_z(min(z_um, safe_z_um)), name="z on the way")
+
+    def here(self) -> MachinePoint:
+        """Where the gantry stands, as it measured at the end of its last move."""
+        position = self.gantry.position
+        return MachinePoint(position.x_um, position.y_um)
+
+    def down_view_of(self, point: MachinePoint) -> MachinePoint:
+        """Gantry position from which the down camera has `point` in the middle of its picture."""
+        calibration = self.calibration
+        if calibration is None:
+            camera = self.profile.down_camera
+            return point.moved(Shift(-camera.dx_um, -camera.dy_um))
+        return point.moved(Shift(-calibration.down.x_um, -calibration.down.y_um))
+
+    def down_views(self, centre: MachinePoint, width_um: float, height_um: float) -> tuple[MachinePoint, ...]:
+        """Gantry positions whose pictures together show a field about `centre`; as few as possible."""
+        camera = self.profile.down_camera
+        columns = _spread(width_um, camera.width_px * camera.um_per_px - 2 * VIEW_MARGIN_UM)
+        rows = _spread(height_um, camera.height_px * camera.um_per_px - 2 * VIEW_MARGIN_UM)
+        views = []
+        for number, dy_um in enumerate(rows):
+            # Back and forth row by row: the shortest way through the grid.
+            for dx_um in columns if number % 2 == 0 else reversed(columns):
+                views.append(self.down_view_of(centre.moved(Shift(dx_um, dy_um))))
+        return tuple(views)
+
+    async def expose_down(
+        self, views: Sequence[MachinePoint], exposure_s: float, theta_deg: float
+    ) -> tuple[tuple[CameraFrame, ...], tuple[MachinePoint, ...]]:
+        """One picture from each gantry position, with the positions really reached."""
+        frames, places = [], []
+        for view in views:
+            await self.go_to(view, theta_deg)
+            places.append(self.here())
+            frames.append(await self.down_camera.expose(exposure_s))
+        return tuple(frames), tuple(places)
+
+    def seen_by_down_camera(self, gantry_at: MachinePoint, seen: ImagePoint) -> MachinePoint:
+        """Machine point of what the down camera shows at `seen` while the gantry stands at `gantry_at`."""
+        down = self.known_calibration.down
+        return gantry_at.moved(Shift(down.x_um, down.y_um)).moved(down.shift_of(seen))
+
+    async def check_gripped(self, step: str) -> None:
+        """Ask the head now, not what it said a heartbeat ago.
+
+        raises   ProcessAlarm part_lost when the vacuum says that nothing is held
+        """
+        vacuum_kpa = (await self.head.refresh()).vacuum_kpa
+        if not vacuum_kpa <= GRIP_LIMIT_KPA:
+            raise ProcessAlarm("part_lost", vacuum_kpa=vacuum_kpa, limit_kpa=GRIP_LIMIT_KPA, step=step)
+
+    async def stop(self, level: Stop) -> None:
+        """Ask every moving device to stop; a device that cannot be reached stops by its own dead-man."""
+        for device in (self.plc, self.head, self.dip_unit):
+            try:
+                await device.request_stop(level)
+            except DriverError:
+                continue
+
+    async def release_stop(self) -> None:
+        for device in (self.plc, self.head, self.dip_unit):
+            await device.release_stop()
+
+    async def make_safe(self) -> None:
+        """Everything stands still, the vacuum stays as it is: a held package is not dropped. Idempotent."""
+        await self.stop(Stop.QUICK)
+
+
+def _spread(extent_um: float, field_um: float) -> list[float]:
+    """Picture centres, relative, that cover `extent_um` with pictures of `field_um`."""
+    count = max(1, ceil(extent_um / field_um))
+    if count == 1:
+        return [0.0]
+    first = -extent_um / 2 + field_um / 2
+    step = (extent_um - field_um) / (count - 1)
+    return [first + index * step for index in range(count)]

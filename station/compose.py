@@ -1,0 +1,164 @@
+"""Puts a station together: links and devices from addresses, the cell, the store, the controller.
+
+It decides no address and no path; those are settings. It never imports the simulator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+import recipes
+from drivers.devices.board_reader import BoardReader
+from drivers.devices.camera import Camera, CameraFrame
+from drivers.devices.conveyor import Conveyor
+from drivers.devices.dip_unit import DipUnit
+from drivers.devices.feeder import Feeder
+from drivers.devices.film_gauge import FilmGauge
+from drivers.devices.gantry import Gantry, GantryLimits
+from drivers.devices.head import Head, HeadLimits
+from drivers.devices.lights import Lights
+from drivers.devices.motion_plc import MotionPlc
+from drivers.devices.safety import Safety
+from drivers.links.capture import Capture
+from drivers.links.frame_stream import FrameStream
+from drivers.links.modbus import ModbusLink
+from drivers.links.serial_line import SerialLine
+from drivers.wire import camera_frame, dip_unit, motion_plc
+from station.cell import Cell
+from station.clock import Clock
+from station.eyes import Eyes, is_observed
+from station.profile import MachineProfile
+from station.run.controller import Controller, Identity
+from station.store.store import Store
+
+PNG_FAST = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where every device answers: `tcp://`, `rtu://`, `socket://host:port`, or a device path."""
+
+    plc: str
+    dip_unit: str
+    head: str
+    film_gauge: str
+    lights: str
+    board_reader: str
+    up_camera: str
+    down_camera: str
+
+
+class PortNumbers(Protocol):
+    """TCP ports of a machine on one host, by device."""
+
+    plc: int
+    dip_unit: int
+    head: int
+    film_gauge: int
+    lights: int
+    board_reader: int
+    up_camera: int
+    down_camera: int
+
+
+def addresses_on(host: str, ports: PortNumbers) -> Addresses:
+    """Addresses of a machine whose devices all answer on TCP ports of one host."""
+    return Addresses(
+        plc=f"tcp://{host}:{ports.plc}",
+        dip_unit=f"rtu://{host}:{ports.dip_unit}",
+        head=f"socket://{host}:{ports.head}",
+        film_gauge=f"socket://{host}:{ports.film_gauge}",
+        lights=f"socket://{host}:{ports.lights}",
+        board_reader=f"socket://{host}:{ports.board_reader}",
+        up_camera=f"socket://{host}:{ports.up_camera}",
+        down_camera=f"socket://{host}:{ports.down_camera}",
+    )
+
+
+def build_cell(
+    profile: MachineProfile, at: Addresses, session: int, capture: Capture | None = None
+) -> Cell:
+    """All devices, not yet connected. `session` is a random number of this service start, 1 to 2^32 - 1."""
+    axes = profile.gantry
+    plc = MotionPlc(ModbusLink(at.plc, motion_plc.UNIT, name="plc", capture=capture), session=session)
+    return Cell(
+        profile=profile,
+        plc=plc,
+        gantry=Gantry(
+            plc,
+            GantryLimits(
+                speed_um_per_s=axes.speed_um_per_s,
+                accel_um_per_s2=axes.accel_um_per_s2,
+                jerk_um_per_s3=axes.jerk_um_per_s3,
+                theta_speed_deg_per_s=axes.theta_speed_deg_per_s,
+                theta_accel_deg_per_s2=axes.theta_accel_deg_per_s2,
+                settle_s=axes.settle_s,
+            ),
+        ),
+        conveyor=Conveyor(plc),
+        feeder=Feeder(plc),
+        safety=Safety(plc),
+        head=Head(
+            SerialLine(at.head, name="head", capture=capture),
+            session=session,
+            limits=HeadLimits(profile.head.z_speed_um_per_s, profile.head.z_accel_um_per_s2),
+        ),
+        dip_unit=DipUnit(ModbusLink(at.dip_unit, dip_unit.UNIT, name="dip unit", capture=capture), session=session),
+        film_gauge=FilmGauge(SerialLine(at.film_gauge, name="film gauge", capture=capture), session=session),
+        lights=Lights(SerialLine(at.lights, name="lights", capture=capture)),
+        board_reader=BoardReader(SerialLine(at.board_reader, name="board reader", capture=capture)),
+        up_camera=Camera(FrameStream(at.up_camera, name="up camera", capture=capture), camera_frame.UP),
+        down_camera=Camera(FrameStream(at.down_camera, name="down camera", capture=capture), camera_frame.DOWN),
+    )
+
+
+def image_keeper(store: Store, *, keep: bool) -> Callable[[CameraFrame], str]:
+    """Stores a picture as PNG (an observation as JSON) and returns its reference by content.
+
+    keep   False: only the reference of the raw content is made, for runs of thousands of packages
+    """
+
+    def store_now(frame: CameraFrame) -> str:
+        if is_observed(frame):
+            return store.blobs.put_now(frame.payload, ".json") if keep else f"crc32:{frame.header.payload_crc32:08x}"
+        header = frame.header
+        if not keep:
+            return f"crc32:{header.payload_crc32:08x}"
+        pixels = np.frombuffer(frame.payload, dtype=np.uint8).reshape(header.height, header.width)
+        done, encoded = cv2.imencode(".png", pixels, PNG_FAST)
+        if not done:
+            raise RuntimeError("the picture could not be encoded as PNG")
+        return store.blobs.put_now(encoded.tobytes(), ".png")
+
+    return store_now
+
+
+def build_controller(
+    profile: MachineProfile,
+    at: Addresses,
+    store: Store,
+    clock: Clock,
+    *,
+    session: int,
+    identity: Identity,
+    keep_images: bool = True,
+    capture: Capture | None = None,
+    find_recipe: Callable[[str], recipes.Recipe] = recipes.load,
+) -> Controller:
+    """A whole station, not yet started. Call inside a running loop."""
+    asyncio.get_running_loop()
+    return Controller(
+        cell=build_cell(profile, at, session, capture),
+        store=store,
+        eyes=Eyes(profile),
+        clock=clock,
+        identity=identity,
+        keep_image=image_keeper(store, keep=keep_images),
+        find_recipe=find_recipe,
+    )

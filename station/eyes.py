@@ -1,0 +1,235 @@
+"""The eyes: every question that a step asks of a picture, answered by `vision` off the control loop.
+
+It turns packages into maps and camera frames into calibrated pictures. Where a camera sends observations instead of
+pixels (long simulated runs), `station.observed` reads the same answers from them. It decides nothing about the product.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+
+from drivers.devices.camera import CameraFrame
+from drivers.wire.camera_frame import PixelFormat
+from recipes import BottomPackage, Package
+from station import observed
+from station.calibrate.model import Calibration
+from station.coordinates import ImagePoint
+from station.profile import MachineProfile
+from vision import inspection
+from vision.frame import Frame
+from vision.predicted import Shot
+from vision.maps import BallMap
+from vision.results import (
+    ArrayFix,
+    DippedFinding,
+    FiducialFix,
+    ImprintFinding,
+    PlacedFix,
+    Pose,
+    SiteFix,
+)
+
+T = TypeVar("T")
+
+SCALE_TOLERANCE = 0.01
+"""calibrated cameras agree with a drawing far better; a package of another pitch does not"""
+UNCALIBRATED_SCALE_TOLERANCE = 0.02
+GLASS_PITCH_UM = 1_000.0
+GLASS_DOT_UM = 300.0
+GLASS_SIDE = 9
+
+
+class Eyes:
+    """Uses the nominal scale of the profile until a calibration is given."""
+
+    def __init__(self, profile: MachineProfile, executor: Executor | None = None) -> None:
+        self._profile = profile
+        self._executor = executor
+        self.up_um_per_px = profile.up_camera.um_per_px
+        self.down_um_per_px = profile.down_camera.um_per_px
+        self._scale_tolerance = UNCALIBRATED_SCALE_TOLERANCE
+
+    def use_nominal_scale(self) -> None:
+        self.up_um_per_px = self._profile.up_camera.um_per_px
+        self.down_um_per_px = self._profile.down_camera.um_per_px
+        self._scale_tolerance = UNCALIBRATED_SCALE_TOLERANCE
+
+    def use(self, calibration: Calibration) -> None:
+        self.up_um_per_px = calibration.up_um_per_px
+        self.down_um_per_px = calibration.down_um_per_px
+        self._scale_tolerance = SCALE_TOLERANCE
+
+    async def _off_the_loop(self, job: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, job)
+
+    def _up(self, frame: CameraFrame) -> Frame:
+        return _picture(frame, self.up_um_per_px)
+
+    def _down(self, frame: CameraFrame) -> Frame:
+        return _picture(frame, self.down_um_per_px)
+
+    def _shots(self, frames: Sequence[CameraFrame], centres: Sequence[ImagePoint]) -> list[Shot]:
+        return [Shot(self._down(frame), at.x_um, at.y_um) for frame, at in zip(frames, centres, strict=True)]
+
+    def _up_scale(self) -> float:
+        return self.up_um_per_px / self._profile.up_camera.um_per_px
+
+    def _down_scale(self) -> float:
+        return self.down_um_per_px / self._profile.down_camera.um_per_px
+
+    async def locate_glass(self, frame: CameraFrame, *, from_above: bool, expected_theta_deg: float) -> ArrayFix:
+        """The glass calibration part: pose of its dots, drawn as seen from below."""
+        dots = glass_dots(from_above)
+        if is_observed(frame):
+            scale = self._down_scale() if from_above else self._up_scale()
+            return observed.glass(frame.payload, scale, dots.count)
+        picture = self._down(frame) if from_above else self._up(frame)
+        return await self._off_the_loop(
+            lambda: inspection.locate_dots(
+                picture, dots, expected=Pose(0.0, 0.0, expected_theta_deg), scale_tolerance=self._scale_tolerance
+            )
+        )
+
+    async def inspect_package(self, frame: CameraFrame, package: Package, expected: Pose) -> ArrayFix:
+        """Pose and every ball of the package before the up camera. The turn is read, not assumed."""
+        if is_observed(frame):
+            return observed.package(frame.payload, self._up_scale(), len(package.balls), expected)
+        return await self._off_the_loop(
+            lambda: _turn_checked(
+                inspection.inspect_package(
+                    self._up(frame), ball_map(package), expected=expected, scale_tolerance=self._scale_tolerance
+                ),
+                expected,
+            )
+        )
+
+    async def inspect_dipped(
+        self, dry: CameraFrame, dry_fix: ArrayFix, wet: CameraFrame, package: Package, expected: Pose
+    ) -> DippedFinding:
+        """Wetting of every ball from the pair of pictures, and the pose after the dip."""
+        if is_observed(wet):
+            return observed.dipped(wet.payload, self._up_scale(), len(package.balls), expected)
+        return await self._off_the_loop(
+            lambda: inspection.inspect_dipped(
+                self._up(dry), dry_fix, self._up(wet), ball_map(package), scale_tolerance=self._scale_tolerance
+            )
+        )
+
+    async def locate_fiducial(self, frame: CameraFrame, diameter_um: float, search_um: float) -> FiducialFix:
+        """A board fiducial near the image centre."""
+        if is_observed(frame):
+            return observed.fiducial(frame.payload, self._down_scale(), diameter_um, search_um)
+        return await self._off_the_loop(
+            lambda: inspection.locate_fiducial(self._down(frame), diameter_um, search_um=search_um)
+        )
+
+    async def locate_site(
+        self,
+        frames: Sequence[CameraFrame],
+        centres: Sequence[ImagePoint],
+        bottom: BottomPackage,
+        expected: Pose,
+        search_um: float,
+    ) -> SiteFix:
+        """The bottom package: is it there, free, and where exactly; joint fit over all pictures."""
+        if is_observed(frames[0]):
+            return observed.site(
+                [f.payload for f in frames], centres, self._down_scale(), len(bottom.lands), expected, search_um
+            )
+        return await self._off_the_loop(
+            lambda: inspection.locate_site(
+                self._shots(frames, centres), land_map(bottom), expected=expected, search_um=search_um
+            )
+        )
+
+    async def verify_placed(
+        self,
+        frames: Sequence[CameraFrame],
+        centres: Sequence[ImagePoint],
+        body_x_um: float,
+        body_y_um: float,
+        expected: Pose,
+    ) -> PlacedFix:
+        """The outline of the placed package; joint fit over all pictures."""
+        if is_observed(frames[0]):
+            return observed.placed([f.payload for f in frames], centres, self._down_scale(), expected)
+        return await self._off_the_loop(
+            lambda: inspection.verify_placed(self._shots(frames, centres), body_x_um, body_y_um, expected=expected)
+        )
+
+    async def check_imprint(
+        self, frames: Sequence[CameraFrame], centres: Sequence[ImagePoint], package: Package, expected: Pose
+    ) -> ImprintFinding:
+        """The print of the balls in the film, as seen from above."""
+        if is_observed(frames[0]):
+            return observed.imprint([f.payload for f in frames], centres, self._down_scale(), package, expected)
+        return await self._off_the_loop(
+            lambda: inspection.check_imprint(
+                self._shots(frames, centres), ball_map(package).mirrored(), expected=expected
+            )
+        )
+
+
+def is_observed(frame: CameraFrame) -> bool:
+    return frame.header.pixel_format is PixelFormat.OBSERVATION
+
+
+def _picture(frame: CameraFrame, um_per_px: float) -> Frame:
+    header = frame.header
+    pixels = np.frombuffer(frame.payload, dtype=np.uint8).reshape(header.height, header.width)
+    return Frame(pixels, um_per_px)
+
+
+def _turn_checked(fix: ArrayFix, expected: Pose) -> ArrayFix:
+    """A package that lies turned in its pocket is a wrong part, however well it was found."""
+    if fix.status != "found":
+        return fix
+    turn_deg = (fix.theta_deg - expected.theta_deg + 180.0) % 360.0 - 180.0
+    if abs(turn_deg) <= observed.TURN_LIMIT_DEG:
+        return fix
+    reason = f"package is turned by {turn_deg:.1f} deg against its tray, allowed {observed.TURN_LIMIT_DEG:.0f} deg"
+    return replace(fix, status="refused", reasons=(reason,))
+
+
+@lru_cache(maxsize=8)
+def _maps(kind: str, name: str, sites: tuple[tuple[str, float, float, float], ...], mark: tuple[float, float, float]) -> BallMap:
+    names, x_um, y_um, diameter_um = zip(*sites, strict=True)
+    return BallMap(tuple(names), np.array(x_um), np.array(y_um), np.array(diameter_um), *mark)
+
+
+def ball_map(package: Package) -> BallMap:
+    """The balls as the up camera sees them."""
+    mark = package.a1_mark
+    sites = tuple((b.name, b.x_um, b.y_um, b.diameter_um) for b in package.balls)
+    return _maps("balls", package.name, sites, (mark.x_um, mark.y_um, mark.diameter_um))
+
+
+def land_map(bottom: BottomPackage) -> BallMap:
+    """The lands as the down camera sees them."""
+    mark = bottom.a1_mark
+    sites = tuple((n.name, n.x_um, n.y_um, n.diameter_um) for n in bottom.lands)
+    return _maps("lands", bottom.name, sites, (mark.x_um, mark.y_um, mark.diameter_um))
+
+
+@lru_cache(maxsize=2)
+def glass_dots(from_above: bool) -> BallMap:
+    """9 x 9 dots less the corner that tells the turn; seen from above it is mirrored."""
+    half = GLASS_SIDE // 2
+    places = [
+        (column * GLASS_PITCH_UM, row * GLASS_PITCH_UM)
+        for row in range(-half, half + 1)
+        for column in range(-half, half + 1)
+        if (column, row) != (-half, -half)
+    ]
+    x_um, y_um = np.array(places).T
+    dots = BallMap(
+        tuple(f"D{i}" for i in range(len(places))), x_um, y_um, np.full(len(places), GLASS_DOT_UM)
+    )
+    return dots.mirrored() if from_above else dots

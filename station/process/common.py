@@ -1,0 +1,30 @@
+"""Small geometry shared by the steps that look with the down camera. No device is touched here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from station.cell import Cell
+from station.coordinates import ImagePoint, MachinePoint, MachinePose, Shift
+
+
+def in_image_frame(
+    cell: Cell, about: MachinePoint, gantry_places: Sequence[MachinePoint]
+) -> tuple[ImagePoint, ...]:
+    """Picture centres relative to the machine point `about`, in the down camera's own axes.
+
+    A joint fit over several pictures needs their places in one frame; the camera's turn against the machine is part of
+    the calibration, so the machine's own positions are brought into the image frame rather than the other way round.
+    """
+    down = cell.known_calibration.down
+    centres = []
+    for place in gantry_places:
+        axis_at = place.moved(Shift(down.x_um, down.y_um))
+        centres.append(ImagePoint(*down.inverse_shift(axis_at - about)))
+    return tuple(centres)
+
+
+def from_image_frame(cell: Cell, about: MachinePoint, x_um: float, y_um: float, theta_deg: float) -> MachinePose:
+    """The inverse: a pose of a joint fit about `about` in machine coordinates, seen from above."""
+    down = cell.known_calibration.down
+    return MachinePose(about.moved(down.shift_of(ImagePoint(x_um, y_um))), down.angle_of(theta_deg))

@@ -1,0 +1,121 @@
+"""Film: level it with the blade, measure it at several points, judge it. The head is elsewhere meanwhile.
+
+The film is always thinner than the gap, by a ratio that depends on material, speed and wear: it is learned from the
+last measurement, never assumed (Indium, "Solder Paste and Flux Dip Depth").
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from drivers.wire.dip_unit import Reservoir
+from drivers.wire.film_gauge import REFERENCE_STEP_UM
+from station.alarms.catalogue import ProcessAlarm
+from station.cell import Cell
+from station.process.outcomes import Dipped, FilmAccepted, FilmLevelled, FilmMeasured
+from station.process.step import Work
+
+QUALITY_LIMIT_RATIO = 0.5
+"""a reading with less usable signal is not a reading. Estimate"""
+REFERENCE_LIMIT_UM = 2.0
+"""gauge drift that invalidates the gauge. Estimate"""
+WAY_TO_FILM_S = 8.0
+"""from the decision to use a film to the dip: pick and dry picture lie between. Estimate"""
+RATIO_RANGE = (0.3, 0.9)
+"""film height / gap outside this was not made by this blade"""
+
+
+async def level_film(cell: Cell, work: Work) -> FilmLevelled:
+    """Set the gap that should give the target height and wipe the whole plate.
+
+    raises   ProcessAlarm reservoir_empty, plate_not_ready
+    """
+    unit, film = cell.dip_unit.status, work.recipe.film
+    if unit.reservoir not in (Reservoir.FULL, Reservoir.LOW):
+        raise ProcessAlarm("reservoir_empty", level=unit.reservoir.name)
+    if not unit.plate_locked or unit.plate_id != cell.profile.plate.plate_id:
+        state = "not locked" if not unit.plate_locked else f"plate {unit.plate_id}, wanted {cell.profile.plate.plate_id}"
+        raise ProcessAlarm("plate_not_ready", what=state)
+    before = work.findings.find(FilmMeasured)
+    ratio = before.mean_um / before.gap_um if before else cell.profile.plate.film_ratio_start
+    gap_um = film.target_um / min(max(ratio, RATIO_RANGE[0]), RATIO_RANGE[1])
+    evidence = await cell.dip_unit.level(gap_um, film.wipe_speed_um_per_s, film.strokes)
+    last, dipped = work.findings.find(FilmLevelled), work.findings.find(Dipped)
+    unused = last is not None and (dipped is None or dipped.film.generation != last.generation)
+    return FilmLevelled(
+        gap_um=evidence.gap_um,
+        generation=evidence.film_generation,
+        at_s=work.clock.mono_s(),
+        levels=last.levels + 1 if last is not None and unused else 1,
+    )
+
+
+async def measure_film(cell: Cell, work: Work) -> FilmMeasured:
+    """Measure the recipe's points and the reference step. The finding is recorded even where it is out of tolerance."""
+    film, levelled = work.recipe.film, work.findings.the(FilmLevelled)
+    reference = await cell.film_gauge.reference()
+    error_um = reference.height_um - REFERENCE_STEP_UM
+    if not abs(error_um) <= REFERENCE_LIMIT_UM:
+        raise ProcessAlarm("gauge_reference_off", error_um=error_um, allowed_um=REFERENCE_LIMIT_UM)
+    heights = []
+    for point in film.measure_points:
+        reading = await cell.film_gauge.measure(point.x_um, point.y_um)
+        if not reading.quality_ratio >= QUALITY_LIMIT_RATIO:
+            raise ProcessAlarm(
+                "gauge_no_signal",
+                quality_ratio=reading.quality_ratio,
+                x_um=point.x_um,
+                y_um=point.y_um,
+                lower_ratio=QUALITY_LIMIT_RATIO,
+            )
+        heights.append(reading.height_um - error_um)
+    mean_um = sum(heights) / len(heights)
+    spread_um = max(heights) - min(heights)
+    deviation_um = sqrt(sum((h - mean_um) ** 2 for h in heights) / (len(heights) - 1))
+    return FilmMeasured(
+        points_um=tuple((point.x_um, point.y_um) for point in film.measure_points),
+        heights_um=tuple(heights),
+        mean_um=mean_um,
+        range_um=spread_um,
+        sigma_um=deviation_um / sqrt(len(heights)),
+        generation=levelled.generation,
+        levelled_at_s=levelled.at_s,
+        levels=levelled.levels,
+        gap_um=levelled.gap_um,
+        reference_error_um=error_um,
+    )
+
+
+async def judge_film(cell: Cell, work: Work) -> FilmAccepted:
+    """Is the measured film good? Positive evidence only: a height that is not a number fails.
+
+    raises   ProcessAlarm film_out_of_tolerance, film_uneven
+    """
+    film, found = work.recipe.film, work.findings.the(FilmMeasured)
+    lower_um, upper_um = film.target_um - film.tolerance_um, film.target_um + film.tolerance_um
+    if not all(lower_um <= height <= upper_um for height in found.heights_um):
+        worst = max(found.heights_um, key=lambda height: abs(height - film.target_um))
+        raise ProcessAlarm(
+            "film_out_of_tolerance", measured_um=worst, lower_um=lower_um, upper_um=upper_um, levels=found.levels
+        )
+    if not found.range_um <= film.range_um:
+        raise ProcessAlarm(
+            "film_uneven",
+            measured_um=found.range_um,
+            upper_um=film.range_um,
+            points=len(found.heights_um),
+            levels=found.levels,
+        )
+    return FilmAccepted(film=found)
+
+
+def film_is_ready(work: Work) -> bool:
+    """A film that was accepted, is the last one laid, has no dip in it, and will not get too old on the way."""
+    accepted, levelled = work.findings.find(FilmAccepted), work.findings.find(FilmLevelled)
+    if accepted is None or levelled is None or accepted.film.generation != levelled.generation:
+        return False
+    dipped = work.findings.find(Dipped)
+    if dipped is not None and dipped.film.generation == accepted.film.generation:
+        return False
+    age_s = work.clock.mono_s() - accepted.film.levelled_at_s
+    return age_s <= work.recipe.film.max_age_s - WAY_TO_FILM_S

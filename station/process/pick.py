@@ -1,0 +1,72 @@
+"""Pick: take the next package from the tray and prove that it is held. It does not look at the package."""
+
+from __future__ import annotations
+
+import asyncio
+
+from drivers.devices.head import LiftProfile, PressProfile
+from station.alarms.catalogue import ProcessAlarm
+from station.cell import FREE_LIMIT_KPA, Cell
+from station.process.outcomes import AtTray, Picked
+from station.process.step import Work
+
+EARLY_UM = 300.0
+"""a package standing higher than this in its pocket is tilted or double. Estimate"""
+LATE_UM = 400.0
+FORCE_LIMIT_N = 6.0
+"""the drive stops itself above this on the package's back. Estimate"""
+LIFT_SLOW_UM = 300.0
+LIFT_SLOW_UM_PER_S = 20_000.0
+
+
+async def go_to_tray(cell: Cell, work: Work) -> AtTray:
+    """Travel over the pocket with an empty nozzle, and zero the force on the way.
+
+    raises   ProcessAlarm nozzle_not_empty
+    """
+    vacuum_kpa = cell.head.status.vacuum_kpa
+    if not vacuum_kpa >= FREE_LIMIT_KPA:
+        raise ProcessAlarm("nozzle_not_empty", vacuum_kpa=vacuum_kpa, limit_kpa=FREE_LIMIT_KPA)
+    async with asyncio.TaskGroup() as together:
+        together.create_task(cell.go_to(cell.profile.tray.pocket(work.pocket)), name="travel to tray")
+        # In free air, on the way: a zero taken while touching would hide the load.
+        together.create_task(cell.head.tare(), name="tare")
+    return AtTray()
+
+
+async def pick(cell: Cell, work: Work) -> Picked:
+    """raises   ProcessAlarm not_gripped"""
+    settings, package, tray = work.recipe.pick, work.recipe.package, cell.profile.tray
+    top_z_um = tray.z_um - package.height_um
+    press = await cell.head.press(
+        PressProfile(
+            z_fast_um=top_z_um - cell.profile.head.clearance_um - EARLY_UM,
+            z_early_um=top_z_um - EARLY_UM,
+            z_limit_um=top_z_um + LATE_UM,
+            approach_um_per_s=settings.approach_um_per_s,
+            contact_force_n=settings.contact_force_n,
+            hold_force_n=settings.contact_force_n,
+            hold_s=0.0,
+            force_limit_n=FORCE_LIMIT_N,
+        )
+    )
+    await cell.head.vacuum_on(settings.vacuum_kpa, settings.vacuum_within_s)
+    lift = await cell.head.lift(
+        LiftProfile(
+            z_slow_um=press.contact_z_um - LIFT_SLOW_UM,
+            slow_um_per_s=LIFT_SLOW_UM_PER_S,
+            z_end_um=cell.profile.head.safe_z_um,
+            speed_um_per_s=cell.profile.head.z_speed_um_per_s,
+        )
+    )
+    if not lift.vacuum_kpa <= settings.vacuum_kpa:
+        raise ProcessAlarm(
+            "not_gripped", vacuum_kpa=lift.vacuum_kpa, pocket=work.pocket, limit_kpa=settings.vacuum_kpa
+        )
+    return Picked(
+        pocket=work.pocket,
+        tray=work.tray,
+        vacuum_kpa=lift.vacuum_kpa,
+        contact_z_um=press.contact_z_um,
+        at_s=work.clock.mono_s(),
+    )

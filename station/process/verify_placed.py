@@ -1,0 +1,77 @@
+"""Verify the placement: picture the placed package, find its outline, compare it with the bottom package.
+
+The outline is cut to its own tolerance against the balls, so this is a coarse witness with an honest uncertainty.
+"""
+
+from __future__ import annotations
+
+from math import cos, hypot, radians, sin
+
+from station.cell import Cell
+from station.coordinates import wrapped_deg
+from station.process.common import from_image_frame, in_image_frame
+from station.process.outcomes import PASS, Fate, PlacedExposed, PlacedVerified, SiteLocated, Verdict
+from station.process.step import Work
+from vision.results import Pose
+
+OUTLINE_SIGMA_UM = 12.0
+"""body outline against ball array, per axis: what sawing leaves. Estimate; a package drawing says more"""
+OUTLINE_SIGMA_DEG = 0.02
+
+
+async def look_at_placed(cell: Cell, work: Work) -> PlacedExposed:
+    package, inspect = work.recipe.package, work.recipe.inspect
+    views = cell.down_views(work.findings.the(SiteLocated).pose.point, package.body_x_um, package.body_y_um)
+    frames, places = await cell.expose_down(views, inspect.down_exposure_s, cell.gantry.position.theta_deg)
+    return PlacedExposed(frames=frames, at=places, gantry_theta_deg=cell.gantry.position.theta_deg)
+
+
+async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
+    """Offset of the placed outline in the bottom package's frame; too far off sends the board to quarantine."""
+    package, limits = work.recipe.package, work.recipe.place
+    site, shot = work.findings.the(SiteLocated), work.findings.the(PlacedExposed)
+    centres = in_image_frame(cell, site.pose.point, shot.at)
+    expected = Pose(0.0, 0.0, site.pose.theta_deg - cell.known_calibration.down.turn_deg)
+    fix = await work.eyes.verify_placed(shot.frames, centres, package.body_x_um, package.body_y_um, expected)
+    image = work.keep_image(shot.frames[0])
+    if fix.status != "found":
+        verdict = Verdict(Fate.QUARANTINE, "placement_not_verified", "; ".join(fix.reasons) or "outline not found")
+        nan = float("nan")
+        return PlacedVerified(
+            verdict=verdict,
+            fix=fix,
+            offset_x_um=nan,
+            offset_y_um=nan,
+            offset_theta_deg=nan,
+            sigma_x_um=nan,
+            sigma_y_um=nan,
+            sigma_theta_deg=nan,
+            image=image,
+        )
+    pose = from_image_frame(cell, site.pose.point, fix.x_um, fix.y_um, fix.theta_deg)
+    away = (pose.point - site.pose.point).turned(-site.pose.theta_deg)
+    turn_deg = wrapped_deg(pose.theta_deg - site.pose.theta_deg)
+    offset_um = hypot(away.x_um, away.y_um)
+    verdict = PASS
+    if not offset_um <= limits.offset_limit_um:
+        verdict = Verdict(
+            Fate.QUARANTINE, "placed_offset", f"{offset_um:.0f} um off, allowed {limits.offset_limit_um:.0f} um"
+        )
+    elif not abs(turn_deg) <= limits.theta_limit_deg + 3 * OUTLINE_SIGMA_DEG:
+        verdict = Verdict(
+            Fate.QUARANTINE, "placed_turn", f"turned {turn_deg:.3f} deg, allowed {limits.theta_limit_deg} deg"
+        )
+    c, s = cos(radians(site.pose.theta_deg)), sin(radians(site.pose.theta_deg))
+    variance_x, variance_y = fix.covariance[0][0], fix.covariance[1][1]
+    site_variance = site.sigma_um**2
+    return PlacedVerified(
+        verdict=verdict,
+        fix=fix,
+        offset_x_um=away.x_um,
+        offset_y_um=away.y_um,
+        offset_theta_deg=turn_deg,
+        sigma_x_um=(c * c * variance_x + s * s * variance_y + site_variance + OUTLINE_SIGMA_UM**2) ** 0.5,
+        sigma_y_um=(s * s * variance_x + c * c * variance_y + site_variance + OUTLINE_SIGMA_UM**2) ** 0.5,
+        sigma_theta_deg=(fix.covariance[2][2] + OUTLINE_SIGMA_DEG**2) ** 0.5,
+        image=image,
+    )

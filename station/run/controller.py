@@ -1,0 +1,384 @@
+"""The controller: owns the cell, the PackML state and the jobs; people, MES and tests reach it by the verbs here.
+
+Acting states are tasks of this class; what a step does, what may overlap and what an alarm permits stand elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from drivers.devices.camera import CameraFrame
+from drivers.wire.handshake import Stop
+from recipes import Recipe
+from station.alarms.active import ActiveAlarm, AlarmList
+from station.alarms.catalogue import Answer, ProcessAlarm
+from station.alarms.translate import alarm_for
+from station.calibrate.routine import calibrate
+from station.cell import Cell
+from station.clock import Clock
+from station.eyes import Eyes
+from station.process import sheet
+from station.process.outcomes import Dipped, Findings
+from station.process.step import Step, Work
+from station.run.gate import Gate
+from station.run.job import Job, JobRun, TrayCount
+from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
+from station.run.packml import Refused as PackmlRefused
+from station.run.record import Frame
+from station.run.steps import RunEnded, StepRunner
+from station.store.errors import StoreError
+from station.store.store import Store
+from station.version import SOFTWARE_VERSION
+
+SAVE_EVERY_S = 1.0
+"""buffered events are written at least this often; what must be durable before an act is committed by the act"""
+
+
+class CommandRefused(Exception):
+    """The command does not fit the present state; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this station is, for records."""
+
+    station: str = "station-1"
+    simulated: bool = False
+
+
+class Controller:
+    """One station. Call `start()` once, `close()` at the end."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        store: Store,
+        eyes: Eyes,
+        clock: Clock,
+        identity: Identity,
+        keep_image: Callable[[CameraFrame], str],
+        find_recipe: Callable[[str], Recipe],
+    ) -> None:
+        self.cell, self.store, self.eyes, self.clock, self.identity = cell, store, eyes, clock, identity
+        self._keep_image, self._find_recipe = keep_image, find_recipe
+        self.alarms = AlarmList()
+        self.jobs: dict[str, Job] = {}
+        self.work: Work | None = None
+        self.sub_step = ""
+        self.since_s = 0.0
+        self.boards_done: dict[str, int] = {}
+        interrupted = bool(store.journal.open_intents())
+        self.packml = Packml(State.ABORTED if interrupted else State.STOPPED, self._on_change)
+        self._gate = Gate(self._quiet)
+        self._tray = TrayCount()
+        self._findings = Findings()
+        self._task: asyncio.Task[None] | None = None
+        self._background: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._job_count = 0
+        self.current: JobRun | None = None
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to live: events are saved from now on, interrupted acts are asked for. Moves nothing."""
+        self.since_s = self.clock.mono_s()
+        self.store.events.append(
+            "station.online", {"software_version": SOFTWARE_VERSION, "simulated": self.identity.simulated}
+        )
+        for intent in self.store.journal.open_intents():
+            self._ask_about(intent)
+        await self.store.commit()
+        self._background = asyncio.create_task(self._save_regularly(), name="event saver")
+
+    async def close(self) -> None:
+        """End orderly: stop, save, disconnect."""
+        if self.packml.allows(Command.STOP) and self.packml.state is not State.IDLE:
+            await self.command(Command.STOP)
+        await self._end_task()
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.gather(self._background, return_exceptions=True)
+        self.store.events.append("station.offline", {})
+        await self.store.commit()
+        await self.cell.close()
+
+    async def wait_for(self, *states: State) -> State:
+        """Wait until the station is in one of `states`."""
+        while self.packml.state not in states:
+            self._changed.clear()
+            await self._changed.wait()
+        return self.packml.state
+
+    # -- verbs -----------------------------------------------------------------------------------------------
+
+    def submit(self, recipe_name: str, boards: int) -> Job:
+        """Order `boards` boards. Raises what `find_recipe` raises, CommandRefused for a wrong number."""
+        if not 1 <= boards <= 100_000:
+            raise CommandRefused(f"boards = {boards}: allowed 1 to 100000")
+        self._job_count += 1
+        job = Job(f"J{self.store.events.head_seq + 1}-{self._job_count}", self._find_recipe(recipe_name), boards)
+        self.jobs[job.id] = job
+        self.store.events.append("job.submitted", job.view())
+        return job
+
+    def start_job(self, job: Job) -> None:
+        """Start a queued job. Raises CommandRefused."""
+        if job.state != "queued":
+            raise CommandRefused(f"job {job.id} is {job.state}; only a queued job can be started")
+        self._command(Command.START)
+        job.state = "running"
+        self._task = asyncio.create_task(self._run_job(job), name=f"job {job.id}")
+
+    async def command(self, command: Command) -> State:
+        """Carry out a PackML command. Raises CommandRefused, changing nothing, where it is not legal."""
+        if command is Command.START:
+            raise CommandRefused("start names a job: start the job itself")
+        if command is Command.RESET and self.alarms.standing:
+            raise CommandRefused(f"alarm {self.alarms.standing[0].definition.number} stands; answer or clear it first")
+        self._command(command)
+        match command:
+            case Command.RESET:
+                self._task = asyncio.create_task(self._reset(), name="reset")
+            case Command.HOLD:
+                self._gate.shut()
+            case Command.UNHOLD:
+                self.packml.completed(State.UNHOLDING)
+                self._gate.open()
+            case Command.STOP:
+                await self._come_to_rest(Stop.CONTROLLED, State.STOPPING, "stopped")
+            case Command.ABORT:
+                await self._come_to_rest(Stop.QUICK, State.ABORTING, "aborted")
+            case Command.CLEAR:
+                await self._clear()
+        return self.packml.state
+
+    def answer(self, alarm_id: str, answer: str, state_token: str) -> None:
+        """A person's answer to an alarm. Raises AnswerRefused."""
+        active = self.alarms.answer(alarm_id, answer, state_token)
+        self.store.events.append(
+            "operator.answer", {"alarm": active.definition.number, "id": alarm_id, "answer": answer}
+        )
+        op_id = active.objects.get("op_id")
+        if active.definition.key == "interrupted_act" and op_id is not None:
+            self.store.journal.closed(int(op_id), answer, "answered by a person")
+
+    # -- acting states ---------------------------------------------------------------------------------------
+
+    async def _reset(self) -> None:
+        async def reset() -> None:
+            await self.cell.connect()
+            await self.cell.release_stop()
+            # Z first: nothing travels before the tip is known to be up.
+            self._show("Home Z")
+            await self.cell.head.home()
+            self._show("Home axes")
+            async with asyncio.TaskGroup() as together:
+                together.create_task(self.cell.gantry.home(), name="home gantry")
+                together.create_task(self.cell.dip_unit.home(), name="home blade")
+            if self._calibration_is_due():
+                self._show("Calibrate")
+                found = await calibrate(self.cell, self.eyes)
+                self.store.events.append("calibration.done", {"hash": found.hash, **_plain(found)})
+
+        if await self._guarded(reset, "Reset"):
+            self.packml.completed(State.RESETTING)
+
+    async def _run_job(self, job: Job) -> None:
+        steps = StepRunner(
+            self.cell, self.store.events, self.store.journal, self._gate, self._ask, self._on_step, self._before_try
+        )
+        work = Work(
+            recipe=job.recipe,
+            eyes=self.eyes,
+            clock=self.clock,
+            keep_image=self._keep_image,
+            findings=self._findings,
+            boards_done=self.boards_done,
+        )
+        self._findings.by_kind = {Dipped: kept} if (kept := self._findings.find(Dipped)) else {}
+        self.work = work
+        frame = Frame(
+            station=self.identity.station,
+            job_id=job.id,
+            software_version=SOFTWARE_VERSION,
+            calibration_hash=self.cell.known_calibration.hash,
+            part_lot="",
+            material_lot="",
+            pot_life_left_s=None,
+            floor_life_left_s=None,
+        )
+        run = self.current = JobRun(
+            job, self.cell, self.store, steps, work, frame, self._utc, self._ask, self._tray
+        )
+        self.store.events.append("job.started", job.view())
+
+        async def prepare() -> None:
+            await run.prepare()
+
+        async def execute() -> None:
+            await run.execute()
+
+        if not await self._guarded(prepare, "Starting"):
+            return
+        self.packml.completed(State.STARTING)
+        if not await self._guarded(execute, "Execute"):
+            return
+        job.state = "complete"
+        self.packml.completed(State.EXECUTE)
+        self.store.events.append("job.completed", job.view())
+        await self.store.commit()
+        self.packml.completed(State.COMPLETING)
+
+    async def _guarded(self, activity: Callable[[], Awaitable[None]], name: str) -> bool:
+        """Run an activity; whatever goes wrong ends in a wait state with an alarm. Returns whether it succeeded."""
+        try:
+            await activity()
+            return True
+        except RunEnded as ended:
+            alarm, abort = ended.alarm, ended.abort
+        except Exception as error:
+            first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+            alarm = alarm_for(first if isinstance(first, Exception) else error, name)
+            abort = alarm.definition.severity.value == "A"
+        await self._end_by_alarm(alarm, abort=abort)
+        return False
+
+    async def _end_by_alarm(self, alarm: ProcessAlarm, *, abort: bool) -> None:
+        self._raise(alarm, {}, ask=False)
+        self._command(Command.ABORT if abort else Command.STOP)
+        await self.cell.stop(Stop.QUICK if abort else Stop.CONTROLLED)
+        await self._rest(State.ABORTING if abort else State.STOPPING, "aborted" if abort else "stopped")
+
+    async def _come_to_rest(self, level: Stop, acting: State, job_state: str) -> None:
+        """Stop the machine first, then the task that ran it."""
+        await self.cell.stop(level)
+        await self._end_task()
+        await self._rest(acting, job_state)
+
+    async def _rest(self, acting: State, job_state: str) -> None:
+        for job in self.jobs.values():
+            if job.state == "running":
+                job.state = job_state
+        self._gate.open()
+        try:
+            await self.store.commit()
+        except StoreError as error:
+            self._raise(alarm_for(error, "commit"), {}, ask=False)
+        self.packml.completed(acting)
+
+    async def _clear(self) -> None:
+        self.alarms.clear()
+        self.packml.completed(State.CLEARING)
+
+    async def _end_task(self) -> None:
+        task, self._task = self._task, None
+        if task is not None and task is not asyncio.current_task() and not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    # -- called by the runner --------------------------------------------------------------------------------
+
+    async def _ask(self, alarm: ProcessAlarm, objects: dict[str, Any]) -> Answer:
+        """Hold and wait for a person's answer; the station runs on afterwards."""
+        active = self._raise(alarm, objects, ask=True)
+        assert active.answer is not None
+        if self.packml.state is State.EXECUTE:
+            self._command(Command.HOLD)
+            self._gate.shut()
+        await self.store.commit()
+        try:
+            answer = await active.answer
+        finally:
+            self.alarms.remove(active)
+        if self.packml.state in (State.HELD, State.HOLDING) and not self._questions():
+            await self.wait_for(State.HELD)
+            self._command(Command.UNHOLD)
+            self.packml.completed(State.UNHOLDING)
+            self._gate.open()
+        return answer
+
+    def _questions(self) -> list[ActiveAlarm]:
+        return [alarm for alarm in self.alarms.standing if alarm.answer is not None]
+
+    def _on_step(self, step: Step | None) -> None:
+        self._show(step.title if step else "")
+
+    async def _before_try(self, step: Step, work: Work) -> None:
+        if step is sheet.GO_TO_TRAY:
+            work.pocket, work.tray = await self._tray.next(self.cell)
+
+    # -- small things ----------------------------------------------------------------------------------------
+
+    def _calibration_is_due(self) -> bool:
+        found = self.cell.calibration
+        limit_s = self.cell.profile.limits.calibration_max_age_s
+        return found is None or self.clock.mono_s() - found.at_s > limit_s
+
+    def _command(self, command: Command) -> None:
+        try:
+            self.packml.command(command)
+        except PackmlRefused as refused:
+            raise CommandRefused(str(refused)) from refused
+
+    def _raise(self, alarm: ProcessAlarm, objects: dict[str, Any], *, ask: bool) -> ActiveAlarm:
+        active = self.alarms.raise_(alarm, self._utc(), objects, ask=ask)
+        self.store.events.append("fault.raised", active.view())
+        self._notify()
+        return active
+
+    def _ask_about(self, intent: Any) -> None:
+        args = intent.args
+        alarm = ProcessAlarm(
+            "interrupted_act",
+            step=intent.step,
+            part=args.get("part"),
+            site=args.get("site"),
+            board=args.get("board"),
+            evidence="Nothing is known of its end." if intent.evidence is None else f"Last seen: {intent.evidence}.",
+        )
+        self._raise(alarm, {**args, "op_id": intent.op_id, "step": intent.step}, ask=False)
+
+    def _on_change(self, old: State, new: State) -> None:
+        self.since_s = self.clock.mono_s()
+        self.store.events.append(
+            "state.changed", {"from": old.title, "to": new.title, "number": int(new), "text": OPERATOR_TEXT[new]}
+        )
+        if new in WAIT_STATES:
+            self.sub_step = ""
+        self._notify()
+
+    def _show(self, sub_step: str) -> None:
+        self.sub_step = sub_step
+
+    def _notify(self) -> None:
+        self._changed.set()
+
+    def _quiet(self) -> None:
+        self.packml.completed(State.HOLDING)
+
+    def _utc(self) -> str:
+        return self.clock.utc().isoformat()
+
+    async def _save_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            try:
+                await self.store.commit()
+            except StoreError as error:
+                if self.packml.allows(Command.STOP):
+                    await self._end_task()
+                    await self._end_by_alarm(alarm_for(error, "commit"), abort=False)
+                return
+
+
+def _plain(found: Any) -> dict[str, float]:
+    return {
+        "up_residual_um": found.up_residual_um,
+        "down_residual_um": found.down_residual_um,
+        "axis_residual_um": found.axis_residual_um,
+        "offset_sigma_um": found.offset_sigma_um,
+    }

@@ -1,0 +1,44 @@
+"""The pause point between steps: open in Execute, shut while the station holds.
+
+It knows how many steps are under way, so that Holding can end when the last of them did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Gate:
+    """Steps pass one by one; `on_quiet` is called when the gate is shut and nothing is under way any more."""
+
+    def __init__(self, on_quiet: Callable[[], None]) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+        self._under_way = 0
+        self._on_quiet = on_quiet
+
+    @property
+    def is_open(self) -> bool:
+        return self._open.is_set()
+
+    def shut(self) -> None:
+        self._open.clear()
+        self._check_quiet()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def enter(self) -> None:
+        """Wait until steps may run, then count as one of them."""
+        while not self._open.is_set():
+            await self._open.wait()
+        self._under_way += 1
+
+    def leave(self) -> None:
+        self._under_way -= 1
+        self._check_quiet()
+
+    def _check_quiet(self) -> None:
+        if not self._open.is_set() and self._under_way == 0:
+            self._on_quiet()

@@ -1,0 +1,268 @@
+"""One job: so many boards of one recipe. Boards in, every site built or given up with a record, boards out.
+
+It knows the order of boards, sites and attempts; what a step does and what may overlap stands elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from recipes import Recipe
+from recipes.board import Site
+from station.alarms.catalogue import ProcessAlarm
+from station.cell import Cell
+from station.process import outcomes as o
+from station.process import sheet
+from station.process.film import film_is_ready
+from station.process.step import Step, Work
+from station.run import record as records
+from station.run.critical_path import critical_path
+from station.run.package import PackageRun
+from station.run.schedule import FILM, HEAD, PREPARE_FILM, Slot, package_slots
+from station.run.steps import PartSettled, StepRunner
+from station.store.store import Store
+
+PART_FINDINGS = (
+    o.SiteExposed,
+    o.SiteLocated,
+    o.AtTray,
+    o.Picked,
+    o.DryExposed,
+    o.PackageInspected,
+    o.AtPlate,
+    o.ImprintExposed,
+    o.ImprintChecked,
+    o.WetExposed,
+    o.DippedInspected,
+    o.AtSite,
+    o.Placed,
+    o.PlacedExposed,
+    o.PlacedVerified,
+)
+"""Forgotten before every package; film and dip generation stay, so that no film is used twice."""
+
+REJECTS_IN_A_ROW = 5
+"""so many packages rejected one after another is something systematic. Estimate"""
+
+
+@dataclass(slots=True)
+class Job:
+    """One order and how far it came. Written by the run only."""
+
+    id: str
+    recipe: Recipe
+    boards_total: int
+    state: str = "queued"
+    """queued, running, complete, stopped, aborted"""
+    boards_done: int = 0
+    placed: int = 0
+    rejected: int = 0
+    unplaced: int = 0
+    cycle_s: float | None = None
+    site_states: dict[str, str] = field(default_factory=dict)
+
+    def view(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "recipe": self.recipe.name,
+            "recipe_hash": self.recipe.content_hash,
+            "state": self.state,
+            "boards_done": self.boards_done,
+            "boards_total": self.boards_total,
+            "placed": self.placed,
+            "rejected": self.rejected,
+            "unplaced": self.unplaced,
+            "cycle_s": self.cycle_s,
+        }
+
+
+class JobRun:
+    """Runs one job on the cell. Create one per job; `work` is what the snapshot shows."""
+
+    def __init__(
+        self,
+        job: Job,
+        cell: Cell,
+        store: Store,
+        steps: StepRunner,
+        work: Work,
+        frame: records.Frame,
+        utc: Callable[[], str],
+        ask: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Any]],
+        tray: TrayCount,
+    ) -> None:
+        self.job, self.work = job, work
+        self._cell, self._store, self._steps, self._frame, self._utc, self._ask = cell, store, steps, frame, utc, ask
+        self._tray = tray
+        self._rejects_in_a_row = 0
+        self._last_placed_s: float | None = None
+        self._started_at = ""
+        self._slots: tuple[Slot, ...] = ()
+
+    async def prepare(self) -> None:
+        """What belongs to Starting: lights are set by the steps, the first film is laid and measured here.
+
+        raises   RunEnded
+        """
+        self._frame = replace(
+            self._frame,
+            part_lot=await self._cell.board_reader.read_tray_lot(),
+            material_lot=await self._cell.board_reader.read_material_lot(),
+        )
+        for slot in PREPARE_FILM:
+            await self._steps.do(slot.step, self.work, FILM)
+        await self._store.commit()
+
+    async def execute(self) -> None:
+        """Build all boards. Raises RunEnded when the job cannot go on."""
+        while self.job.boards_done < self.job.boards_total:
+            await self._board()
+            self.job.boards_done += 1
+
+    async def _board(self) -> None:
+        self.work.findings.forget(o.BoardLoaded, o.BoardRead, o.BoardClamped, o.BoardLocated)
+        self.work.site = None
+        self.job.site_states = {site.name: "pending" for site in self.job.recipe.board.sites}
+        for step in sheet.BOARD_IN_STEPS:
+            await self._on_board(step)
+        sites = self.job.recipe.board.sites
+        for number, site in enumerate(sites):
+            last = number == len(sites) - 1 and self.job.boards_done == self.job.boards_total - 1
+            await self._site(site, another_follows=not last)
+        self.work.site = None
+        # The board leaves only when everything about it is durable.
+        await self._store.commit()
+        await self._on_board(sheet.BOARD_OUT)
+        serial = self.work.findings.the(o.BoardRead).serial
+        self._store.events.append("board.departed", {"serial": serial, "sites": dict(self.job.site_states)})
+        await self._store.commit()
+
+    async def _on_board(self, step: Step) -> None:
+        await self._steps.do(step, self.work, HEAD)
+
+    async def _site(self, site: Site, *, another_follows: bool) -> None:
+        self.work.site = site
+        self.job.site_states[site.name] = "active"
+        self._steps.retries.clear()
+        parts_left = 1 + self.job.recipe.recovery.new_part_retries
+        while parts_left > 0:
+            parts_left -= 1
+            verdict, result = await self._attempt(another_follows)
+            await self._close(verdict, result)
+            if result in ("placed", "placed_unverified"):
+                self.job.site_states[site.name] = "done" if verdict.fate is o.Fate.PASS else "failed"
+                return
+            if verdict.fate is o.Fate.SKIP_SITE:
+                self.job.site_states[site.name] = "failed" if result == "ambiguous" else "skipped"
+                return
+            self.job.site_states[site.name] = "retried"
+        self.job.site_states[site.name] = "rejected"
+        self.job.unplaced += 1
+
+    async def _attempt(self, another_follows: bool) -> tuple[o.Verdict, str]:
+        """One package for the present site. Returns the verdict and the result for the record."""
+        self.work.findings.forget(*PART_FINDINGS)
+        self._steps.spans.clear()
+        self._started_at = self._utc()
+        self._slots = package_slots(
+            film_ready=film_is_ready(self.work),
+            imprint=self.job.recipe.dip.imprint_check,
+            another_follows=another_follows,
+        )
+        try:
+            verdict, result = await PackageRun(self._steps, self.work, self._slots).run(), ""
+        except PartSettled as settled:
+            verdict, result = settled.verdict, settled.result
+        if not result:
+            if self.work.findings.find(o.Placed) is not None:
+                result = "placed"
+            else:
+                result = "unplaced" if verdict.fate is o.Fate.SKIP_SITE else "rejected"
+        return verdict, result
+
+    async def _close(self, verdict: o.Verdict, result: str) -> None:
+        """Write the record of the attempt; a part that is still on the nozzle goes to the bin first."""
+        found = self.work.findings
+        if result in ("rejected", "unplaced", "ambiguous") and found.find(o.Picked) is not None:
+            await self._on_board(sheet.BIN_PART)
+        await self._write_record(verdict, result)
+        if result in ("placed", "placed_unverified"):
+            self.job.placed += 1
+            self._rejects_in_a_row = 0
+            placed = found.find(o.Placed)
+            if placed is not None:
+                if self._last_placed_s is not None:
+                    self.job.cycle_s = placed.at_s - self._last_placed_s
+                self._last_placed_s = placed.at_s
+        elif result == "rejected":
+            self.job.rejected += 1
+            self._rejects_in_a_row += 1
+            if self._rejects_in_a_row >= REJECTS_IN_A_ROW:
+                self._rejects_in_a_row = 0
+                alarm = ProcessAlarm("too_many_rejects", count=REJECTS_IN_A_ROW, reason=verdict.text)
+                await self._ask(alarm, {"site": self.work.the_site.name})
+        else:
+            self.job.unplaced += 1
+
+    async def _write_record(self, verdict: o.Verdict, result: str) -> None:
+        found = self.work.findings
+        curves = {}
+        for name, kind in (("dip", o.Dipped), ("place", o.Placed)):
+            outcome = found.find(kind)
+            if outcome is not None and outcome.curve:
+                curves[name] = await self._store.blobs.put(_curve_json(outcome.curve), ".json")
+        made = records.placement_record(
+            self._frame,
+            self.work,
+            board_index=self.job.boards_done,
+            result=result,
+            reason=verdict,
+            spans=self._steps.spans,
+            curves=curves,
+            started_at=self._started_at,
+            ended_at=self._utc(),
+            operator=(),
+        )
+        if result == "placed":
+            made["cycle"] = self._cycle()
+        self._store.records.append(made)
+        await self._store.commit()
+
+
+    def _cycle(self) -> dict[str, Any]:
+        """How long the head was busy with this package, and how long the axes would have needed."""
+        head = [span for span in self._steps.spans if span.lane == HEAD]
+        ideal = critical_path(self._cell, self.work, self._slots)
+        return {
+            "actual_s": head[-1].end_s - head[0].start_s,
+            "critical_path_s": ideal.total_s,
+            "critical_steps": [[title, round(start_s, 4), round(end_s, 4)] for title, start_s, end_s in ideal.steps],
+        }
+
+
+@dataclass(slots=True)
+class TrayCount:
+    """Which pocket comes next. The tray in the machine outlives a job, and so does this."""
+
+    pocket: int = 0
+    tray: int = 0
+
+    async def next(self, cell: Cell) -> tuple[int, int]:
+        """Pocket and tray of the next package; a used-up tray is changed first.
+
+        raises   ProcessAlarm tray_empty, or what the feeder says
+        """
+        if not cell.feeder.is_tray_in_place or self.pocket >= cell.profile.tray.pocket_count:
+            await cell.feeder.change_tray()
+            self.pocket, self.tray = 0, cell.feeder.tray_count
+        taken = self.pocket
+        self.pocket += 1
+        return taken, self.tray
+
+
+def _curve_json(curve: tuple[tuple[float, float], ...]) -> bytes:
+    z = ",".join(f"{z_um:.1f}" for z_um, _ in curve)
+    force = ",".join(f"{force_n:.3f}" for _, force_n in curve)
+    return f'{{"z_um":[{z}],"force_n":[{force}]}}'.encode()

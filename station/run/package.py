@@ -1,0 +1,66 @@
+"""One package through its graph of steps: each lane in order, lanes side by side, all waiting where the schedule says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from station.process.outcomes import PASS, Fate, Verdict
+from station.process.step import Work
+from station.run.schedule import LANES, Slot
+from station.run.steps import PartSettled, RunEnded, StepRunner
+
+
+class PackageRun:
+    """Runs `slots` once. A lane that is told to end does so at its next step, never inside one."""
+
+    def __init__(self, steps: StepRunner, work: Work, slots: Sequence[Slot]) -> None:
+        self._steps, self._work, self._slots = steps, work, slots
+        self._ended = {slot.key: asyncio.Event() for slot in slots}
+        self._verdict: Verdict = PASS
+        self._failure: RunEnded | PartSettled | None = None
+
+    async def run(self) -> Verdict:
+        """Run to the end. Returns the first verdict that is not pass, else pass.
+
+        raises   PartSettled, RunEnded of the lane that failed first, when all lanes stand
+        """
+        async with asyncio.TaskGroup() as group:
+            for lane in LANES:
+                slots = [slot for slot in self._slots if slot.lane == lane]
+                if slots:
+                    group.create_task(self._lane(slots), name=f"lane {lane}")
+        if self._failure is not None:
+            raise self._failure
+        return self._verdict
+
+    @property
+    def _is_over(self) -> bool:
+        return self._failure is not None or self._verdict.fate in (Fate.REJECT_PART, Fate.SKIP_SITE)
+
+    async def _lane(self, slots: Sequence[Slot]) -> None:
+        for slot in slots:
+            for key in slot.after:
+                await self._ended[key].wait()
+            if self._is_over:
+                return
+            try:
+                outcome = await self._steps.do(slot.step, self._work, slot.lane)
+            except (PartSettled, RunEnded) as failure:
+                self._fail(failure)
+                return
+            if outcome.verdict.fate is not Fate.PASS and self._verdict is PASS:
+                self._verdict = outcome.verdict
+            if self._is_over:
+                self._wake_all()
+                return
+            self._ended[slot.key].set()
+
+    def _fail(self, failure: RunEnded | PartSettled) -> None:
+        if self._failure is None or (isinstance(failure, RunEnded) and isinstance(self._failure, PartSettled)):
+            self._failure = failure
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        for event in self._ended.values():
+            event.set()

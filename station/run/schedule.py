@@ -1,0 +1,100 @@
+"""What may overlap: the steps of one package on their lanes, with what each must wait for. Data, read by the runner.
+
+Three things can happen at once: the head works, the film is made new, a picture is judged. Steps of one lane follow one
+another in the order given; across lanes a step waits for the ends named in `after`. The same graph, with the times that
+the axis limits allow, gives the critical path against which the cycle is measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from station.process import sheet
+from station.process.step import Step
+
+HEAD, FILM, IMAGE = "head", "film", "image"
+LANES = (HEAD, FILM, IMAGE)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One step at its place. `for_next`: the finding serves the package after this one."""
+
+    step: Step
+    lane: str
+    after: tuple[str, ...] = ()
+    for_next: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"next.{self.step.id}" if self.for_next else self.step.id
+
+
+PREPARE_FILM: tuple[Slot, ...] = (
+    Slot(sheet.LEVEL_FILM, FILM),
+    Slot(sheet.MEASURE_FILM, FILM),
+    Slot(sheet.JUDGE_FILM, FILM),
+)
+"""Where no good film lies ready: at the start, after a reject, or when the film got too old."""
+
+PACKAGE: tuple[Slot, ...] = (
+    Slot(sheet.LOOK_AT_SITE, HEAD),
+    Slot(sheet.LOCATE_SITE, IMAGE, after=("look_at_site",)),
+    Slot(sheet.GO_TO_TRAY, HEAD),
+    # No package is taken before its site is known to be there and free.
+    Slot(sheet.PICK, HEAD, after=("locate_site",)),
+    Slot(sheet.EXPOSE_DRY, HEAD),
+    Slot(sheet.JUDGE_DRY, IMAGE, after=("expose_dry",)),
+    Slot(sheet.GO_TO_PLATE, HEAD),
+    Slot(sheet.DIP, HEAD, after=("judge_dry", "film_ready")),
+    Slot(sheet.LOOK_AT_IMPRINT, HEAD),
+    Slot(sheet.JUDGE_IMPRINT, IMAGE, after=("look_at_imprint",)),
+    # The blade may run again as soon as the print has been seen and the head is on its way.
+    Slot(sheet.LEVEL_FILM, FILM, after=("look_at_imprint",), for_next=True),
+    Slot(sheet.MEASURE_FILM, FILM, for_next=True),
+    Slot(sheet.JUDGE_FILM, FILM, for_next=True),
+    Slot(sheet.EXPOSE_WET, HEAD),
+    Slot(sheet.JUDGE_WET, IMAGE, after=("expose_wet",)),
+    Slot(sheet.ALIGN, HEAD, after=("judge_wet", "judge_imprint")),
+    Slot(sheet.PLACE, HEAD),
+    Slot(sheet.LOOK_AT_PLACED, HEAD),
+    Slot(sheet.JUDGE_PLACED, IMAGE, after=("look_at_placed",)),
+)
+
+WITHOUT_IMPRINT = ("look_at_imprint", "judge_imprint")
+
+
+def package_slots(*, film_ready: bool, imprint: bool, another_follows: bool) -> tuple[Slot, ...]:
+    """The graph of one package.
+
+    film_ready        a good, fresh, unused film lies there already
+    imprint           the recipe asks for the second witness
+    another_follows   the film is made new for the next package while this one is placed
+    """
+    slots = list(PACKAGE)
+    if not another_follows:
+        slots = [slot for slot in slots if not slot.for_next]
+    if not imprint:
+        slots = [_without_imprint(slot) for slot in slots if slot.step.id not in WITHOUT_IMPRINT]
+    film = () if film_ready else PREPARE_FILM
+    ready_by = () if film_ready else ("judge_film",)
+    return (*film, *(_with_film(slot, ready_by) for slot in slots))
+
+
+def _without_imprint(slot: Slot) -> Slot:
+    after = tuple("expose_wet" if key == "look_at_imprint" else key for key in slot.after if key != "judge_imprint")
+    return Slot(slot.step, slot.lane, after, slot.for_next)
+
+
+def _with_film(slot: Slot, ready_by: tuple[str, ...]) -> Slot:
+    after = tuple(other for key in slot.after for other in (ready_by if key == "film_ready" else (key,)))
+    return Slot(slot.step, slot.lane, after, slot.for_next)
+
+
+def before_retry(retry_from: str, failed: Step) -> tuple[Step, ...]:
+    """What is done again before `failed` is tried once more, when an alarm says from where."""
+    for chain in ((*sheet.FILM_STEPS, sheet.DIP), (sheet.LOOK_AT_SITE, sheet.LOCATE_SITE), (sheet.GO_TO_TRAY, sheet.PICK)):
+        ids = [step.id for step in chain]
+        if retry_from in ids and failed.id in ids and ids.index(retry_from) <= ids.index(failed.id):
+            return chain[ids.index(retry_from) : ids.index(failed.id)]
+    return ()
