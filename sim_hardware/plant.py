@@ -19,6 +19,7 @@ from sim_hardware.devices.board_reader import BoardReader
 from sim_hardware.devices.camera import DownCamera, UpCamera
 from sim_hardware.devices.dip_unit import DipUnit
 from sim_hardware.devices.film_gauge import FilmGauge
+from sim_hardware.devices.head import Head
 from sim_hardware.devices.lights import Lights
 from sim_hardware.devices.plc import MotionPlc
 from sim_hardware.faults import Faults
@@ -31,30 +32,6 @@ from sim_hardware.world.machine import Fidelity, MachineTruth
 from sim_hardware.world.places import GlassPart, HeldPart, Holder, SafetyInputs, Tray
 from sim_hardware.world.things import BoardTruth, PackageTruth
 from sim_hardware.world.tray import full_tray
-
-try:
-    from sim_hardware.devices.head import Head
-except ImportError:
-    from sim_hardware.devices.lines import LineDevice
-
-    class Head(LineDevice):  # type: ignore[no-redef]
-        """Stands at the top and holds nothing."""
-
-        def __init__(self, plant: Plant) -> None:
-            super().__init__(plant, "head", 3, 3001)
-
-        def z_um_at(self, t_s: float) -> float:
-            return 0.0
-
-        def is_in_film_zone(self) -> bool:
-            return False
-
-        def part_gone(self) -> None:
-            pass
-
-        def gantry_moves(self, now_s: float) -> None:
-            pass
-
 
 FULL_TRUTH_BOARDS = 20
 """Balls of placed packages are forgotten this many boards later; a shift has thousands of packages."""

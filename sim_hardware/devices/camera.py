@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from drivers.wire.camera_frame import DOWN, UP, FrameHeader, PixelFormat, Trigger, checksum
-from sim_hardware.optics import down, up
+from sim_hardware.optics import down, observation, up
 from sim_hardware.optics.scenes import (
     BoardView,
     DatumView,
@@ -112,8 +112,6 @@ class UpCamera(Camera):
         scene, fidelity = self.scene(light), self.plant.fidelity
         if self.plant.scenario.rendering == Rendering.FULL:
             return PixelFormat.MONO8, up.render(scene, self.truth, fidelity, self._rng).tobytes()
-        from sim_hardware.optics import observation
-
         return PixelFormat.OBSERVATION, _json(observation.observe_up(scene, self.truth, fidelity, self._rng))
 
 
@@ -180,8 +178,6 @@ class DownCamera(Camera):
         scene, fidelity = self.scene(light), self.plant.fidelity
         if self.plant.scenario.rendering == Rendering.FULL:
             return PixelFormat.MONO8, down.render(scene, self.truth, fidelity, self._rng).tobytes()
-        from sim_hardware.optics import observation
-
         return PixelFormat.OBSERVATION, _json(observation.observe_down(scene, self.truth, fidelity, self._rng))
 
 

@@ -6,12 +6,13 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 from drivers.wire import motion_plc
 from drivers.wire.common import CONTROL_ADDRESS, STATUS_ADDRESS
 from drivers.wire.encoding import Block, crc16
-from drivers.wire.handshake import ARG_COUNT, ChannelState, CommandSpec, command_crc
+from drivers.wire.handshake import ARG_COUNT, ChannelState, CommandSpec, Result, command_crc
+from drivers.wire.serial_frames import Fields, SerialFrame, decode
 from sim_hardware.cabling import Ports
 from sim_hardware.plant import Plant
 from sim_hardware.scenario import Scenario
@@ -38,7 +39,7 @@ class Wire:
         self.writer = writer
 
     @classmethod
-    async def open(cls, port: int) -> Wire:
+    async def open(cls, port: int) -> Self:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
     def send(self, data: bytes) -> None:
@@ -131,6 +132,35 @@ class PlcHost(Wire):
             await asyncio.sleep(0.1)
             await self.beat()
         return state
+
+
+class LineHost(Wire):
+    """A host at a serial device that takes commands; it beats while it waits."""
+
+    number = 0
+    heartbeat = 0
+    seq = 0
+
+    async def ask(self, verb: str, *fields: str) -> tuple[str, ...]:
+        self.number = (self.number + 1) & 0xFFFF
+        self.send(SerialFrame("#", self.number, verb, fields).encode())
+        return decode(await self.reader.readline()).fields
+
+    async def beat(self, stop: int = 0) -> tuple[str, ...]:
+        self.heartbeat += 1
+        return await self.ask("BEA", str(SESSION), str(self.heartbeat), str(stop))
+
+    async def run(self, status: Fields, channel: str, spec: CommandSpec, **args: Any) -> tuple[Result, dict[str, Any]]:
+        """Give the next command, beat until it has ended: (result, evidence)."""
+        await self.beat()
+        self.seq += 1
+        counts = (SESSION, self.seq, spec.code, *spec.pack_args(args))
+        fields = await self.ask("CMD", *map(str, counts))
+        while (state := ChannelState.from_status(channel, status.unpack(fields))).busy:
+            await asyncio.sleep(0.05)
+            fields = await self.beat()
+        assert (state.ack_seq, state.done_seq) == (self.seq, self.seq)
+        return state.result, dict(spec.unpack_evidence(state.evidence))
 
 
 MOVE_ALONG = {"speed_um_per_s": 1_500_000, "accel_um_per_s2": 20_000_000}
