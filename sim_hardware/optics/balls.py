@@ -6,13 +6,14 @@ Nothing here draws and nothing here is measured; it turns the truth of the packa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import is_
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim_hardware.optics.lens import Floats
 from sim_hardware.world.machine import Fidelity
-from sim_hardware.world.things import PackageTruth
+from sim_hardware.world.things import BallSite, PackageTruth
 
 COAT_SCALE_UM = 8.0
 """coat thickness at which its effect on the highlight has come to 63 %, estimate"""
@@ -40,36 +41,36 @@ class BallArrays:
 
 def arrays_of(package: PackageTruth) -> BallArrays:
     """Read the package now; a diameter or height of 0 stands for the drawn one."""
-    table = np.array(
-        [
-            (
-                ball.site.x_um,
-                ball.site.y_um,
-                ball.dx_um,
-                ball.dy_um,
-                ball.present,
-                ball.diameter_um or ball.site.diameter_um,
-                ball.site.diameter_um,
-                ball.height_um or ball.site.height_um,
-                ball.immersion_um,
-                ball.coat_volume_nl,
-            )
-            for ball in package.balls
-        ],
-        dtype=np.float64,
-    ).reshape(-1, 10)
+    balls = package.balls
+    sites = _drawn([ball.site for ball in balls])
+    diameter_um = np.array([ball.diameter_um for ball in balls])
+    height_um = np.array([ball.height_um for ball in balls])
     return BallArrays(
-        drawn_x_um=table[:, 0],
-        drawn_y_um=table[:, 1],
-        x_um=table[:, 0] + table[:, 2],
-        y_um=table[:, 1] + table[:, 3],
-        present=table[:, 4] > 0.5,
-        diameter_um=table[:, 5],
-        drawn_diameter_um=table[:, 6],
-        height_um=table[:, 7],
-        immersion_um=table[:, 8],
-        coat_volume_nl=table[:, 9],
+        drawn_x_um=sites[0],
+        drawn_y_um=sites[1],
+        x_um=sites[0] + [ball.dx_um for ball in balls],
+        y_um=sites[1] + [ball.dy_um for ball in balls],
+        present=np.array([ball.present for ball in balls], dtype=np.bool_),
+        diameter_um=np.where(diameter_um > 0.0, diameter_um, sites[2]),
+        drawn_diameter_um=sites[2],
+        height_um=np.where(height_um > 0.0, height_um, sites[3]),
+        immersion_um=np.array([ball.immersion_um for ball in balls]),
+        coat_volume_nl=np.array([ball.coat_volume_nl for ball in balls]),
     )
+
+
+_last_drawn: list[tuple[list[BallSite], Floats]] = []
+
+
+def _drawn(sites: list[BallSite]) -> Floats:
+    """Place, diameter and height of the drawing, (4, n); kept for the last few drawings, whose sites are shared."""
+    for known, table in _last_drawn:
+        if len(known) == len(sites) and all(map(is_, known, sites)):
+            return table
+    table = np.array([(site.x_um, site.y_um, site.diameter_um, site.height_um) for site in sites]).reshape(-1, 4).T
+    _last_drawn.insert(0, (sites, np.ascontiguousarray(table)))
+    del _last_drawn[4:]
+    return _last_drawn[0][1]
 
 
 def cap_rho(balls: BallArrays) -> Floats:
@@ -81,9 +82,13 @@ def cap_rho(balls: BallArrays) -> Floats:
 def wet_strength(balls: BallArrays) -> Floats:
     """0 = looks dry. Grows with the immersed share of the height and with the thickness of the coat left on the cap."""
     share = np.clip(balls.immersion_um / balls.height_um, 0.0, 0.5) / 0.5
+    return np.asarray(FULL_STRENGTH * np.sqrt(share) * (1.0 - np.exp(-coat_um(balls) / COAT_SCALE_UM)))
+
+
+def coat_um(balls: BallArrays) -> Floats:
+    """Mean thickness of the material on the cap of each ball; the cap of a sphere has the area pi D depth."""
     cap_area_um2 = np.pi * balls.diameter_um * np.maximum(balls.immersion_um, 1.0)
-    coat_um = balls.coat_volume_nl * _UM3_PER_NL / cap_area_um2
-    return np.asarray(FULL_STRENGTH * np.sqrt(share) * (1.0 - np.exp(-coat_um / COAT_SCALE_UM)))
+    return np.asarray(balls.coat_volume_nl * _UM3_PER_NL / cap_area_um2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,152 @@
+"""The noise of a measurement on rendered frames, for cameras that send observations instead of pixels.
+
+Nothing here builds an observation. Every number of `SIGMAS` is the spread of the station's finders against the truth
+on frames of this renderer at fidelity `real`; docs/simulator_optics.md tells how the table is measured again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import atan2, degrees, hypot
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim_hardware.optics.balls import FULL_STRENGTH
+from sim_hardware.optics.lens import Floats
+
+Matrix3 = list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sigmas:
+    """One standard deviation per axis, um."""
+
+    array_um: float = 0.1
+    """pose of a ball array or dot grid; its turn follows from its size"""
+    ball_um: float = 0.3
+    """one ball against the array"""
+    ball_diameter_um: float = 1.5
+    fiducial_um: float = 0.3
+    site_um: float = 0.5
+    """pose of the lands in one picture"""
+    outline_um: float = 3.0
+    """pose of a placed body in one picture"""
+    mark_um: float = 1.0
+    """one mark in the film"""
+    scale_ratio: float = 2e-5
+    strength_ratio: float = 0.04
+    """wetting strength in units of a well coated ball"""
+
+
+SIGMAS = Sigmas()
+
+# Separation of wet from dry balls in the pair of pictures, against the strength of the effect. Assumed optical effect,
+# so only the order of magnitude means anything: weak films are told apart worse.
+_STRENGTHS = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7])
+_SEPARATION = np.array([0.0, 2.8, 4.5, 5.0, 5.3, 6.0, 7.9])
+CALL_THRESHOLD = 3.1
+"""a dry ball is called wet in 0.1 % of cases"""
+_CALL_SLOPE = 6.2
+PARTIAL_SHARE = 0.25
+"""immersed share of the ball height below which a ball is called partial"""
+EXCESS_COAT_UM = 45.0
+_SHARE_SIGMA = 0.03
+"""spread of the depth read from the highlight, below the equator"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Least-squares similarity of drawn to seen points."""
+
+    x_um: float
+    y_um: float
+    theta_deg: float
+    scale_ratio: float
+    radius_um: float
+    """root mean square distance of the drawn points from their middle"""
+    residual_x_um: Floats
+    residual_y_um: Floats
+
+
+def fit(drawn_x_um: Floats, drawn_y_um: Floats, seen_x_um: Floats, seen_y_um: Floats) -> Fit:
+    """Rigid frame of the seen points with the scale beside it; needs two points or more."""
+    drawn = drawn_x_um + 1j * drawn_y_um
+    seen = seen_x_um + 1j * seen_y_um
+    middle, seen_middle = complex(drawn.mean()), complex(seen.mean())
+    arm, seen_arm = drawn - middle, seen - seen_middle
+    spread2 = float(np.vdot(arm, arm).real)
+    turn = complex(np.vdot(arm, seen_arm)) / spread2
+    scale = abs(turn)
+    rigid = turn / scale
+    origin = seen_middle - rigid * middle
+    residual = seen_arm - rigid * arm
+    return Fit(
+        origin.real,
+        origin.imag,
+        degrees(atan2(turn.imag, turn.real)),
+        scale,
+        (spread2 / len(arm)) ** 0.5,
+        residual.real,
+        residual.imag,
+    )
+
+
+def pose_sigmas(sigma_um: float, radius_um: float) -> tuple[float, float]:
+    """Standard deviations of a fitted place, um, and turn, deg, whose points lie `radius_um` (rms) about the middle."""
+    return sigma_um, degrees(sigma_um / max(radius_um, 1.0))
+
+
+def covariance(sigma_um: float, sigma_deg: float) -> Matrix3:
+    """Of (x_um, y_um, theta_deg); a perfect measurement still admits 1 nm and 1e-6 deg."""
+    place, turn = max(sigma_um, 1e-3) ** 2, max(sigma_deg, 1e-6) ** 2
+    return [[place, 0.0, 0.0], [0.0, place, 0.0], [0.0, 0.0, turn]]
+
+
+def wrapped_deg(theta_deg: float) -> float:
+    """Into -180 (excluded) to 180."""
+    return 180.0 - (180.0 - theta_deg) % 360.0
+
+
+@dataclass(frozen=True, slots=True)
+class WettingCalls:
+    """What the pair of pictures says of each ball, (n,)."""
+
+    probability_wet: Floats
+    strength_ratio: Floats
+    share: Floats
+    """immersed share of the ball height as read"""
+
+
+def call_wetting(strength: Floats, share: Floats, rng: np.random.Generator | None) -> WettingCalls:
+    """Wet or dry with the errors of a real reading; `rng` None = without errors.
+
+    A latent separation with unit noise is compared with a threshold. Beyond the equator (share above about 0.5) the
+    outline of the cap no longer grows, so the depth is read worse there.
+    """
+    separation = np.interp(strength, _STRENGTHS, _SEPARATION)
+    ratio = strength / FULL_STRENGTH
+    if rng is not None:
+        noise = rng.standard_normal((3, len(strength)))
+        separation = separation + noise[0]
+        ratio = ratio + SIGMAS.strength_ratio * noise[1]
+        share = share + _SHARE_SIGMA * (1.0 + 3.0 * (share > 0.5)) * noise[2]
+    probability = 1.0 / (1.0 + np.exp(-_CALL_SLOPE * (separation - CALL_THRESHOLD)))
+    return WettingCalls(probability, np.maximum(ratio, 0.0), share)
+
+
+def plane_tilt(value: Floats, x_um: Floats, y_um: Floats) -> tuple[float, float]:
+    """Change of `value` from the middle of an array to its right and its upper edge, by a fitted plane."""
+    half_x, half_y = float(np.abs(x_um).max()), float(np.abs(y_um).max())
+    x, y = x_um - x_um.mean(), y_um - y_um.mean()
+    xx, xy, yy = float(x @ x), float(x @ y), float(y @ y)
+    vx, vy = float(x @ value), float(y @ value)
+    determinant = xx * yy - xy * xy
+    if determinant <= 1e-9 * hypot(xx, yy) ** 2:
+        return 0.0, 0.0
+    return (yy * vx - xy * vy) / determinant * half_x, (xx * vy - xy * vx) / determinant * half_y
+
+
+def inside_view(x_px: Floats, y_px: Floats, width_px: int, height_px: int, margin_px: float) -> NDArray[np.bool_]:
+    """Which image-frame points lie in the picture with a margin."""
+    return (np.abs(x_px) < width_px / 2 - margin_px) & (np.abs(y_px) < height_px / 2 - margin_px)

@@ -1,0 +1,228 @@
+"""What the down camera would have measured: discs, lands, outline of a placed package, marks in the film, glass dots.
+
+Nothing here renders. The rules of `observation` hold: image frame, nominal scale, everything in view.
+"""
+
+from __future__ import annotations
+
+from math import cos, hypot, radians, sin
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim_hardware.optics.film import DRY_BELOW_UM
+from sim_hardware.optics.lens import Floats, ImagePose, Lens
+from sim_hardware.optics.measured import SIGMAS, fit, inside_view
+from sim_hardware.optics.observation_common import Observation, empty, is_light_usable, observe_dots, pose_fields
+from sim_hardware.optics.scenes import BoardView, BottomView, DownScene, FilmView, TopView
+from sim_hardware.world.machine import CameraTruth, Fidelity
+from sim_hardware.world.things import BottomType
+
+DOWN_UM_PER_PX = 10.0
+DATUM_DIAMETER_UM = 1_000.0
+MARK_VISIBLE_RATIO = 0.2
+"""contrast of a film mark below which it is not found"""
+
+Rng = np.random.Generator | None
+
+
+def observe_down(scene: DownScene, camera: CameraTruth, fidelity: Fidelity, rng: np.random.Generator) -> Observation:
+    """Everything the down camera sees, measured with the noise of `measured.SIGMAS`; `ideal` measures perfectly."""
+    seen = empty(DOWN_UM_PER_PX)
+    if not is_light_usable(scene.light, camera, looks_up=False):
+        return seen
+    lens = Lens(camera, looks_up=False, dz_um=scene.surface_dz_um)
+    noise: Rng = None if fidelity is Fidelity.IDEAL else rng
+    seen["fiducials"] = _fiducials(lens, scene, noise)
+    top, top_pose = _nearest_top(lens, scene)
+    if top is not None and top_pose is not None:
+        seen["top"] = _outline(lens, top, top_pose, noise)
+    bottom = _nearest_bottom(lens, scene)
+    if bottom is not None:
+        seen["bottom"] = _lands(lens, scene, bottom, noise)
+    if scene.film is not None:
+        seen["imprint"] = _imprint(lens, scene, scene.film, noise)
+    if scene.glass is not None:
+        glass = scene.glass
+        seen["dots"] = observe_dots(
+            lens, _pose(lens, scene, glass.x_um, glass.y_um, glass.theta_deg), DOWN_UM_PER_PX, noise
+        )
+    return seen
+
+
+def _pose(lens: Lens, scene: DownScene, x_um: float, y_um: float, theta_deg: float) -> ImagePose:
+    return lens.pose(x_um - scene.camera_x_um, y_um - scene.camera_y_um, theta_deg)
+
+
+def _in_view(lens: Lens, x_px: Floats, y_px: Floats, radius_um: float) -> NDArray[np.bool_]:
+    camera = lens.camera
+    return inside_view(x_px, y_px, camera.width_px, camera.height_px, radius_um / camera.um_per_px)
+
+
+def _fiducials(lens: Lens, scene: DownScene, rng: Rng) -> list[dict[str, object]]:
+    """Every round copper mark wholly in view, nearest to the image centre first."""
+    discs: list[tuple[float, float, float]] = []
+    if scene.board is not None:
+        discs += _board_discs(scene, scene.board)
+    if scene.datum is not None:
+        discs.append((scene.datum.x_um, scene.datum.y_um, DATUM_DIAMETER_UM))
+    found: list[tuple[float, dict[str, object]]] = []
+    for x_um, y_um, diameter_um in discs:
+        if _is_hidden(scene, x_um, y_um):
+            continue
+        at = _pose(lens, scene, x_um, y_um, 0.0)
+        x_px, y_px = lens.to_image_px(np.array([at.x_um]), np.array([at.y_um]))
+        if not _in_view(lens, x_px, y_px, diameter_um / 2)[0]:
+            continue
+        seen_x_um, seen_y_um = float(x_px[0]) * DOWN_UM_PER_PX, float(y_px[0]) * DOWN_UM_PER_PX
+        sigma_um = 0.0
+        if rng is not None:
+            sigma_um = SIGMAS.fiducial_um
+            dx, dy = (rng.standard_normal(2) * sigma_um).tolist()
+            seen_x_um, seen_y_um = seen_x_um + dx, seen_y_um + dy
+        mark: dict[str, object] = {
+            "status": "found",
+            "reasons": [],
+            "x_um": seen_x_um,
+            "y_um": seen_y_um,
+            "sigma_um": max(sigma_um, 1e-3),
+            "polarity": "bright",
+            "diameter_um": diameter_um * DOWN_UM_PER_PX / lens.camera.um_per_px,
+        }
+        found.append((hypot(seen_x_um, seen_y_um), mark))
+    found.sort(key=lambda item: item[0])
+    return [mark for _, mark in found]
+
+
+def _board_discs(scene: DownScene, board: BoardView) -> list[tuple[float, float, float]]:
+    truth = board.truth
+    c, s = cos(radians(board.theta_deg)), sin(radians(board.theta_deg))
+    discs = []
+    for mark in truth.type.fiducials:
+        if mark.name in truth.missing_fiducials:
+            continue
+        x_um, y_um = mark.x_um * truth.scale_ratio, mark.y_um * truth.scale_ratio
+        place_x, place_y = board.x_um + c * x_um - s * y_um, board.y_um + s * x_um + c * y_um
+        if abs(place_x - scene.camera_x_um) + abs(place_y - scene.camera_y_um) < 30_000.0:
+            discs.append((place_x, place_y, mark.diameter_um * truth.scale_ratio))
+    return discs
+
+
+def _body_centre(top: TopView) -> tuple[float, float]:
+    """Machine place of the middle of the outline; its offset is given as seen from below."""
+    c, s = cos(radians(top.theta_deg)), sin(radians(top.theta_deg))
+    dx_um, dy_um = -top.package.body_dx_um, top.package.body_dy_um
+    return top.x_um + c * dx_um - s * dy_um, top.y_um + s * dx_um + c * dy_um
+
+
+def _covers(top: TopView, x_um: Floats, y_um: Floats) -> NDArray[np.bool_]:
+    """Which machine points lie under a placed package."""
+    c, s = cos(radians(top.theta_deg)), sin(radians(top.theta_deg))
+    middle_x, middle_y = _body_centre(top)
+    dx, dy = x_um - middle_x, y_um - middle_y
+    kind = top.package.type
+    return (np.abs(c * dx + s * dy) < kind.body_x_um / 2) & (np.abs(c * dy - s * dx) < kind.body_y_um / 2)
+
+
+def _is_hidden(scene: DownScene, x_um: float, y_um: float) -> bool:
+    return any(bool(_covers(top, np.array(x_um), np.array(y_um))) for top in scene.tops)
+
+
+def _nearest_top(lens: Lens, scene: DownScene) -> tuple[TopView | None, ImagePose | None]:
+    """The package nearest to the image centre; of a stack the uppermost."""
+    best: TopView | None = None
+    best_um = hypot(lens.camera.width_px, lens.camera.height_px) / 2 * lens.camera.um_per_px + 2_000.0
+    for top in scene.tops:
+        distance_um = hypot(top.x_um - scene.camera_x_um, top.y_um - scene.camera_y_um)
+        if distance_um < best_um or (best is not None and hypot(top.x_um - best.x_um, top.y_um - best.y_um) < 2_000.0):
+            best, best_um = top, min(distance_um, best_um)
+    if best is None:
+        return None, None
+    return best, _pose(lens, scene, *_body_centre(best), best.theta_deg)
+
+
+def _outline(lens: Lens, top: TopView, pose: ImagePose, rng: Rng) -> dict[str, object] | None:
+    """Pose of the outline from points along its edges; needs two edges that are not parallel."""
+    kind = top.package.type
+    along = np.linspace(-0.45, 0.45, 9)
+    half = np.full(9, 0.5)
+    x_um = np.concatenate([along, along, half, -half]) * kind.body_x_um
+    y_um = np.concatenate([half, -half, along, along]) * kind.body_y_um
+    x_px, y_px = lens.to_image_px(*pose.apply(x_um, y_um))
+    view = _in_view(lens, x_px, y_px, 50.0)
+    if int(view[:18].sum()) < 3 or int(view[18:].sum()) < 3:
+        return None
+    found = fit(x_um[view], y_um[view], x_px[view] * DOWN_UM_PER_PX, y_px[view] * DOWN_UM_PER_PX)
+    fields = pose_fields(found.x_um, found.y_um, found.theta_deg, SIGMAS.outline_um, found.radius_um, rng)
+    fields["body_x_um"] = kind.body_x_um * DOWN_UM_PER_PX / lens.camera.um_per_px
+    fields["body_y_um"] = kind.body_y_um * DOWN_UM_PER_PX / lens.camera.um_per_px
+    return fields
+
+
+def _nearest_bottom(lens: Lens, scene: DownScene) -> BottomView | None:
+    best: BottomView | None = None
+    best_um = hypot(lens.camera.width_px, lens.camera.height_px) / 2 * lens.camera.um_per_px + 2_000.0
+    for bottom in scene.bottoms:
+        distance_um = hypot(bottom.x_um - scene.camera_x_um, bottom.y_um - scene.camera_y_um)
+        if distance_um < best_um:
+            best, best_um = bottom, distance_um
+    return best
+
+
+_last_lands: list[tuple[BottomType, Floats]] = []
+
+
+def _land_table(kind: BottomType) -> Floats:
+    """Places and diameters, (3, n); kept by identity, because hashing 200 lands costs more than a look."""
+    for known, table in _last_lands:
+        if known is kind:
+            return table
+    table = np.array([(land.x_um, land.y_um, land.diameter_um) for land in kind.lands]).reshape(-1, 3).T
+    _last_lands.insert(0, (kind, np.ascontiguousarray(table)))
+    del _last_lands[4:]
+    return _last_lands[0][1]
+
+
+def _lands(lens: Lens, scene: DownScene, bottom: BottomView, rng: Rng) -> dict[str, object] | None:
+    """Pose of the land frame, of the lands that are in view and not under a placed package."""
+    x_um, y_um, diameter_um = _land_table(bottom.type)
+    pose = _pose(lens, scene, bottom.x_um, bottom.y_um, bottom.theta_deg)
+    x_px, y_px = lens.to_image_px(*pose.apply(x_um, y_um))
+    view = _in_view(lens, x_px, y_px, float(diameter_um.max()) / 2)
+    if scene.tops:
+        c, s = cos(radians(bottom.theta_deg)), sin(radians(bottom.theta_deg))
+        machine_x, machine_y = bottom.x_um + c * x_um - s * y_um, bottom.y_um + s * x_um + c * y_um
+        for top in scene.tops:
+            if abs(top.x_um - bottom.x_um) + abs(top.y_um - bottom.y_um) < 60_000.0:
+                view &= ~_covers(top, machine_x, machine_y)
+    count = int(view.sum())
+    if count < 6:
+        return None
+    found = fit(x_um[view], y_um[view], x_px[view] * DOWN_UM_PER_PX, y_px[view] * DOWN_UM_PER_PX)
+    fields = pose_fields(found.x_um, found.y_um, found.theta_deg, SIGMAS.site_um, found.radius_um, rng)
+    fields["found_count"] = count
+    fields["expected_count"] = len(view)
+    fields["seen"] = np.flatnonzero(view).tolist()
+    return fields
+
+
+def _imprint(lens: Lens, scene: DownScene, film: FilmView, rng: Rng) -> dict[str, object] | None:
+    """Every mark in view as a point; which ball made it is for the station to say."""
+    if film.height_um < DRY_BELOW_UM:
+        return None
+    marks = np.array(
+        [(m.x_um, m.y_um, m.diameter_um) for m in film.marks if m.contrast_ratio >= MARK_VISIBLE_RATIO]
+    ).reshape(-1, 3)
+    axis = lens.pose(0.0, 0.0, 0.0)
+    x_px, y_px = lens.to_image_px(*axis.apply(marks[:, 0] - scene.camera_x_um, marks[:, 1] - scene.camera_y_um))
+    largest_um = float(marks[:, 2].max()) if len(marks) else 0.0
+    view = _in_view(lens, x_px, y_px, largest_um / 2) & (marks[:, 2] > 0.0)
+    x_um, y_um = x_px[view] * DOWN_UM_PER_PX, y_px[view] * DOWN_UM_PER_PX
+    if rng is not None and len(x_um):
+        noise = SIGMAS.mark_um * rng.standard_normal((2, len(x_um)))
+        x_um, y_um = x_um + noise[0], y_um + noise[1]
+    return {
+        "x_um": np.round(x_um, 2).tolist(),
+        "y_um": np.round(y_um, 2).tolist(),
+        "diameter_um": np.round(marks[view, 2] * (DOWN_UM_PER_PX / lens.camera.um_per_px), 1).tolist(),
+    }
