@@ -47,6 +47,8 @@ class FrameStream:
                 _, pipe = await asyncio.get_running_loop().create_connection(
                     lambda: _Pipe(self._ended), url.hostname, url.port
                 )
+            if pipe.lost is not None:
+                raise ConnectionResetError("accepted and reset at once")
         except (OSError, TimeoutError) as error:
             raise LinkRefused(
                 f"{self.name}: no connection to {self.where}: {error or 'no answer'}. Check cable, power and address.",
@@ -115,7 +117,7 @@ class _Pipe(asyncio.Protocol):
         self.held_bytes = 0
         self._wanted_bytes = 0
         self._ready: asyncio.Future[None] | None = None
-        self._lost: DriverError | None = None
+        self.lost: DriverError | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
@@ -133,16 +135,16 @@ class _Pipe(asyncio.Protocol):
             self._ready.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._lost is not None:
+        if self.lost is not None:
             return
-        self._lost = self._ended(str(exc or "closed by the other end"))
+        self.lost = self._ended(str(exc or "closed by the other end"))
         if self._ready is not None and not self._ready.done():
-            self._ready.set_exception(self._lost)
+            self._ready.set_exception(self.lost)
 
     async def take(self, count: int) -> bytes:
         if self.held_bytes < count:
-            if self._lost is not None:
-                raise self._lost
+            if self.lost is not None:
+                raise self.lost
             self._wanted_bytes = count
             self._ready = asyncio.get_running_loop().create_future()
             try:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
-from pymodbus.exceptions import ModbusException
+from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
 
 from drivers.errors import BadReply, LinkError, LinkLost, LinkRefused, ReplyTimeout
@@ -34,8 +34,7 @@ DEFAULT_BAUDRATE = 115_200
 _NOT_NOW_CODES = (5, 6, 10, 11)  # acknowledge, busy, gateway path, gateway target: the device itself refused nothing
 
 # The library logs what this link reports as errors of its own; twice would be noise.
-logging.getLogger("pymodbus").addHandler(logging.NullHandler())
-logging.getLogger("pymodbus").propagate = False
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
 
 
 class _Request(ModbusPDU):
@@ -117,6 +116,7 @@ class ModbusLink:
         self._baudrate = baudrate
         self._capture = capture
         self._client: AsyncModbusTcpClient | AsyncModbusSerialClient | None = None
+        self._is_up = False
         self._turn = asyncio.Lock()
         self._in_flight = False
         self._quiet_until_s = 0.0
@@ -133,7 +133,8 @@ class ModbusLink:
         client = self._make_client()
         for reply in (_Read, _ReadWritten, _Written):
             client.register(reply)
-        if not await client.connect():
+        # A port that accepts and resets at once counts as refused; the library would call it connected.
+        if not await client.connect() or not self._is_up:
             client.close()
             raise LinkRefused(
                 f"{self.name}: no connection to {self.where} within {CONNECT_TIMEOUT_S:g} s. "
@@ -228,7 +229,7 @@ class ModbusLink:
             await asyncio.sleep(rest_s)
 
     def _failed(self, client: object, what: str, error: ModbusException) -> LinkError:
-        if self._client is not client:
+        if self._client is not client or isinstance(error, ConnectionException):
             return LinkLost(f"{self.name}: the connection ended during {what}. Reconnect, then read.", device=self.name)
         if self._is_rtu:
             self._quiet_until_s = asyncio.get_running_loop().time() + RTU_QUIET_S
@@ -290,6 +291,7 @@ class ModbusLink:
         return AsyncModbusTcpClient(url.hostname, port=url.port, framer=framer, **common, **traces)
 
     def _connection_changed(self, is_connected: bool) -> None:
+        self._is_up = is_connected
         client = self._client
         if is_connected or client is None:
             return

@@ -194,10 +194,12 @@ class SerialLine:
         url = urlsplit(self.where)
         if url.scheme != "socket" or not url.hostname or not url.port:
             raise ValueError(f"{self.where!r} is no line. Use socket://host:port or /dev/...")
-        _, protocol = await asyncio.get_running_loop().create_connection(
+        _, port = await asyncio.get_running_loop().create_connection(
             lambda: _SocketPort(self), url.hostname, url.port
         )
-        return protocol
+        if port.is_lost:
+            raise ConnectionResetError("accepted and reset at once")
+        return port
 
     def _note(self, text: str) -> None:
         if self._capture is not None:
@@ -221,6 +223,7 @@ class _SocketPort(asyncio.Protocol):
     def __init__(self, line: SerialLine) -> None:
         self._line: SerialLine | None = line
         self._transport: asyncio.WriteTransport | None = None
+        self.is_lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
@@ -231,6 +234,7 @@ class _SocketPort(asyncio.Protocol):
             self._line.feed(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
         line, self._line = self._line, None
         if line is not None:
             line.end(str(exc or "closed by the other end"))

@@ -1,4 +1,4 @@
-"""Stories of the host side of the handshake: whatever is lost, a command is executed once or its end is said unknown."""
+"""The host side of the handshake: whatever is lost, a command is executed once or its end is said to be unknown."""
 
 from __future__ import annotations
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 
 import pytest
 
 from drivers.errors import BadReply, LinkLost, LinkRefused, ReplyTimeout
+from drivers.links.frame_stream import FrameStream
+from drivers.links.modbus import ModbusLink
 from drivers.links.serial_line import SerialLine
 from drivers.wire.serial_frames import SerialFrame, decode
 from tests.drivers.peers import RawPeer, silent
@@ -190,3 +193,18 @@ async def test_a_real_serial_port_answers_and_reports_when_the_cable_is_pulled()
     with pytest.raises(LinkLost):
         await line.request("BEA")
     assert len(lost) == 1
+
+
+@virtual
+async def test_a_port_that_accepts_and_resets_at_once_is_not_taken_for_connected():
+    async with RawPeer(silent) as peer:
+        peer.connection_made = lambda transport: transport.abort()  # type: ignore[method-assign]
+        for link in (
+            line_to(peer),
+            ModbusLink(f"tcp://127.0.0.1:{peer.port}", 1, name="plc"),
+            FrameStream(f"socket://127.0.0.1:{peer.port}", name="up camera"),
+        ):
+            with contextlib.suppress(LinkRefused):
+                await link.connect()
+            await asyncio.sleep(0.001)
+            assert not link.is_connected

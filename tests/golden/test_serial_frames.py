@@ -40,7 +40,7 @@ async def test_a_heartbeat_line():
 def test_a_gauge_status_line_means_these_numbers():
     # boot, life, echo, film present; session, number, busy, done, result; height 0.01 um, quality 0.001; 4 unused;
     # reject number and reason
-    fields = "4660 17 9 1 287454020 5 0 5 1 5012 950 0 0 0 0 0 0".split()
+    fields = ["4660", "17", "9", "1", "287454020", "5", "0", "5", "1", "5012", "950", "0", "0", "0", "0", "0", "0"]
     values = STATUS.unpack(fields)
     assert (values["boot_id"], values["film_present"], values["gauge_done_seq"]) == (4660, 1, 5)
     assert values["gauge_evidence_0"] == 5012
