@@ -164,11 +164,12 @@ class Head(LineDevice):
         if order.z_fast_um < from_um:
             self._rise(now_s, (order.approach_um_per_s, order.z_fast_um), machine.z.speed)
         arrives_s = Travel.make(now_s, from_um, order.z_fast_um, machine, machine.z.speed).end_s
-        stiffer = plant.faults.strikes("force_over", now_s)
-        below = self._look(arrives_s, order.z_limit_um, max(1.0, stiffer.value) if stiffer is not None else 1.0)
+        fault = plant.faults.strikes("force_over", now_s)
+        stiffer = max(1.0, fault.value) if fault is not None else 1.0
+        below = self._look(arrives_s, order.z_limit_um, stiffer)
         if plant.held is None and below.surface.lying is not None:
             self.grip.is_pick_spoiled = plant.faults.strikes("pick_fail", now_s) is not None
-        plan = plan_press(order, from_um, now_s, below.contact, machine, self._chances(now_s))
+        plan = plan_press(order, from_um, now_s, below.contact, machine, self._chances(now_s, stiffer))
         if plan.crashed:
             plant.record("crash", peak_force_n=plan.peak_force_n)
         self._legs, self._plan = plan.legs, plan
@@ -177,12 +178,13 @@ class Head(LineDevice):
             self.channel.at(plan.contact_s, self._touched, plan)
         self.channel.at(plan.end_s, self._pressed, plan)
 
-    def _chances(self, now_s: float) -> Chances:
+    def _chances(self, now_s: float, overshoot_ratio: float) -> Chances:
         error = FORCE_ERROR_RATIO[self.plant.fidelity]
         return Chances(
             sample_share=float(self._rng.random()) if error else 0.0,
             force_error_ratio=error * float(self._rng.standard_normal()) if error else 0.0,
             zero_n=self.cell.zero_n,
+            overshoot_ratio=overshoot_ratio,
             armed=self._is_armed(now_s),
         )
 

@@ -188,6 +188,8 @@ class Chances:
     force_error_ratio: float = 0.0
     zero_n: float = 0.0
     """error of the force zero: read force minus true force"""
+    overshoot_ratio: float = 1.0
+    """peak of the force loop against the force to hold; 1 = none"""
     armed: bool = True
     """the contact stop of the drive works"""
 
@@ -238,6 +240,15 @@ def _to_force(
     chances: Chances,
 ) -> PressPlan:
     hold_n = max(0.0, order.hold_force_n * (1.0 + chances.force_error_ratio) - chances.zero_n)
+    over_n = hold_n * chances.overshoot_ratio
+    if over_n > order.force_limit_n:
+        over_z = contact.touch_z_um + contact.spring.pressed_um(order.force_limit_n)
+        tripped_s = stop_s + REGULATE_S / 2
+        legs += (Relax(stop_s, tripped_s, stop_z, over_z, stop_n, order.force_limit_n),)
+        legs += (Stand(tripped_s, tripped_s, over_z, order.force_limit_n),)
+        return PressPlan(
+            legs, Result.FORCE_LIMIT, tripped_s, tripped_s, found_z, over_z, over_n, order.force_limit_n, 0.0
+        )
     hold_z = contact.touch_z_um + contact.spring.pressed_um(hold_n)
     result = Result.DONE
     if hold_z > order.z_limit_um:
@@ -249,7 +260,7 @@ def _to_force(
     end_s = held_s + order.hold_s
     legs += (Relax(stop_s, held_s, stop_z, hold_z, stop_n, hold_n), Stand(held_s, end_s, hold_z, hold_n))
     contact_s = stop_s if stop_z >= contact.touch_z_um else held_s if hold_z >= contact.touch_z_um else None
-    peak_n = max(peak_n, hold_n)
+    peak_n = max(peak_n, hold_n, over_n)
     return PressPlan(legs, result, end_s, contact_s, found_z, hold_z, peak_n, hold_n, order.hold_s)
 
 
