@@ -28,7 +28,7 @@ WET_RING_INWARDS = 0.25
 WET_RING_WEAKER = 0.35
 WET_RING_BROADER = 0.6
 WET_DIFFUSE_DARKER = 0.4
-MENISCUS_LEVEL = 60.0
+MENISCUS_LEVEL = 75.0
 MENISCUS_WIDTH_RHO = 0.045
 
 STEP_PX = 1.0 / 16.0
@@ -116,7 +116,9 @@ def ball_profiles(
         wet = _radiance(rho, wet_strength, roughness_deg)
         inside = phi((cap_rho[:, None] - rho) / 0.02)
         rim = np.exp(-0.5 * ((rho - np.minimum(cap_rho, 0.95)[:, None]) / MENISCUS_WIDTH_RHO) ** 2)
-        dry = inside * wet + (1.0 - inside) * dry + MENISCUS_LEVEL * wet_strength[:, None] * rim
+        dry = inside * wet + (1.0 - inside) * dry
+        # The steep meniscus hides the ball below it: bright on the dark limb, dark on the ring.
+        dry += (MENISCUS_LEVEL - dry) * wet_strength[:, None] * rim
     return dry * disc_cover(radius_px, count)
 
 
