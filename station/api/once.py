@@ -52,7 +52,7 @@ async def once(
         raise problems.Trouble(
             400, "idempotency-key-missing", "Send an Idempotency-Key header, so that a repeat moves nothing twice."
         )
-    text = f"{request.method} {request.url.path}\n{canonical(content)}"
+    text = canonical([request.method, request.url.path, content])
     finding, known = store.answers.claim(key, sha256(text.encode("ascii")).hexdigest())
     match finding:
         case "other_request":

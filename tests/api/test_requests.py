@@ -144,6 +144,8 @@ async def test_every_refusal_is_a_problem_document(tmp_path: Path) -> None:
         assert_problem(await b.client.get("/v1/jobs/job-9"), 404, "not-found")
         assert_problem(await b.client.get("/v1/records/none"), 404, "not-found")
         assert_problem(await b.client.get("/v1/blobs/" + "0" * 64), 404, "not-found")
+        strange_name = await b.post("/v1/alarms/b\u00e4d/answer", {"answer": "retry", "state_token": "1"}, "key-1")
+        assert_problem(strange_name, 404, "not-found")
         unknown_field = await b.post("/v1/jobs", {"recipe": "a", "boards": 1, "speed": 2}, "key-1")
         assert "body.speed" in assert_problem(unknown_field, 422, "invalid")["problems"][0]
         text_for_number = await b.post("/v1/jobs", {"recipe": "a", "boards": "1"}, "key-1")
