@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from recipes import library
-from recipes.loading import Examination, examine, examine_text, from_data, load, parse
+from recipes.loading import Examination, examine, examine_data, examine_text, from_data, load, parse
 from recipes.model import Recipe
 from recipes.package import BottomPackage, Package
 from recipes.problems import Problem, RecipeProblems
@@ -22,6 +22,7 @@ __all__ = [
     "Recipe",
     "RecipeProblems",
     "examine",
+    "examine_data",
     "examine_text",
     "from_data",
     "library_names",
@@ -39,7 +40,7 @@ def library_names() -> tuple[str, ...]:
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a recipe file, for editors and for those who write recipes by program."""
-    from recipes.schema import recipe_schema
+    from recipes.json_schema import recipe_schema
 
     return recipe_schema()
 

@@ -1,6 +1,6 @@
 """`station recipe ...`: look at recipes, check them, make drafts from board files. It needs no running station.
 
-Exit codes: 0 good, 2 wrong usage, 3 the recipe or board file is refused. With --json one object per line goes to stdout.
+Exit codes: 0 good, 2 wrong usage, 3 the recipe or board file is refused. With --json one object per line on stdout.
 """
 
 from __future__ import annotations
@@ -152,10 +152,10 @@ def _summary(recipe: Recipe) -> Iterable[str]:
     yield f"{recipe.name}, revision {recipe.revision}, {recipe.state}"
     yield f"  hash      {recipe.content_hash}"
     yield f"  for       {recipe.description}"
-    yield f"  package   {package.name}: {len(package.balls)} balls of {package.ball_diameter_um:g} um, "
-    yield f"            pitch {package.pitch_um:g} um, body {package.body_x_um:g} x {package.body_y_um:g} um"
+    yield f"  package   {package.name}, {package.body_x_um:g} x {package.body_y_um:g} um"
+    yield f"  balls     {len(package.balls)} of {package.ball_diameter_um:g} um, pitch {package.pitch_um:g} um"
     yield f"  on        {recipe.bottom.name}, {recipe.bottom.body_height_um:g} um high"
-    yield f"  board     {board.name}: {board.size_x_um:g} x {board.size_y_um:g} um, {board.boards_in_panel} in the panel"
+    yield f"  board     {board.name}, {board.size_x_um:g} x {board.size_y_um:g} um, boards: {board.boards_in_panel}"
     yield f"  fiducials {', '.join(mark.name for mark in board.fiducials)}"
     yield f"  sites     {', '.join(f'{site.name} at {site.theta_deg:g} deg' for site in board.sites)}"
     yield f"  film      {film.target_um:g} +- {film.tolerance_um:g} um of {recipe.material.name}"
