@@ -81,11 +81,7 @@ def see_array(frame: Frame, ball_map: BallMap, coarse: Pose, blobs_um: FloatArra
 def turned_sites(seen: ArraySeen, ball_map: BallMap, quarter_turns: int, um_per_px: float, seen_um: FloatArray) -> ArraySeen:
     """The same balls under names turned by quarter turns, for a map that falls onto itself under that turn."""
     order = ball_map.turned_onto[quarter_turns]
-    old = seen.discs
-    discs = DiscFit(
-        old.centres_px[order], old.amplitude[order], old.match[order], old.moved_px[order], old.size_ratio[order],
-        old.oval_ratio[order], old.seen[order], old.sigma_px, old.profile,
-    )  # fmt: skip
+    discs = seen.discs.picked(order)
     present = seen.present[order]
     sigma_um = discs.sigmas_px[present] * um_per_px
     fit = fit_rigid(ball_map.xy_um[present], seen_um[order][present], sigma_um=sigma_um)
@@ -107,12 +103,7 @@ def _looked_again(
     again = fit_discs(pixels, starts, radius_px, reach_ratio=BALL_REACH_RATIO, profile=discs.profile, rounds=4)
     with np.errstate(invalid="ignore"):
         better = again.seen & (again.match > discs.match[sites])
-    fields = []
-    for name in ("centres_px", "amplitude", "match", "moved_px", "size_ratio", "oval_ratio"):
-        values = getattr(discs, name).copy()
-        values[sites[better]] = getattr(again, name)[better]
-        fields.append(values)
-    return DiscFit(*fields, discs.seen, discs.sigma_px, discs.profile)
+    return discs.replaced(sites, again, better)
 
 
 def drawn_profile(profile: FloatArray, reach_px: float) -> NDArray[np.float32]:
@@ -145,11 +136,7 @@ def _extra_balls(
     near = np.hypot(*(blobs_um - (pose.x_um, pose.y_um)).T) < ball_map.reach_um + 2 * ball_map.pitch_um
     start_px = frame.to_px(blobs_um[away & near])
     found = fit_discs(frame.pixels, start_px, radius_px, reach_ratio=BALL_REACH_RATIO, profile=discs.profile)
-    ball = _looks_like_ball(found)
-    return DiscFit(
-        found.centres_px[ball], found.amplitude[ball], found.match[ball], found.moved_px[ball], found.size_ratio[ball],
-        found.oval_ratio[ball], found.seen[ball], discs.sigma_px, discs.profile,
-    )  # fmt: skip
+    return found.picked(_looks_like_ball(found))
 
 
 def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> FloatArray:

@@ -62,6 +62,24 @@ class DiscFit:
         return np.asarray(self.sigma_px / np.clip(self.amplitude, 0.1, 2.0))
 
 
+    def picked(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> DiscFit:
+        """These discs only, or in another order."""
+        return DiscFit(*(getattr(self, name)[rows] for name in PER_DISC), self.sigma_px, self.profile)
+
+    def replaced(self, rows: NDArray[np.int64], other: DiscFit, better: NDArray[np.bool_]) -> DiscFit:
+        """The discs at `rows` taken from `other` where it is better."""
+        fields = []
+        for name in PER_DISC:
+            values = getattr(self, name).copy()
+            values[rows[better]] = getattr(other, name)[better]
+            fields.append(values)
+        return DiscFit(*fields, self.sigma_px, self.profile)
+
+
+PER_DISC = ("centres_px", "amplitude", "match", "moved_px", "size_ratio", "oval_ratio", "seen")
+"""Fields of DiscFit with one row per disc, in their order."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Window:
     """Pixel offsets of a disc-shaped window and, per sub-pixel phase, the polar coordinates of its pixels."""

@@ -29,16 +29,20 @@ CORNER_FREE_UM = 300.0
 """Ends of the edges left out: corners are rounded or chamfered."""
 
 SCAN_STEP_PX = 0.5
+GOLDEN_RATIO = 0.6180339887
 STEP_WIDTH_UM = 80.0
 """Width on either side over which a step is averaged in the first search."""
 
-GOOD_LEAST_RATIO = 0.5
+GOOD_LEAST_RATIO = 0.6
 """Share of the scans of a side that must show the edge on one line."""
 
 BODY_SIZE_SIGMA_UM = 30.0
 """Spread of body sizes about the drawing; decides how much one edge alone tells about the centre (estimate)."""
 
 SIZE_TOLERANCE_UM = 150.0
+EDGE_MODEL_SIGMA_UM = 0.3
+"""How far an edge as a whole may be seen off its place: rounded, shaded, against changing ground (estimate)."""
+
 SHARED_SCANS = 8
 """Scans nearer than this along an edge share its roughness and count as fewer witnesses (estimate)."""
 
@@ -57,6 +61,8 @@ class _Side:
     """(scan_count, samples) from `reach_um` outside to `reach_um` inside the expected edge"""
     out_um: FloatArray
     """(samples,) distance outside the expected edge"""
+    dither_um: FloatArray
+    """(scan_count,) by how much each scan starts farther out, so that no edge is sampled at one place in the pixel"""
 
 
 def verify_placed(
@@ -112,21 +118,23 @@ def _scanned(
     reach_um = search_um + 2 * STEP_WIDTH_UM
     out = np.arange(-reach_um, reach_um + step_um, step_um)
     local = np.zeros((len(along), len(out), 2))
-    local[..., axis] = sign * (half_um + out)[None, :]
+    dither = (np.arange(len(along)) * GOLDEN_RATIO % 1.0) * 2 * step_um
+    local[..., axis] = sign * (half_um + out[None, :] + dither[:, None])
     local[..., 1 - axis] = along[:, None]
     common = apply_pose(pose, local.reshape(-1, 2))
-    levels, tangents = [], []
+    levels, tangents, dithers = [], [], []
     for shot in shots:
         at_px = shot.to_px(common)
         whole = shot.frame.holds(at_px, 2.0).reshape(len(along), len(out)).all(axis=1)
         if not whole.any():
             continue
         picked = at_px.reshape(len(along), len(out), 2)[whole].astype(np.float32)
-        levels.append(cv2.remap(shot.frame.pixels, picked[..., 0], picked[..., 1], cv2.INTER_LINEAR).astype(np.float32))
+        levels.append(cv2.remap(shot.frame.pixels, picked[..., 0], picked[..., 1], cv2.INTER_CUBIC).astype(np.float32))
         tangents.append(along[whole])
+        dithers.append(dither[whole])
     if sum(len(one) for one in tangents) < 12:
         return None
-    return _Side(normal, half_um, np.concatenate(tangents), np.concatenate(levels), out)
+    return _Side(normal, half_um, np.concatenate(tangents), np.concatenate(levels), out, np.concatenate(dithers))
 
 
 def _first_lines(sides: Sequence[_Side], search_um: float, theta_search_deg: float) -> tuple[float, list[float]]:
@@ -173,26 +181,24 @@ def _step_answer(side: _Side, search_um: float) -> tuple[FloatArray, FloatArray]
 
 
 def _edge_points(side: _Side, offset_um: float, theta_deg: float) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    """Half-level crossing of every scan near the first line: (tangent, outward offset, good)."""
+    """Steepest fall of every scan near the first line: (tangent, outward offset, good)."""
     step_um = float(side.out_um[1] - side.out_um[0])
     expected = offset_um + _lean(side, theta_deg)
     near = round(STEP_WIDTH_UM / step_um)
-    start = np.round((expected - side.out_um[0]) / step_um).astype(int)
+    start = np.round((expected - side.dither_um - side.out_um[0]) / step_um).astype(int)
     column = np.clip(start[:, None] + np.arange(-near, near + 1), 0, side.levels.shape[1] - 1)
-    band = cv2.GaussianBlur(side.levels[np.arange(len(start))[:, None], column], (5, 1), 0.9)
+    band = cv2.GaussianBlur(side.levels[np.arange(len(start))[:, None], column], (9, 1), 2.0)
     third = max(2, near // 2)
     inner, outer = np.median(band[:, :third], axis=1), np.median(band[:, -third:], axis=1)
-    half_level = 0.5 * (inner + outer)
-    above = band > half_level[:, None]
-    steps = inner - outer
-    fall = above[:, :-1] & ~above[:, 1:]
-    centre = np.abs(np.arange(fall.shape[1]) - near + 0.5)
-    at = np.argmin(np.where(fall, centre, 1e9), axis=1)
+    # The steepest place, not the half level: what lies outside may change level a little farther out.
+    slope = band[:, :-2] - band[:, 2:]
+    play = np.abs(np.arange(slope.shape[1]) - near + 1) <= near // 2
+    at = np.clip(np.argmax(np.where(play, slope, -np.inf), axis=1), 1, slope.shape[1] - 2)
     rows = np.arange(len(at))
-    high, low = band[rows, at], band[rows, at + 1]
-    share = (high - half_level) / np.maximum(high - low, 1e-6)
-    found_um = side.out_um[column[rows, at]] + share * step_um
-    good = fall.any(axis=1) & (steps > STEP_LEAST)
+    before, peak, after = slope[rows, at - 1], slope[rows, at], slope[rows, at + 1]
+    vertex = np.clip(0.5 * (after - before) / np.maximum(2 * peak - before - after, 1e-6), -0.5, 0.5)
+    found_um = side.out_um[column[rows, at + 1]] + vertex * step_um + side.dither_um
+    good = (inner - outer > STEP_LEAST) & (peak > 0.1 * STEP_LEAST)
     return side.tangent_um, np.where(good, found_um, np.nan), np.asarray(good)
 
 
@@ -216,27 +222,34 @@ def _joint_fit(
     theta_deg: float,
 ) -> PlacedFix:
     """Shift, turn and the two body sizes from all edge points, hard rejection, sizes held near the drawing."""
-    rows, values, weights = [], [], []
+    normals, places, halves, sizes = [], [], [], []
     for side, (tangent_um, found_um, good) in zip(sides, points):
-        row = np.zeros((int(good.sum()), 5))
-        row[:, :2] = side.normal
-        row[:, 2] = _lean(side, 1.0)[good]
-        row[:, 3 if abs(side.normal[0]) > 0.5 else 4] = 0.5
-        rows.append(row)
-        values.append(found_um[good])
-        weights.append(np.ones(len(row)))
-    design, value = np.concatenate(rows), np.concatenate(values)
-    used = np.ones(len(value), dtype=bool)
-    scatter_um = 10.0
-    for _ in range(10):
+        axis = 0 if abs(side.normal[0]) > 0.5 else 1
+        place = np.empty((int(good.sum()), 2))
+        place[:, axis] = side.normal[axis] * (side.half_um + found_um[good])
+        place[:, 1 - axis] = tangent_um[good]
+        places.append(place)
+        normals.append(np.tile(side.normal, (len(place), 1)))
+        halves.append(np.full(len(place), side.half_um))
+        sizes.append(np.tile(np.eye(2)[axis] * 0.5, (len(place), 1)))
+    normal_of, place_of = np.concatenate(normals), np.concatenate(places)
+    half_of, size_of = np.concatenate(halves), np.concatenate(sizes)
+    used = np.ones(len(place_of), dtype=bool)
+    scatter_um, answer = 10.0, np.array([0.0, 0.0, theta_deg, 0.0, 0.0])
+    for _ in range(12):
+        outward = normal_of @ turn_matrix(float(answer[2])).T
+        from_centre = place_of - answer[:2]
+        residual = (outward * from_centre).sum(axis=1) - half_of - size_of @ answer[3:]
+        across = outward[:, 0] * from_centre[:, 1] - outward[:, 1] * from_centre[:, 0]
+        design = np.column_stack([outward, -across * math.radians(1.0), size_of])
         prior = np.diag([0.0, 0.0, 0.0, 1.0, 1.0]) * (scatter_um / BODY_SIZE_SIGMA_UM) ** 2
         normal = design[used].T @ design[used] + prior
-        answer = np.linalg.solve(normal, design[used].T @ value[used])
-        residual = value - design @ answer
+        step = np.linalg.solve(normal, design[used].T @ residual[used] - prior @ answer)
+        answer = answer + step
         middle = float(np.median(np.abs(residual[used])))
         scatter_um = max(1.4826 * middle, 0.1)
         keep = np.abs(residual) <= max(6.0 * middle, 1.0)
-        if (keep == used).all():
+        if (keep == used).all() and float(np.abs(step[:3]).max()) < 1e-5:
             break
         used = keep
     if used.mean() < GOOD_LEAST_RATIO:
@@ -247,9 +260,9 @@ def _joint_fit(
         return _refused((text,))
     inverse = np.linalg.inv(normal)
     noise = float((residual[used] ** 2).sum()) / max(int(used.sum()) - 5, 1)
-    covariance = inverse * noise * SHARED_SCANS
-    prior_part = inverse @ prior @ inverse * noise * (1 - SHARED_SCANS)
-    covariance = covariance + prior_part
+    spread = design[used] * math.sqrt(noise * SHARED_SCANS)
+    covariance = inverse @ (spread.T @ spread + prior * noise) @ inverse
+    covariance += _edge_model_covariance(design, used, [int(good.sum()) for _, _, good in points], inverse)
     shift = turn_matrix(pose.theta_deg) @ answer[:2]
     turn = np.eye(3)
     turn[:2, :2] = turn_matrix(pose.theta_deg)
@@ -257,3 +270,18 @@ def _joint_fit(
         "found", (), float(pose.x_um + shift[0]), float(pose.y_um + shift[1]), float(pose.theta_deg + answer[2]),
         as_matrix3(turn @ covariance[:3, :3] @ turn.T),
     )  # fmt: skip
+
+
+def _edge_model_covariance(
+    design: FloatArray, used: NDArray[np.bool_], counts: Sequence[int], inverse: FloatArray
+) -> FloatArray:
+    """What it does to the answer when each edge as a whole is seen off its place or a little turned."""
+    covariance = np.zeros((5, 5))
+    end = np.cumsum(counts)
+    for start, stop in zip(end - counts, end):
+        rows = design[start:stop] * used[start:stop, None]
+        place = rows[:, 2] / max(float(np.abs(rows[:, 2]).max()), 1e-12)
+        for pull in (rows.sum(axis=0), (rows * place[:, None]).sum(axis=0)):
+            moved = inverse @ pull * EDGE_MODEL_SIGMA_UM
+            covariance += np.outer(moved, moved)
+    return covariance

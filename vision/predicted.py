@@ -117,7 +117,11 @@ def see_predicted(
     limit_um = 0.3 * sites.pitch_um
     discs = tuple(_refined(shot, sites, pose, limit_um) for shot in shots)
     contrast = _contrast(discs, sites.radius_um, shots)
-    return _joined(shots, sites, pose, vote, discs, contrast)
+    seen = _joined(shots, sites, pose, vote, discs, contrast)
+    if seen.fit is None or seen.found[seen.visible].all():
+        return seen
+    again = tuple(_looked_again(shot, sites, seen, fit, limit_um) for shot, fit in zip(shots, discs))
+    return _joined(shots, sites, pose, vote, again, contrast)
 
 
 class _Answer:
@@ -186,6 +190,21 @@ def _refined(shot: Shot, sites: BallMap, pose: Pose, limit_um: float) -> DiscFit
     start_px = shot.to_px(apply_pose(pose, sites.xy_um))
     limit_px = min(limit_um / shot.frame.um_per_px, max(0.9 * radius_px, 5.0))
     return fit_discs(shot.frame.pixels, start_px, radius_px, reach_ratio=FLAT_REACH_RATIO, max_move_px=limit_px)
+
+
+def _looked_again(shot: Shot, sites: BallMap, seen: PredictedSeen, discs: DiscFit, limit_um: float) -> DiscFit:
+    """Sites without a disc once more, with the learned profile and from where the others say that it must be."""
+    doubtful = np.flatnonzero(discs.seen & ~seen.found)
+    if len(doubtful) == 0:
+        return discs
+    radius_px = sites.radius_um / shot.frame.um_per_px
+    start_px = shot.to_px(apply_pose(seen.pose, sites.xy_um[doubtful]))
+    again = fit_discs(
+        shot.frame.pixels, start_px, radius_px, reach_ratio=FLAT_REACH_RATIO, profile=discs.profile, rounds=5,
+        max_move_px=limit_um / shot.frame.um_per_px,
+    )  # fmt: skip
+    with np.errstate(invalid="ignore"):
+        return discs.replaced(doubtful, again, again.seen & (again.match > discs.match[doubtful]))
 
 
 def _contrast(discs: Sequence[DiscFit], radius_um: float, shots: Sequence[Shot]) -> float:

@@ -294,3 +294,29 @@ def site_shots(seed, x_um, y_um, theta_deg, *, lands=LANDS_168, body_um=12000.0,
             picture += 25.0 * (layer > 0)
         shots.append(Shot(Frame(finish(picture, rng, **optics), um_per_px), *centre))
     return shots
+
+
+def imprint_shots(seed, x_um, y_um, theta_deg, *, balls=POP_168.mirrored(), centres=FOUR_SHOTS, um_per_px=10.0,
+                  without=(), dry_um=None, blank=False, **optics):  # fmt: skip
+    """Marks of a dip in a film; `dry_um` = (x, y, radius) of a place where the film is missing."""
+    from vision.predicted import Shot
+
+    shots = []
+    for number, centre in enumerate(centres):
+        rng = np.random.default_rng([seed, 5, number])
+        streaks = cv2.GaussianBlur(rng.normal(0, 6, (1, DOWN_SHAPE[1])).astype(np.float32), (0, 0), 4)
+        picture = np.full(DOWN_SHAPE, 105.0, np.float32) + streaks
+        seen = to_px(turned(balls.xy_um, theta_deg, x_um, y_um) - np.array(centre), DOWN_SHAPE, um_per_px)
+        radius = 0.85 * balls.radius_um / um_per_px
+        jitter = np.random.default_rng([seed, 6]).normal(0, 0.04, balls.count)
+        for k, (name, at) in enumerate(zip(balls.names, seen)):
+            if name in without or blank:
+                continue
+            edge = radius * (1 + jitter[k])
+            stamp(picture, at, edge * 1.3, lambda x, y, edge=edge: (
+                np.where(x**2 + y**2 <= edge**2, 70.0, 125.0), x**2 + y**2 <= (1.2 * edge) ** 2))
+        if dry_um is not None:
+            at = to_px(np.array([dry_um[:2]]) - np.array(centre), DOWN_SHAPE, um_per_px)[0]
+            disc(picture, at, dry_um[2] / um_per_px, 160.0)
+        shots.append(Shot(Frame(finish(picture, rng, **optics), um_per_px), *centre))
+    return shots
