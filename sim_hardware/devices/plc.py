@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from sim_hardware.plant import Plant
 
 SERIAL_NUMBER = 1001
+# Plain numbers: the status is the most asked-for answer of the cell.
+_HOMED, _IN_POSITION, _FAULT = int(HOMED_ALL), int(AxisFlags.IN_POSITION), int(AxisFlags.FAULT)
 _MEASURED = struct.Struct(">HHiiiH")
 
 
@@ -117,7 +119,7 @@ class MotionPlc(RegisterDevice):
         gantry = self.plant.gantry
         self.plant.head.gantry_moves(now_s)
         gantry.follow(path, now_s)
-        done_s = gantry.stands_from_s + gantry.settle_s if until_s is None else until_s
+        done_s = gantry.settled_from_s if until_s is None else until_s
         self.gantry.at(done_s, self._arrived, until_s is not None)
 
     def _arrived(self, homing: bool) -> None:
@@ -245,11 +247,11 @@ class MotionPlc(RegisterDevice):
         now_s = self.core.loop.time()
         gantry = plant.gantry
         x_um, y_um, theta_deg = gantry.measured_at(now_s)
-        flags = int(HOMED_ALL) if self.is_homed else 0
-        if now_s >= gantry.stands_from_s + gantry.settle_s:
-            flags |= AxisFlags.IN_POSITION.value
+        flags = _HOMED if self.is_homed else 0
+        if now_s >= gantry.settled_from_s:
+            flags |= _IN_POSITION
         if self.has_fault:
-            flags |= AxisFlags.FAULT.value
+            flags |= _FAULT
         return _MEASURED.pack(
             self._input_bits(), flags, round(x_um / UM), round(y_um / UM), round(theta_deg / DEG), self.tray_count
         )

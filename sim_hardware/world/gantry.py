@@ -45,7 +45,8 @@ class GantryTruth:
         self._last_error = (0.0, 0.0, 0.0)
         drift_deg = float(rng.uniform(0.0, 360.0))
         self._drift_x, self._drift_y = turned(machine.drift_um_per_h, 0.0, drift_deg)
-        self._tip_cache: tuple[float, float, TruePose] | None = None
+        self._tip_cache: tuple[float, TruePose] | None = None
+        self._note_end()
 
     # -- motion -------------------------------------------------------------------------------------------------
 
@@ -64,7 +65,7 @@ class GantryTruth:
             lost_motion = math.copysign(axis.backlash / 2.0, way) if way else before
             errors.append(lost_motion + axis.settle_sigma * float(draw) if way else before)
         self._rest_error = (errors[0], errors[1], errors[2])
-        self._tip_cache = None
+        self._note_end()
 
     def stop(self, t_s: float, urgency: Stop) -> float:
         """Brake on the path. Returns when it will stand."""
@@ -73,19 +74,19 @@ class GantryTruth:
             return t_s
         self._path = self._path.stopped(since, QUICK_BOLDNESS if urgency == Stop.QUICK else 1.0)
         self._started_s = t_s
+        self._note_end()
+        return self.stands_from_s
+
+    def _note_end(self) -> None:
+        path = self._path
+        moved = [axis.settle_s for axis, way in zip(self._axes, path.way, strict=True) if way]
+        x, y, theta = path.at(path.duration_s)
+        self._end = (x, y, theta)
         self._tip_cache = None
-        return t_s + self._path.duration_s
-
-    @property
-    def stands_from_s(self) -> float:
-        """When the present path ends."""
-        return self._started_s + self._path.duration_s
-
-    @property
-    def settle_s(self) -> float:
-        """How long after the end of the present path the slowest of the moved axes needs to stand."""
-        moved = [axis.settle_s for axis, way in zip(self._axes, self._path.way, strict=True) if way]
-        return max(moved, default=0.0)
+        self.stands_from_s = self._started_s + path.duration_s
+        """when the present path ends"""
+        self.settled_from_s = self.stands_from_s + max(moved, default=0.0)
+        """when the slowest of the moved axes has settled"""
 
     def is_moving(self, t_s: float) -> bool:
         return self._path.is_moving(t_s - self._started_s)
@@ -94,12 +95,14 @@ class GantryTruth:
 
     def measured_at(self, t_s: float) -> tuple[float, float, float]:
         """What the encoders read: x_um, y_um, theta_deg."""
+        if t_s >= self.stands_from_s:
+            return self._end
         x, y, theta = self._path.at(t_s - self._started_s)
         return x, y, theta
 
     def head_at(self, t_s: float) -> TruePose:
         """True place of the head: the theta axis, before runout. The down camera hangs here and does not turn."""
-        x, y, theta = self._path.at(t_s - self._started_s)
+        x, y, theta = self.measured_at(t_s)
         ex, ey, et = self._errors_at(t_s)
         machine = self._machine
         x, y = x + ex, y + ey
@@ -114,11 +117,11 @@ class GantryTruth:
         """True place and turn of the nozzle tip."""
         cached = self._tip_cache
         if cached is not None and cached[0] == t_s:
-            return cached[2]
+            return cached[1]
         head = self.head_at(t_s)
         dx, dy = turned(self._machine.runout_x_um, self._machine.runout_y_um, head.theta_deg)
         tip = TruePose(head.x_um + dx, head.y_um + dy, head.theta_deg)
-        self._tip_cache = (t_s, 0.0, tip)
+        self._tip_cache = (t_s, tip)
         return tip
 
     def _errors_at(self, t_s: float) -> tuple[float, float, float]:

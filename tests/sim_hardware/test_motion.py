@@ -100,7 +100,7 @@ def gantry(fidelity: Fidelity, seed: int = 1) -> tuple[GantryTruth, MachineTruth
 
 def settled(truth: GantryTruth, x_um: float, y_um: float, theta_deg: float, t_s: float) -> float:
     truth.follow(truth.plan(x_um, y_um, theta_deg, t_s, None, None), t_s)
-    return truth.stands_from_s + truth.settle_s
+    return truth.settled_from_s
 
 
 def test_an_ideal_gantry_stands_exactly_where_it_was_sent() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +88,36 @@ def test_an_unknown_fault_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown fault 'gremlins'"):
         FaultSpec("gremlins")
     assert all(meaning for meaning in KINDS.values())
+
+
+WORLD_OF_SEED_7 = """
+from sim_hardware import virtual_time
+from sim_hardware.plant import Plant
+from sim_hardware.scenario import Scenario
+from sim_hardware.world.machine import Fidelity
+
+async def world():
+    plant = Plant(Scenario(seed=7, fidelity=Fidelity.REAL))
+    plant.bring_board()
+    plant.bring_tray()
+    return repr((plant.machine, plant.tray, plant.boards, plant.plc.core.boot_id, plant.tip()))
+
+print(virtual_time.run(world()))
+"""
+
+
+def test_two_processes_with_different_hash_seeds_make_the_same_world() -> None:
+    worlds = [
+        subprocess.run(
+            [sys.executable, "-c", WORLD_OF_SEED_7],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    ]
+    assert len(worlds[0]) > 10_000
+    assert worlds[0] == worlds[1]
 
 
 @virtual
