@@ -70,12 +70,11 @@ def expose(
         image *= _field(camera.width_px, camera.height_px, light.gradient_x_ratio, light.gradient_y_ratio, vignetting)
     if gain != 1.0:
         image *= np.float32(gain)
-    if fidelity is not Fidelity.IDEAL:
-        noise = standard_normal(rng, (camera.height_px, camera.width_px))
-        variance = image * np.float32(camera.gain / camera.electrons_per_dn)
-        variance += np.float32(camera.read_noise_dn**2)
-        noise *= cv2.sqrt(variance)
-        image += noise
-    np.maximum(image, 0.0, out=image)
-    frame = cv2.convertScaleAbs(image)
-    return np.asarray(frame, dtype=np.uint8)
+    if fidelity is Fidelity.IDEAL:
+        return np.asarray(cv2.convertScaleAbs(image), dtype=np.uint8)
+    noise = standard_normal(rng, (camera.height_px, camera.width_px))
+    variance = image * np.float32(camera.gain / camera.electrons_per_dn)
+    variance += np.float32(camera.read_noise_dn**2)
+    noise *= cv2.sqrt(variance)
+    # One pass adds, rounds to even and saturates.
+    return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), dtype=np.uint8)
