@@ -33,8 +33,11 @@ class GantryLimits:
     theta_accel_deg_per_s2: float = 20_000
     theta_jerk_deg_per_s3: float = 800_000
     settle_s: float = 0.030
-    home_s: float = 3.0
-    """estimate: the longest way at reference speed and the search of the switches"""
+    home_speed_um_per_s: float = 250_000
+    home_search_s: float = 0.8
+    """slow search of the switches, after the way to them; estimate"""
+    home_longest_s: float = 6.0
+    """from the far corner, with a position that is not to be trusted"""
     axes: tuple[AxisLimits, AxisLimits, AxisLimits] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,8 +60,12 @@ class Gantry:
 
         raises   InterlockOpen, AxisFault, DeviceStopped, WatchdogBit, OutcomeUnknown, LinkError
         """
+        limits = self.limits
+        start = self._start()
         self._stands_at = None
-        evidence = await self._channel.execute(HOME, expected_s=self.limits.home_s)
+        way = (start.x_um, start.y_um, start.theta_deg)
+        expected_s = path_time_s(way, limits.axes, speed_per_s=limits.home_speed_um_per_s) + limits.home_search_s
+        evidence = await self._channel.execute(HOME, expected_s=expected_s, deadline_s=limits.home_longest_s)
         self._stands_at = GantryPosition(**evidence)
         return self._stands_at
 

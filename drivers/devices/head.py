@@ -45,12 +45,14 @@ class HeadLimits:
     settle_s: float = 0.005
     force_build_up_s: float = 0.020
     """from contact to the force to hold, estimate"""
-    home_s: float = 1.0
+    home_speed_um_per_s: float = 100_000
+    home_search_s: float = 0.2
+    """slow search of the switch at the top"""
     vacuum_on_s: float = 0.060
     """about three time constants of nozzle and hose, estimate"""
     vacuum_off_s: float = 0.060
-    tare_s: float = 0.020
-    """force samples for offset and noise"""
+    tare_s: float = 0.050
+    """time for enough force samples for offset and noise"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,9 @@ class Head(CommandedSerialDevice):
 
     async def home(self) -> float:
         """Drive Z to its top and reference it -> Z, um."""
-        evidence = await self._channel.execute(HOME_Z, expected_s=self.limits.home_s)
+        way_um = max(0.0, self._z_um())
+        expected_s = way_um / self.limits.home_speed_um_per_s + self.limits.home_search_s
+        evidence = await self._channel.execute(HOME_Z, expected_s=expected_s)
         return evidence["z_um"]
 
     async def move_z(self, z_um: float, speed_um_per_s: float | None = None) -> MoveEvidence:
@@ -206,7 +210,8 @@ class Head(CommandedSerialDevice):
         raises   NoContact, EarlyContact, ForceLimitExceeded, NotHomed, LimitExceeded, InterlockOpen when the contact
                  stop of the drive is not armed, DriverError
         """
-        if Flags.CONTACT_STOP_ARMED not in self.status.flags:
+        flags = self.status.flags
+        if Flags.HOMED in flags and Flags.CONTACT_STOP_ARMED not in flags:
             raise InterlockOpen(
                 f"{self.name}: contact stop of the Z drive is not armed, it must be before any move towards a surface. "
                 "Check the force sensor, then home and tare.",

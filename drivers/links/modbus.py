@@ -8,6 +8,7 @@ executed twice, and only the command handshake knows whether repeating is harmle
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import struct
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
-from pymodbus.exceptions import ConnectionException, ModbusException
+from pymodbus.exceptions import ConnectionException
 from pymodbus.pdu import ModbusPDU
 
 from drivers.errors import BadReply, LinkError, LinkLost, LinkRefused, ReplyTimeout
@@ -35,6 +36,9 @@ _NOT_NOW_CODES = (5, 6, 10, 11)  # acknowledge, busy, gateway path, gateway targ
 
 # The library logs what this link reports as errors of its own; twice would be noise.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
+
+
+_Client = AsyncModbusTcpClient | AsyncModbusSerialClient
 
 
 class _Request(ModbusPDU):
@@ -90,6 +94,11 @@ class _Written(ModbusPDU):
         return "written"
 
 
+def _time_out(waiting: asyncio.Future[Any]) -> None:
+    if not waiting.done():
+        waiting.set_exception(TimeoutError())
+
+
 class ModbusLink:
     """One unit on one connection.
 
@@ -115,13 +124,12 @@ class ModbusLink:
         self._reply_timeout_s = reply_timeout_s
         self._baudrate = baudrate
         self._capture = capture
-        self._client: AsyncModbusTcpClient | AsyncModbusSerialClient | None = None
+        self._client: _Client | None = None
         self._is_up = False
         self._turn = asyncio.Lock()
-        self._in_flight = False
+        self._waiting: asyncio.Future[Any] | None = None
         self._quiet_until_s = 0.0
         self._is_rtu = not where.startswith("tcp:")
-        self._bus_jobs: list[asyncio.Task[bytes]] = []
 
     @property
     def is_connected(self) -> bool:
@@ -141,8 +149,6 @@ class ModbusLink:
                 "Check cable, power and address.",
                 device=self.name,
             )
-        # The library knows one time for connecting and for replies; from here on it is the one for replies.
-        client.ctx.comm_params.timeout_connect = self._reply_timeout_s
         self._client = client
         self._note(f"connected to {self.where}")
 
@@ -150,9 +156,7 @@ class ModbusLink:
         client, self._client = self._client, None
         if client is not None:
             client.close()
-            self._fail_request(client)
-        if self._bus_jobs:
-            await asyncio.gather(*self._bus_jobs, return_exceptions=True)
+            self._fail_request()
 
     async def read(self, address: int, word_count: int) -> bytes:
         """Function code 3 -> the registers, two bytes each, big-endian."""
@@ -180,36 +184,28 @@ class ModbusLink:
     # -- one request, one reply ---------------------------------------------------------------------------------
 
     async def _transact(self, function_code: int, body: bytes, what: str) -> bytes:
-        if not self._is_rtu:
-            return await self._execute(function_code, body, what)
-        # An RTU reply carries no number. If a cancelled caller ended the request, its reply would be taken for the
-        # next one, so the bus finishes every request and a caller can only stop waiting for it.
-        job = asyncio.get_running_loop().create_task(self._execute(function_code, body, what), name=f"{self.name} bus")
-        self._bus_jobs.append(job)
-        job.add_done_callback(self._bus_job_done)
-        return await asyncio.shield(job)
-
-    def _bus_job_done(self, job: asyncio.Task[bytes]) -> None:
-        self._bus_jobs.remove(job)
-        if not job.cancelled():
-            job.exception()  # a caller that has left does not want to hear of it
-
-    async def _execute(self, function_code: int, body: bytes, what: str) -> bytes:
         async with self._turn:
-            if self._quiet_until_s:
-                await self._keep_quiet()
+            if self._is_rtu:
+                await self._bus_is_free()
             client = self._client
             if client is None:
                 raise LinkLost(f"{self.name}: not connected to {self.where}. Connect first.", device=self.name)
-            self._in_flight = True
             request = _Request(function_code, body, self._unit)
-            reply: Any
+            waiting = self._send(client, request)
+            timer = asyncio.get_running_loop().call_later(self._reply_timeout_s, _time_out, waiting)
             try:
-                reply = await client.execute(False, request)
-            except ModbusException as error:
-                raise self._failed(client, what, error) from None
+                # An RTU reply carries no number. If a cancelled caller ended the request, its reply would be taken
+                # for that of the next one; so the request runs to its end and the caller only stops waiting.
+                reply = await (asyncio.shield(waiting) if self._is_rtu else waiting)
+            except TimeoutError:
+                raise self._timed_out(what) from None
+            except ConnectionException:
+                raise LinkLost(
+                    f"{self.name}: the connection ended during {what}. Reconnect, then read.", device=self.name
+                ) from None
             finally:
-                self._in_flight = False
+                if waiting.done():
+                    timer.cancel()
         if reply.transaction_id != request.transaction_id:
             # The library takes number 0 for any number; a device that sends it is not answering this request.
             raise BadReply(
@@ -222,18 +218,27 @@ class ModbusLink:
             return data
         raise self._refused(reply, function_code, what)
 
-    async def _keep_quiet(self) -> None:
+    def _send(self, client: _Client, request: _Request) -> asyncio.Future[Any]:
+        """Give one request to the library's framing and parsing; the time-out is ours, and there is no second try."""
+        manager = client.ctx
+        waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        request.transaction_id = manager.getNextTID()
+        manager.response_future = self._waiting = waiting
+        manager.pdu_send(request)  # also forgets what was left of an earlier reply
+        return waiting
+
+    async def _bus_is_free(self) -> None:
+        """Wait for the reply to a caller that has left, and keep silent after an error."""
+        if self._waiting is not None and not self._waiting.done():
+            with contextlib.suppress(TimeoutError, ConnectionException):
+                await asyncio.shield(self._waiting)
         rest_s = self._quiet_until_s - asyncio.get_running_loop().time()
-        self._quiet_until_s = 0.0
         if rest_s > 0:
             await asyncio.sleep(rest_s)
 
-    def _failed(self, client: object, what: str, error: ModbusException) -> LinkError:
-        if self._client is not client or isinstance(error, ConnectionException):
-            return LinkLost(f"{self.name}: the connection ended during {what}. Reconnect, then read.", device=self.name)
-        if self._is_rtu:
-            self._quiet_until_s = asyncio.get_running_loop().time() + RTU_QUIET_S
-        self._note(f"{what}: {error}")
+    def _timed_out(self, what: str) -> ReplyTimeout:
+        self._quiet_until_s = asyncio.get_running_loop().time() + RTU_QUIET_S
+        self._note(f"no reply to {what}")
         return ReplyTimeout(
             f"{self.name}: no reply to {what} within {self._reply_timeout_s:g} s. "
             "It may have been obeyed: read before writing again.",
@@ -272,7 +277,7 @@ class ModbusLink:
 
     # -- the connection -----------------------------------------------------------------------------------------
 
-    def _make_client(self) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
+    def _make_client(self) -> _Client:
         traces: dict[str, Any] = {"trace_connect": self._connection_changed}
         if self._capture is not None:
             traces["trace_packet"] = self._trace_packet
@@ -292,20 +297,18 @@ class ModbusLink:
 
     def _connection_changed(self, is_connected: bool) -> None:
         self._is_up = is_connected
-        client = self._client
-        if is_connected or client is None:
+        if is_connected or self._client is None:
             return
         self._client = None
         self._note("connection lost")
-        self._fail_request(client)
+        self._fail_request()
         if self.on_lost is not None:
             self.on_lost(LinkLost(f"{self.name}: connection to {self.where} lost. Reconnect.", device=self.name))
 
-    def _fail_request(self, client: AsyncModbusTcpClient | AsyncModbusSerialClient) -> None:
-        """The library would wait for its time-out; the caller shall know now."""
-        waiting = client.ctx.response_future
-        if self._in_flight and not waiting.done():
-            waiting.set_exception(ModbusException("connection lost"))
+    def _fail_request(self) -> None:
+        """A caller that waits shall know now, not after its time-out."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(ConnectionException("connection ended"))
 
     def _trace_packet(self, is_sent: bool, data: bytes) -> bytes:
         assert self._capture is not None
