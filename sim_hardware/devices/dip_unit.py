@@ -23,6 +23,7 @@ from drivers.wire.encoding import Number
 from drivers.wire.handshake import CommandSpec, Result, Stop
 from sim_hardware.devices.handshake import CommandChannel
 from sim_hardware.devices.registers import RegisterDevice
+from sim_hardware.world.film import NOT_WIPING
 from sim_hardware.world.machine import Fidelity
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class DipUnit(RegisterDevice):
     def _stop(self, result: Result, urgency: Stop) -> None:
         now_s = self.plant.now()
         start_s, end_s = self._stroke_s
-        self.plant.film.wiping_until_s = now_s
+        self.plant.film.wiping_until_s = NOT_WIPING
         if start_s < now_s < end_s:
             self.plant.film.stop_wipe(now_s)
             self.plant.record("wipe broken off")

@@ -43,12 +43,12 @@ class FilmGauge(LineDevice):
         target = (float(args["x_um"]), float(args["y_um"])) if spec is MEASURE else (REFERENCE_X_UM, 0.0)
         end_s = now_s + math.dist(self._place_um, target) / STAGE_UM_PER_S + MEASURE_S
         self._place_um = target
-        if spec is MEASURE and self._is_taken(end_s):
+        if spec is MEASURE and self._is_taken():
             self.channel.finish(Result.INTERLOCK)
             return
         self.channel.at(end_s, self._measured if spec is MEASURE else self._referenced, end_s)
 
-    def _is_taken(self, until_s: float) -> bool:
+    def _is_taken(self) -> bool:
         """The blade or a package is where the spot wants to go."""
         return self.plant.film.wiping_until_s > self.plant.now() or self.plant.head.is_in_film_zone()
 

@@ -39,6 +39,7 @@ UNEVEN_SPAN_UM = 10_000.0
 BROKEN_RIDGE_HALF_UM = 5_000.0  # estimate: bead in front of a blade that stands still
 BROKEN_RIDGE_UM = 40.0
 VISIBLE_DEPTH_UM = 1.0  # estimate: a crater at least this deep prints with full contrast
+NOT_WIPING = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Film:
         self.half_um = machine.plate_size_um / 2
         self.generation = 0
         self.laid_s = 0.0
-        self.wiping_until_s = -1.0
+        self.wiping_until_s = NOT_WIPING
         """the blade is over the plate until then"""
         self.dents: list[Dent] = []
         self.marks: list[Mark] = []
@@ -137,9 +138,11 @@ class Film:
         self.dips_since_wipe = 0
         self.generation += 1
         self.laid_s = t_s
+        self.wiping_until_s = NOT_WIPING
 
     def stop_wipe(self, t_s: float) -> None:
         """The blade stopped over the plate: no new film, and a ridge of material lies where it stood."""
+        self.wiping_until_s = NOT_WIPING
         ridge = Dent(0.0, 0.0, 0.0, BROKEN_RIDGE_HALF_UM, self.half_um, -BROKEN_RIDGE_UM)
         fed_nl = min(self.reservoir_nl, -dent_volume_nl(ridge))
         self.reservoir_nl -= fed_nl
