@@ -6,7 +6,8 @@ It decides no address and no path; those are settings. It never imports the simu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,14 +58,22 @@ class Addresses:
 class PortNumbers(Protocol):
     """TCP ports of a machine on one host, by device."""
 
-    plc: int
-    dip_unit: int
-    head: int
-    film_gauge: int
-    lights: int
-    board_reader: int
-    up_camera: int
-    down_camera: int
+    @property
+    def plc(self) -> int: ...
+    @property
+    def dip_unit(self) -> int: ...
+    @property
+    def head(self) -> int: ...
+    @property
+    def film_gauge(self) -> int: ...
+    @property
+    def lights(self) -> int: ...
+    @property
+    def board_reader(self) -> int: ...
+    @property
+    def up_camera(self) -> int: ...
+    @property
+    def down_camera(self) -> int: ...
 
 
 def addresses_on(host: str, ports: PortNumbers) -> Addresses:
@@ -81,9 +90,7 @@ def addresses_on(host: str, ports: PortNumbers) -> Addresses:
     )
 
 
-def build_cell(
-    profile: MachineProfile, at: Addresses, session: int, capture: Capture | None = None
-) -> Cell:
+def build_cell(profile: MachineProfile, at: Addresses, session: int, capture: Capture | None = None) -> Cell:
     """All devices, not yet connected. `session` is a random number of this service start, 1 to 2^32 - 1."""
     axes = profile.gantry
     plc = MotionPlc(ModbusLink(at.plc, motion_plc.UNIT, name="plc", capture=capture), session=session)
@@ -118,25 +125,30 @@ def build_cell(
     )
 
 
-def image_keeper(store: Store, *, keep: bool) -> Callable[[CameraFrame], str]:
-    """Stores a picture as PNG (an observation as JSON) and returns its reference by content.
+def image_keeper(
+    store: Store, *, keep: bool, executor: Executor | None = None
+) -> Callable[[CameraFrame], Awaitable[str]]:
+    """Stores a picture as PNG (an observation as JSON) off the loop and returns its reference by content.
 
     keep   False: only the reference of the raw content is made, for runs of thousands of packages
     """
 
     def store_now(frame: CameraFrame) -> str:
         if is_observed(frame):
-            return store.blobs.put_now(frame.payload, ".json") if keep else f"crc32:{frame.header.payload_crc32:08x}"
+            return store.blobs.put_now(frame.payload, ".json")
         header = frame.header
-        if not keep:
-            return f"crc32:{header.payload_crc32:08x}"
         pixels = np.frombuffer(frame.payload, dtype=np.uint8).reshape(header.height, header.width)
         done, encoded = cv2.imencode(".png", pixels, PNG_FAST)
         if not done:
             raise RuntimeError("the picture could not be encoded as PNG")
         return store.blobs.put_now(encoded.tobytes(), ".png")
 
-    return store_now
+    async def keep_image(frame: CameraFrame) -> str:
+        if not keep:
+            return f"crc32:{frame.header.payload_crc32:08x}"
+        return await asyncio.get_running_loop().run_in_executor(executor, store_now, frame)
+
+    return keep_image
 
 
 def build_controller(
@@ -149,6 +161,7 @@ def build_controller(
     identity: Identity,
     keep_images: bool = True,
     capture: Capture | None = None,
+    image_executor: Executor | None = None,
     find_recipe: Callable[[str], recipes.Recipe] = recipes.load,
 ) -> Controller:
     """A whole station, not yet started. Call inside a running loop."""
@@ -156,9 +169,10 @@ def build_controller(
     return Controller(
         cell=build_cell(profile, at, session, capture),
         store=store,
-        eyes=Eyes(profile),
+        eyes=Eyes(profile, image_executor),
         clock=clock,
         identity=identity,
-        keep_image=image_keeper(store, keep=keep_images),
+        keep_image=image_keeper(store, keep=keep_images, executor=image_executor),
         find_recipe=find_recipe,
+        keep_balls=keep_images,
     )

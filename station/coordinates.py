@@ -8,7 +8,7 @@ Angles in deg, anticlockwise in the frame's own view. docs/coordinates.md draws 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import atan2, cos, degrees, radians, sin
+from math import atan2, cos, degrees, radians, sin, sqrt
 from typing import Generic, TypeVar
 
 
@@ -95,7 +95,7 @@ class AffineMap(Generic[P]):
 
     @property
     def scale_ratio(self) -> float:
-        return abs(self.determinant) ** 0.5
+        return sqrt(abs(self.determinant))
 
     @property
     def turn_deg(self) -> float:

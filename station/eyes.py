@@ -24,8 +24,8 @@ from station.coordinates import ImagePoint
 from station.profile import MachineProfile
 from vision import inspection
 from vision.frame import Frame
-from vision.predicted import Shot
 from vision.maps import BallMap
+from vision.predicted import Shot
 from vision.results import (
     ArrayFix,
     DippedFinding,
@@ -37,6 +37,9 @@ from vision.results import (
 )
 
 T = TypeVar("T")
+
+Site = tuple[str, float, float, float]
+"""name, x, y, diameter"""
 
 SCALE_TOLERANCE = 0.01
 """calibrated cameras agree with a drawing far better; a package of another pitch does not"""
@@ -199,7 +202,9 @@ def _turn_checked(fix: ArrayFix, expected: Pose) -> ArrayFix:
 
 
 @lru_cache(maxsize=8)
-def _maps(kind: str, name: str, sites: tuple[tuple[str, float, float, float], ...], mark: tuple[float, float, float]) -> BallMap:
+def _maps(
+    kind: str, name: str, sites: tuple[tuple[str, float, float, float], ...], mark: tuple[float, float, float]
+) -> BallMap:
     names, x_um, y_um, diameter_um = zip(*sites, strict=True)
     return BallMap(tuple(names), np.array(x_um), np.array(y_um), np.array(diameter_um), *mark)
 
@@ -229,7 +234,5 @@ def glass_dots(from_above: bool) -> BallMap:
         if (column, row) != (-half, -half)
     ]
     x_um, y_um = np.array(places).T
-    dots = BallMap(
-        tuple(f"D{i}" for i in range(len(places))), x_um, y_um, np.full(len(places), GLASS_DOT_UM)
-    )
+    dots = BallMap(tuple(f"D{i}" for i in range(len(places))), x_um, y_um, np.full(len(places), GLASS_DOT_UM))
     return dots.mirrored() if from_above else dots

@@ -237,4 +237,6 @@ def imprint(
         if not near:
             missing.append(ball.name)
     found = count - len(missing)
-    return ImprintFinding("found", (), found, count, tuple(missing), (), expected.x_um, expected.y_um, expected.theta_deg)
+    return ImprintFinding(
+        "found", (), found, count, tuple(missing), (), expected.x_um, expected.y_um, expected.theta_deg
+    )

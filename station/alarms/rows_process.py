@@ -25,7 +25,7 @@ register(
             402,
             "film_uneven",
             "Film is uneven",
-            "Film spread {measured_um:.1f} um over {points} points, allowed {upper_um:.1f} um after {levels} levellings.",
+            "Film spread {measured_um:.1f} um over {points} points, allowed {upper_um:.1f} um; levelled {levels} x.",
             "Streak, ridge, plate not parallel to the blade, or material running out.",
             ("Look at the film.", "Clean the blade.", "Check the plate is seated."),
             Reaction.ASK,

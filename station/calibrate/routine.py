@@ -10,13 +10,14 @@ import asyncio
 import statistics
 from dataclasses import dataclass
 
+from vision.calibration import fit_camera_affine, fit_rotation_centre
+
 from drivers.devices.head import LiftProfile, PressProfile
 from station.alarms.catalogue import ProcessAlarm
 from station.calibrate.model import Calibration
 from station.cell import GRIP_LIMIT_KPA, Cell
 from station.coordinates import AffineMap, ImagePoint, MachinePoint, Shift, wrapped_deg
 from station.eyes import Eyes
-from vision.calibration import fit_camera_affine, fit_rotation_centre
 
 UP_CROSS_UM = ((0.0, 0.0), (1500.0, 0.0), (0.0, 1500.0), (-1500.0, 0.0), (0.0, -1500.0))
 DOWN_CROSS_UM = ((0.0, 0.0), (1800.0, 0.0), (0.0, 700.0), (-1800.0, 0.0), (0.0, -700.0))
@@ -96,7 +97,9 @@ async def calibrate(cell: Cell, eyes: Eyes) -> Calibration:
     )
     worst = max(up_residual_um, down_residual_um, axis_residual_um, sigma_um)
     if worst > RESIDUAL_LIMIT_UM:
-        raise ProcessAlarm("calibration_failed", what=f"shots disagree by {worst:.1f} um, allowed {RESIDUAL_LIMIT_UM} um")
+        raise ProcessAlarm(
+            "calibration_failed", what=f"shots disagree by {worst:.1f} um, allowed {RESIDUAL_LIMIT_UM} um"
+        )
     cell.calibration = found
     eyes.use(found)
     return found
@@ -201,4 +204,3 @@ async def _put_glass(cell: Cell, at: MachinePoint, theta_deg: float) -> None:
     await cell.head.press(glass_press(cell))
     await cell.head.vacuum_off(0.03, 0.5)
     await cell.head.lift(_glass_lift(cell))
-

@@ -87,9 +87,7 @@ def numbers_of(runs: list[Ran]) -> Numbers:
 
 def _paired(ran: Ran) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Every record of a placed package with what truly lies there."""
-    there: dict[tuple[str, str], dict[str, Any]] = {
-        (t["board"], t["site"]): t for t in ran.truth["placements"]
-    }
+    there: dict[tuple[str, str], dict[str, Any]] = {(t["board"], t["site"]): t for t in ran.truth["placements"]}
     pairs = []
     for record in ran.records:
         if record["result"] == "placed":
@@ -117,9 +115,7 @@ def _worst(values: Any) -> float:
 
 def _offset_error(record: dict[str, Any], true: dict[str, Any]) -> float:
     verify = record["verify"]
-    return sqrt(
-        (verify["offset_x_um"] - true["offset_x_um"]) ** 2 + (verify["offset_y_um"] - true["offset_y_um"]) ** 2
-    )
+    return sqrt((verify["offset_x_um"] - true["offset_x_um"]) ** 2 + (verify["offset_y_um"] - true["offset_y_um"]) ** 2)
 
 
 def _in_sigma(record: dict[str, Any], true: dict[str, Any]) -> list[float]:

@@ -91,9 +91,7 @@ async def _run(order: Order, store_dir: Path, on_event: Progress | None) -> Ran:
     recipe = recipes.load(order.recipe)
     clock = Clock()
     plant = Plant(
-        scenario_for(
-            recipe, seed=order.seed, fidelity=order.fidelity, rendering=order.rendering, faults=order.faults
-        )
+        scenario_for(recipe, seed=order.seed, fidelity=order.fidelity, rendering=order.rendering, faults=order.faults)
     )
     ports = await plant.start()
     store = open_store(store_dir, clock, durability="full")
@@ -167,11 +165,12 @@ async def _until(controller: Controller, seconds: float) -> None:
 
 async def _all_records(store: Store) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    while True:
-        page = await store.records.page(after=len(found), limit=500)
-        if not page:
-            return found
-        found += page
+    after: int | None = 0
+    while after is not None:
+        page = await store.records.page(after=after, limit=500)
+        found += page.items
+        after = page.next_after
+    return found
 
 
 async def _listen(store: Store, on_event: Progress | None, alarms: list[dict[str, Any]]) -> None:

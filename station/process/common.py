@@ -8,9 +8,7 @@ from station.cell import Cell
 from station.coordinates import ImagePoint, MachinePoint, MachinePose, Shift
 
 
-def in_image_frame(
-    cell: Cell, about: MachinePoint, gantry_places: Sequence[MachinePoint]
-) -> tuple[ImagePoint, ...]:
+def in_image_frame(cell: Cell, about: MachinePoint, gantry_places: Sequence[MachinePoint]) -> tuple[ImagePoint, ...]:
     """Picture centres relative to the machine point `about`, in the down camera's own axes.
 
     A joint fit over several pictures needs their places in one frame; the camera's turn against the machine is part of

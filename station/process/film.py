@@ -34,7 +34,9 @@ async def level_film(cell: Cell, work: Work) -> FilmLevelled:
     if unit.reservoir not in (Reservoir.FULL, Reservoir.LOW):
         raise ProcessAlarm("reservoir_empty", level=unit.reservoir.name)
     if not unit.plate_locked or unit.plate_id != cell.profile.plate.plate_id:
-        state = "not locked" if not unit.plate_locked else f"plate {unit.plate_id}, wanted {cell.profile.plate.plate_id}"
+        state = (
+            "not locked" if not unit.plate_locked else f"plate {unit.plate_id}, wanted {cell.profile.plate.plate_id}"
+        )
         raise ProcessAlarm("plate_not_ready", what=state)
     before = work.findings.find(FilmMeasured)
     ratio = before.mean_um / before.gap_um if before else cell.profile.plate.film_ratio_start

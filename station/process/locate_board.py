@@ -43,7 +43,9 @@ async def locate_board(cell: Cell, work: Work) -> BoardLocated:
     fit = fit_rigid(drawn, real)
     residuals = tuple(float(r) for r in np.hypot(fit.residual_um[:, 0], fit.residual_um[:, 1]))
     if abs(fit.scale_ratio - 1.0) > SCALE_LIMIT_RATIO:
-        raise ProcessAlarm("board_fit_implausible", what=f"scale {fit.scale_ratio:.5f}, allowed 1 +- {SCALE_LIMIT_RATIO}")
+        raise ProcessAlarm(
+            "board_fit_implausible", what=f"scale {fit.scale_ratio:.5f}, allowed 1 +- {SCALE_LIMIT_RATIO}"
+        )
     if max(residuals) > RESIDUAL_LIMIT_UM:
         raise ProcessAlarm(
             "board_fit_implausible",

@@ -250,7 +250,7 @@ class BoardOut(Outcome):
     pass
 
 
-O = TypeVar("O", bound=Outcome)
+Found = TypeVar("Found", bound=Outcome)
 
 
 class MissingOutcome(LookupError):
@@ -266,14 +266,14 @@ class Findings:
     def add(self, outcome: Outcome) -> None:
         self.by_kind[type(outcome)] = outcome
 
-    def the(self, kind: type[O]) -> O:
+    def the(self, kind: type[Found]) -> Found:
         """The latest outcome of this kind. Raises MissingOutcome where there is none."""
         outcome = self.by_kind.get(kind)
         if outcome is None:
             raise MissingOutcome(f"no {kind.__name__} yet; there are {sorted(k.__name__ for k in self.by_kind)}")
         return outcome  # type: ignore[return-value]
 
-    def find(self, kind: type[O]) -> O | None:
+    def find(self, kind: type[Found]) -> Found | None:
         return self.by_kind.get(kind)  # type: ignore[return-value]
 
     def forget(self, *kinds: type[Outcome]) -> None:

@@ -33,7 +33,7 @@ async def judge_dry(cell: Cell, work: Work) -> PackageInspected:
         pose=machine_pose(cell, fix, shot.at[0]),
         gantry_at=shot.at[0],
         gantry_theta_deg=shot.gantry_theta_deg,
-        image=work.keep_image(shot.frames[0]),
+        image=await work.keep_image(shot.frames[0]),
     )
 
 
@@ -76,7 +76,7 @@ async def judge_wet(cell: Cell, work: Work) -> DippedInspected:
         pose=machine_pose(cell, finding.fix, shot.at[0]),
         gantry_at=shot.at[0],
         gantry_theta_deg=shot.gantry_theta_deg,
-        image=work.keep_image(shot.frames[0]),
+        image=await work.keep_image(shot.frames[0]),
     )
 
 
@@ -115,7 +115,9 @@ def _judge_array(fix: ArrayFix, work: Work) -> Verdict:
     limit_um = work.recipe.inspect.offset_limit_um
     if not (abs(fix.x_um) <= limit_um and abs(fix.y_um) <= limit_um):
         return Verdict(
-            Fate.REJECT_PART, "pick_offset", f"package sits ({fix.x_um:.0f}, {fix.y_um:.0f}) um off, allowed {limit_um:.0f}"
+            Fate.REJECT_PART,
+            "pick_offset",
+            f"package sits ({fix.x_um:.0f}, {fix.y_um:.0f}) um off, allowed {limit_um:.0f}",
         )
     return PASS
 

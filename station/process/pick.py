@@ -60,9 +60,7 @@ async def pick(cell: Cell, work: Work) -> Picked:
         )
     )
     if not lift.vacuum_kpa <= settings.vacuum_kpa:
-        raise ProcessAlarm(
-            "not_gripped", vacuum_kpa=lift.vacuum_kpa, pocket=work.pocket, limit_kpa=settings.vacuum_kpa
-        )
+        raise ProcessAlarm("not_gripped", vacuum_kpa=lift.vacuum_kpa, pocket=work.pocket, limit_kpa=settings.vacuum_kpa)
     return Picked(
         pocket=work.pocket,
         tray=work.tray,

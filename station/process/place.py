@@ -40,7 +40,11 @@ async def align(cell: Cell, work: Work) -> AtSite:
 
 
 async def place(cell: Cell, work: Work) -> Placed:
-    """raises   ProcessAlarm dip_interlock, place_no_contact, place_early_contact, place_force_over_limit, not_released"""
+    """Press, hold, release.
+
+    raises   ProcessAlarm dip_interlock, site_occupied, place_no_contact, place_early_contact, place_force_over_limit,
+             not_released
+    """
     recipe, at = work.recipe.place, work.findings.the(AtSite)
     _prove_dipped(work)
     stack_um = work.recipe.bottom.body_height_um + work.recipe.package.height_um
@@ -66,9 +70,7 @@ async def place(cell: Cell, work: Work) -> Placed:
         press = await cell.head.press(profile)
     except NoContact as error:
         await cell.head.lift(lift)
-        raise ProcessAlarm(
-            "place_no_contact", site=site, z_um=profile.z_limit_um, expected_um=expected_z_um
-        ) from error
+        raise ProcessAlarm("place_no_contact", site=site, z_um=profile.z_limit_um, expected_um=expected_z_um) from error
     except EarlyContact as error:
         await cell.head.lift(lift)
         found_z_um = float(error.details.get("contact_z_um", profile.z_early_um))

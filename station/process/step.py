@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from drivers.devices.camera import CameraFrame
 from recipes import Recipe
@@ -13,8 +12,6 @@ from station.cell import Cell
 from station.clock import Clock
 from station.eyes import Eyes
 from station.process.outcomes import Findings, Outcome
-
-O = TypeVar("O", bound=Outcome)
 
 
 @dataclass
@@ -29,7 +26,7 @@ class Work:
     recipe: Recipe
     eyes: Eyes
     clock: Clock
-    keep_image: Callable[[CameraFrame], str]
+    keep_image: Callable[[CameraFrame], Awaitable[str]]
     findings: Findings = field(default_factory=Findings)
     site: Site | None = None
     pocket: int = 0

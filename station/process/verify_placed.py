@@ -33,7 +33,7 @@ async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
     centres = in_image_frame(cell, site.pose.point, shot.at)
     expected = Pose(0.0, 0.0, site.pose.theta_deg - cell.known_calibration.down.turn_deg)
     fix = await work.eyes.verify_placed(shot.frames, centres, package.body_x_um, package.body_y_um, expected)
-    image = work.keep_image(shot.frames[0])
+    image = await work.keep_image(shot.frames[0])
     if fix.status != "found":
         verdict = Verdict(Fate.QUARANTINE, "placement_not_verified", "; ".join(fix.reasons) or "outline not found")
         nan = float("nan")

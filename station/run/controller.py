@@ -33,6 +33,7 @@ from station.store.errors import StoreError
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
 
+BOARDS_MAX = 1_000_000
 SAVE_EVERY_S = 1.0
 """buffered events are written at least this often; what must be durable before an act is committed by the act"""
 
@@ -59,11 +60,13 @@ class Controller:
         eyes: Eyes,
         clock: Clock,
         identity: Identity,
-        keep_image: Callable[[CameraFrame], str],
+        keep_image: Callable[[CameraFrame], Awaitable[str]],
         find_recipe: Callable[[str], Recipe],
+        *,
+        keep_balls: bool = True,
     ) -> None:
         self.cell, self.store, self.eyes, self.clock, self.identity = cell, store, eyes, clock, identity
-        self._keep_image, self._find_recipe = keep_image, find_recipe
+        self._keep_image, self._find_recipe, self._keep_balls = keep_image, find_recipe, keep_balls
         self.alarms = AlarmList()
         self.jobs: dict[str, Job] = {}
         self.work: Work | None = None
@@ -116,9 +119,12 @@ class Controller:
     # -- verbs -----------------------------------------------------------------------------------------------
 
     def submit(self, recipe_name: str, boards: int) -> Job:
-        """Order `boards` boards. Raises what `find_recipe` raises, CommandRefused for a wrong number."""
-        if not 1 <= boards <= 100_000:
-            raise CommandRefused(f"boards = {boards}: allowed 1 to 100000")
+        """Order `boards` boards, 0: until stopped.
+
+        raises   what `find_recipe` raises; CommandRefused for a wrong number
+        """
+        if not 0 <= boards <= BOARDS_MAX:
+            raise CommandRefused(f"boards = {boards}: allowed 0 (until stopped) to {BOARDS_MAX}")
         self._job_count += 1
         job = Job(f"J{self.store.events.head_seq + 1}-{self._job_count}", self._find_recipe(recipe_name), boards)
         self.jobs[job.id] = job
@@ -212,7 +218,16 @@ class Controller:
             floor_life_left_s=None,
         )
         run = self.current = JobRun(
-            job, self.cell, self.store, steps, work, frame, self._utc, self._ask, self._tray
+            job,
+            self.cell,
+            self.store,
+            steps,
+            work,
+            frame,
+            self._utc,
+            self._ask,
+            self._tray,
+            keep_balls=self._keep_balls,
         )
         self.store.events.append("job.started", job.view())
 

@@ -1,6 +1,6 @@
 """The shortest time in which the axes could build one package: the schedule's graph with times from physics alone.
 
-Counted: travel and settling at the axis limits, approach, dwell, hold, slow lifts, vacuum and blow-off times, exposures.
+Counted: travel and settling at the axis limits, approach, dwell, hold, slow lifts, vacuum and blow-off, exposures.
 Not counted, and therefore overhead when it shows: waiting for devices to answer, pictures on their way, judging.
 """
 
@@ -69,9 +69,7 @@ def _durations(cell: Cell, work: Work) -> dict[str, float]:
 
     def travel(*way: tuple[MachinePoint, float]) -> float:
         return sum(
-            cell.gantry.travel_time_s(
-                GantryPosition(a.x_um, a.y_um, from_deg), GantryPosition(b.x_um, b.y_um, to_deg)
-            )
+            cell.gantry.travel_time_s(GantryPosition(a.x_um, a.y_um, from_deg), GantryPosition(b.x_um, b.y_um, to_deg))
             for (a, from_deg), (b, to_deg) in pairwise(way)
         )
 

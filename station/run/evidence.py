@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from station.coordinates import MachinePose
 from station.process import outcomes as o
 from station.process.dip import press_evidence
 
@@ -19,7 +20,7 @@ def _film(out: o.FilmMeasured) -> dict[str, Any]:
     }
 
 
-def _pose(pose: o.MachinePose) -> dict[str, float]:
+def _pose(pose: MachinePose) -> dict[str, float]:
     return {"x_um": pose.point.x_um, "y_um": pose.point.y_um, "theta_deg": pose.theta_deg}
 
 
@@ -34,7 +35,11 @@ _OF: dict[type[o.Outcome], Callable[[Any], dict[str, Any]]] = {
     o.FilmLevelled: lambda out: {"gap_um": out.gap_um, "generation": out.generation},
     o.FilmMeasured: _film,
     o.Picked: lambda out: {"pocket": out.pocket, "tray": out.tray, "vacuum_kpa": out.vacuum_kpa},
-    o.PackageInspected: lambda out: {"found": out.fix.found_count, "expected": out.fix.expected_count, **_pose(out.pose)},
+    o.PackageInspected: lambda out: {
+        "found": out.fix.found_count,
+        "expected": out.fix.expected_count,
+        **_pose(out.pose),
+    },
     o.Dipped: lambda out: {
         "film_age_s": out.film_age_s,
         "generation": out.film.generation,

@@ -5,6 +5,7 @@ It knows the order of boards, sites and attempts; what a step does and what may 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -92,10 +93,13 @@ class JobRun:
         utc: Callable[[], str],
         ask: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Any]],
         tray: TrayCount,
+        *,
+        keep_balls: bool,
     ) -> None:
         self.job, self.work = job, work
         self._cell, self._store, self._steps, self._frame, self._utc, self._ask = cell, store, steps, frame, utc, ask
         self._tray = tray
+        self._keep_balls = keep_balls
         self._rejects_in_a_row = 0
         self._last_placed_s: float | None = None
         self._started_at = ""
@@ -117,7 +121,7 @@ class JobRun:
 
     async def execute(self) -> None:
         """Build all boards. Raises RunEnded when the job cannot go on."""
-        while self.job.boards_done < self.job.boards_total:
+        while not self.job.boards_total or self.job.boards_done < self.job.boards_total:
             await self._board()
             self.job.boards_done += 1
 
@@ -129,7 +133,7 @@ class JobRun:
             await self._on_board(step)
         sites = self.job.recipe.board.sites
         for number, site in enumerate(sites):
-            last = number == len(sites) - 1 and self.job.boards_done == self.job.boards_total - 1
+            last = number == len(sites) - 1 and self.job.boards_done + 1 == self.job.boards_total
             await self._site(site, another_follows=not last)
         self.work.site = None
         # The board leaves only when everything about it is durable.
@@ -209,10 +213,14 @@ class JobRun:
     async def _write_record(self, verdict: o.Verdict, result: str) -> None:
         found = self.work.findings
         curves = {}
-        for name, kind in (("dip", o.Dipped), ("place", o.Placed)):
-            outcome = found.find(kind)
+        for name, outcome in (("dip", found.find(o.Dipped)), ("place", found.find(o.Placed))):
             if outcome is not None and outcome.curve:
                 curves[name] = await self._store.blobs.put(_curve_json(outcome.curve), ".json")
+        balls = {}
+        if self._keep_balls:
+            states = records.ball_states(found.find(o.PackageInspected), found.find(o.DippedInspected))
+            for view, listed in states.items():
+                balls[view] = await self._store.blobs.put(json.dumps(listed).encode(), ".json")
         made = records.placement_record(
             self._frame,
             self.work,
@@ -221,6 +229,7 @@ class JobRun:
             reason=verdict,
             spans=self._steps.spans,
             curves=curves,
+            balls=balls,
             started_at=self._started_at,
             ended_at=self._utc(),
             operator=(),
@@ -229,7 +238,6 @@ class JobRun:
             made["cycle"] = self._cycle()
         self._store.records.append(made)
         await self._store.commit()
-
 
     def _cycle(self) -> dict[str, Any]:
         """How long the head was busy with this package, and how long the axes would have needed."""

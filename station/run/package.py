@@ -1,4 +1,4 @@
-"""One package through its graph of steps: each lane in order, lanes side by side, all waiting where the schedule says."""
+"""One package through its graph of steps: each lane in order, lanes side by side, waiting where the schedule says."""
 
 from __future__ import annotations
 
@@ -49,12 +49,16 @@ class PackageRun:
             except (PartSettled, RunEnded) as failure:
                 self._fail(failure)
                 return
-            if outcome.verdict.fate is not Fate.PASS and self._verdict is PASS:
-                self._verdict = outcome.verdict
+            self._note(outcome.verdict)
             if self._is_over:
                 self._wake_all()
                 return
             self._ended[slot.key].set()
+
+    def _note(self, verdict: Verdict) -> None:
+        """The first verdict that is not pass stays."""
+        if self._verdict.fate is Fate.PASS:
+            self._verdict = verdict
 
     def _fail(self, failure: RunEnded | PartSettled) -> None:
         if self._failure is None or (isinstance(failure, RunEnded) and isinstance(self._failure, PartSettled)):

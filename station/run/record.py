@@ -12,7 +12,7 @@ from typing import Any
 from station.process import outcomes as o
 from station.process.step import Work
 from station.run.steps import Span
-from vision.results import ArrayFix
+from vision.results import ArrayFix, BallFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,13 @@ def placement_record(
     reason: o.Verdict | None,
     spans: Sequence[Span],
     curves: dict[str, str],
+    balls: dict[str, str],
     started_at: str,
     ended_at: str,
     operator: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """result: placed, rejected, unplaced, placed_unverified, ambiguous. `curves`: dip and place, by content reference."""
+    """result: placed, rejected, unplaced, placed_unverified, ambiguous. `curves`: dip and place,
+    `balls`: every ball of the dry and the wet picture; both by content reference."""
     found, recipe, site = work.findings, work.recipe, work.the_site
     board = found.find(o.BoardRead)
     return {
@@ -64,11 +66,12 @@ def placement_record(
         "reason": {"code": reason.code, "text": reason.text} if reason and reason.code else None,
         "film": _film(work, found.find(o.Dipped)),
         "dip": _dip(work, found.find(o.Dipped), curves.get("dip")),
-        "vision": _vision(work),
+        "vision": _vision(work, balls),
         "place": _place(work, found.find(o.Placed), curves.get("place")),
         "verify": _verify(found.find(o.PlacedVerified)),
         "spans": [
-            {"lane": s.lane, "title": s.title, "start_s": round(s.start_s, 4), "end_s": round(s.end_s, 4)} for s in spans
+            {"lane": s.lane, "title": s.title, "start_s": round(s.start_s, 4), "end_s": round(s.end_s, 4)}
+            for s in spans
         ],
         "started_at": started_at,
         "ended_at": ended_at,
@@ -127,15 +130,16 @@ def _array(fix: ArrayFix, image: str) -> dict[str, Any]:
     }
 
 
-def _vision(work: Work) -> dict[str, Any]:
+def _vision(work: Work, balls: dict[str, str]) -> dict[str, Any]:
     found = work.findings
     vision: dict[str, Any] = {"dry": None, "wet": None, "site": None, "imprint": None}
     if dry := found.find(o.PackageInspected):
-        vision["dry"] = _array(dry.fix, dry.image)
+        vision["dry"] = {**_array(dry.fix, dry.image), "balls": balls.get("dry")}
     if wet := found.find(o.DippedInspected):
         states = [ball.state for ball in wet.finding.wetting]
         vision["wet"] = {
             **_array(wet.finding.fix, wet.image),
+            "balls": balls.get("wet"),
             "wetting_counts": {state: states.count(state) for state in sorted(set(states))},
             "worst_probability": _number(wet.finding.worst_probability),
             "not_wet": [
@@ -200,3 +204,21 @@ def _verify(verified: o.PlacedVerified | None) -> dict[str, Any] | None:
 def _number(value: float) -> float | None:
     """JSON has no NaN: what could not be measured is null."""
     return value if value == value and abs(value) != float("inf") else None
+
+
+def ball_states(dry: o.PackageInspected | None, wet: o.DippedInspected | None) -> dict[str, list[list[Any]]]:
+    """Every ball of a picture as [name, x_px, y_px, diameter_um, state]; after the dip the wetting is the state."""
+    states: dict[str, list[list[Any]]] = {}
+    if dry is not None:
+        states["dry"] = [_ball(ball, ball.state) for ball in dry.fix.balls]
+    if wet is not None:
+        wetting = {ball.name: ball.state for ball in wet.finding.wetting}
+        states["wet"] = [
+            _ball(ball, wetting.get(ball.name, ball.state) if ball.state == "ok" else ball.state)
+            for ball in wet.finding.fix.balls
+        ]
+    return states
+
+
+def _ball(ball: BallFinding, state: str) -> list[Any]:
+    return [ball.name, _number(ball.x_px), _number(ball.y_px), _number(ball.diameter_um), state]

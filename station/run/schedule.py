@@ -91,9 +91,21 @@ def _with_film(slot: Slot, ready_by: tuple[str, ...]) -> Slot:
     return Slot(slot.step, slot.lane, after, slot.for_next)
 
 
+CHAINS = (
+    (*sheet.FILM_STEPS, sheet.DIP),
+    (sheet.LOOK_AT_SITE, sheet.LOCATE_SITE),
+    (sheet.GO_TO_TRAY, sheet.PICK),
+)
+"""What belongs together when something is done again."""
+
+
 def before_retry(retry_from: str, failed: Step) -> tuple[Step, ...]:
     """What is done again before `failed` is tried once more, when an alarm says from where."""
-    for chain in ((*sheet.FILM_STEPS, sheet.DIP), (sheet.LOOK_AT_SITE, sheet.LOCATE_SITE), (sheet.GO_TO_TRAY, sheet.PICK)):
+    for chain in (
+        (*sheet.FILM_STEPS, sheet.DIP),
+        (sheet.LOOK_AT_SITE, sheet.LOCATE_SITE),
+        (sheet.GO_TO_TRAY, sheet.PICK),
+    ):
         ids = [step.id for step in chain]
         if retry_from in ids and failed.id in ids and ids.index(retry_from) <= ids.index(failed.id):
             return chain[ids.index(retry_from) : ids.index(failed.id)]

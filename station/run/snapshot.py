@@ -64,8 +64,8 @@ class Snapshots:
                 {
                     "name": device.name,
                     "connected": device.is_connected,
-                    "age_s": device.age_s,
-                    "round_trip_s": device.round_trip_s,
+                    "age_s": getattr(device, "age_s", None),
+                    "round_trip_s": getattr(device, "round_trip_s", None),
                 }
                 for device in c.cell.devices
             ],
@@ -189,4 +189,3 @@ class Snapshots:
             name: bool(getattr(inputs, name))
             for name in ("estop_ok", "door_closed", "drives_enabled", "air_ok", "vacuum_supply_ok", "bin_in_place")
         }
-

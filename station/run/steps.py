@@ -146,7 +146,13 @@ class StepRunner:
         objects = _what(work)
         self._log.append(
             "alarm.raised",
-            {"number": alarm.definition.number, "text": alarm.text, "step": step.id, "does": decision.move.value, **objects},
+            {
+                "number": alarm.definition.number,
+                "text": alarm.text,
+                "step": step.id,
+                "does": decision.move.value,
+                **objects,
+            },
         )
         if decision.move is Move.ASK:
             answer = await self._ask(alarm, objects)

@@ -1,0 +1,43 @@
+# Every target sets up what it needs and says what it does. No root, no network beyond package indexes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.ready
+SEED ?= 7
+
+.PHONY: help setup demo test check run numbers shift campaign clean
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(SETUP)  ## virtual environment, locked packages, browser libraries
+
+$(SETUP): requirements-dev.lock pyproject.toml station/hmi/package-lock.json
+	@.ci/setup "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: $(SETUP)  ## build boards on the simulated machine, write report/index.html
+	@$(BIN)/station demo --seed $(SEED) --out report
+
+run: $(SETUP)  ## simulated machine and service on real sockets, page on http://127.0.0.1:8600
+	@$(BIN)/python -m station.demo.live
+
+test: $(SETUP)  ## all tests
+	@$(BIN)/python -m pytest
+
+check: $(SETUP)  ## format, lint, types, layers, house tests; under a minute
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest tests/house
+
+numbers: $(SETUP)  ## 200 packages of all three library recipes with pictures, against truth; some minutes
+	@$(BIN)/station demo --seed $(SEED) --boards 34 --out report/numbers
+
+shift: $(SETUP)  ## eight hours of machine time
+	@$(BIN)/station shift --hours 8
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) report station/hmi/static/vendor .mypy_cache .ruff_cache .pytest_cache

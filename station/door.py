@@ -1,0 +1,102 @@
+"""The door between the API and the controller in one process: the API's verbs in terms of the controller's.
+
+Nothing here decides; it translates words, and refusals into the API's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import recipes
+from station.alarms.active import AnswerRefused
+from station.api.port import Invalid, NotFound, Refused
+from station.run.controller import CommandRefused, Controller
+from station.run.job import Job
+from station.run.packml import Command
+from station.run.snapshot import Snapshots
+
+_COMMANDS = {
+    "hold": Command.HOLD,
+    "resume": Command.UNHOLD,
+    "stop": Command.STOP,
+    "abort": Command.ABORT,
+    "reset": Command.RESET,
+    "clear": Command.CLEAR,
+}
+
+
+class Door:
+    """Implements `station.api.port.ControllerPort` on a controller in the same loop."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self._snapshots = Snapshots(controller)
+
+    def snapshot(self) -> dict[str, Any]:
+        return self._snapshots.now()
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return [job.view() for job in self._controller.jobs.values()]
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return self._find(job_id).view()
+
+    async def submit_job(self, recipe: str, boards: int) -> dict[str, Any]:
+        try:
+            return self._controller.submit(recipe, boards).view()
+        except recipes.RecipeProblems as problems:
+            raise Invalid(tuple(str(problem) for problem in problems.problems)) from problems
+        except CommandRefused as refused:
+            raise self._refused(refused) from refused
+
+    async def job_action(self, job_id: str, action: str) -> dict[str, Any]:
+        job = self._find(job_id)
+        try:
+            if action == "start":
+                self._controller.start_job(job)
+            elif job.state == "running":
+                await self._controller.command(_COMMANDS[action])
+            else:
+                raise CommandRefused(f"job {job.id} is {job.state}, not running")
+        except CommandRefused as refused:
+            raise self._refused(refused) from refused
+        return job.view()
+
+    async def command(self, name: str) -> dict[str, Any]:
+        try:
+            if name == "start":
+                self._controller.start_job(self._next_queued())
+            else:
+                await self._controller.command(_COMMANDS[name])
+        except CommandRefused as refused:
+            raise self._refused(refused) from refused
+        state = self._controller.packml.state
+        return {"state": state.title, "number": int(state)}
+
+    async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
+        if all(alarm.id != alarm_id for alarm in self._controller.alarms.standing):
+            raise NotFound(f"alarm {alarm_id} does not stand")
+        try:
+            self._controller.answer(alarm_id, answer, state_token)
+        except AnswerRefused as refused:
+            raise self._refused(refused) from refused
+        return {"alarm": alarm_id, "answer": answer}
+
+    def _find(self, job_id: str) -> Job:
+        job = self._controller.jobs.get(job_id)
+        if job is None:
+            raise NotFound(f"no job {job_id}")
+        return job
+
+    def _next_queued(self) -> Job:
+        for job in self._controller.jobs.values():
+            if job.state == "queued":
+                return job
+        raise CommandRefused("no job is queued; submit one first")
+
+    def _refused(self, refused: Exception) -> Refused:
+        packml = self._controller.packml
+        allowed = tuple(name for name, command in _COMMANDS.items() if packml.allows(command))
+        if packml.allows(Command.START):
+            allowed = ("start", *allowed)
+        return Refused("wrong-state", str(refused), packml.state.title, allowed)
