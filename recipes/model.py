@@ -48,7 +48,7 @@ class Imported(Table):
 class Recipe(Table):
     """What to build, and how."""
 
-    format_version: Literal[1] = Field(default=1, description="of this file layout")
+    format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION, description="of this file layout")
     name: ItemName = Field(description="of the recipe")
     revision: int = Field(ge=1, le=1_000_000, description="counts up with every released change")
     state: State = Field(default="draft", description="draft, approved or retired; not part of the hash")

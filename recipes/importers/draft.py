@@ -201,7 +201,7 @@ def _why_no_fiducial(part: Footprint, discs: list[Pad]) -> str:
 
 def _sites(work: _Import, wanted: Sequence[str]) -> list[Footprint]:
     parts: list[Footprint] = []
-    references = [part.reference for part in work.board.footprints if part.reference]
+    references = list(dict.fromkeys(part.reference for part in work.board.footprints if part.reference))
     if not wanted:
         work.refuse("no site was named.")
     for twice in sorted(name for name, times in Counter(wanted).items() if times > 1):
