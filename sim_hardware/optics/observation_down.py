@@ -23,6 +23,9 @@ DATUM_DIAMETER_UM = 1_000.0
 MARK_VISIBLE_RATIO = 0.2
 """contrast of a film mark below which it is not found"""
 
+STACK_REACH_UM = 2_000.0
+"""packages whose centres are nearer than this belong to one stack"""
+
 Rng = np.random.Generator | None
 
 
@@ -34,12 +37,11 @@ def observe_down(scene: DownScene, camera: CameraTruth, fidelity: Fidelity, rng:
     lens = Lens(camera, looks_up=False, dz_um=scene.surface_dz_um)
     noise: Rng = None if fidelity is Fidelity.IDEAL else rng
     seen["fiducials"] = _fiducials(lens, scene, noise)
-    top, top_pose = _nearest_top(lens, scene)
-    if top is not None and top_pose is not None:
-        seen["top"] = _outline(lens, top, top_pose, noise)
-    bottom = _nearest_bottom(lens, scene)
+    bottom, top = _nearest_stack(lens, scene)
     if bottom is not None:
         seen["bottom"] = _lands(lens, scene, bottom, noise)
+    if top is not None:
+        seen["top"] = _outline(lens, top, _pose(lens, scene, *_body_centre(top), top.theta_deg), noise)
     if scene.film is not None:
         seen["imprint"] = _imprint(lens, scene, scene.film, noise)
     if scene.glass is not None:
@@ -128,17 +130,23 @@ def _is_hidden(scene: DownScene, x_um: float, y_um: float) -> bool:
     return any(bool(_covers(top, np.array(x_um), np.array(y_um))) for top in scene.tops)
 
 
-def _nearest_top(lens: Lens, scene: DownScene) -> tuple[TopView | None, ImagePose | None]:
-    """The package nearest to the image centre; of a stack the uppermost."""
-    best: TopView | None = None
-    best_um = hypot(lens.camera.width_px, lens.camera.height_px) / 2 * lens.camera.um_per_px + 2_000.0
-    for top in scene.tops:
-        distance_um = hypot(top.x_um - scene.camera_x_um, top.y_um - scene.camera_y_um)
-        if distance_um < best_um or (best is not None and hypot(top.x_um - best.x_um, top.y_um - best.y_um) < 2_000.0):
-            best, best_um = top, min(distance_um, best_um)
-    if best is None:
+def _nearest_stack(lens: Lens, scene: DownScene) -> tuple[BottomView | None, TopView | None]:
+    """What stands nearest to the image centre: its bottom package and, of what lies on it, the uppermost."""
+    reach_um = hypot(lens.camera.width_px, lens.camera.height_px) / 2 * lens.camera.um_per_px + 2_000.0
+    place: tuple[float, float] | None = None
+    for thing in (*scene.bottoms, *scene.tops):
+        distance_um = hypot(thing.x_um - scene.camera_x_um, thing.y_um - scene.camera_y_um)
+        if distance_um < reach_um:
+            place, reach_um = (thing.x_um, thing.y_um), distance_um
+    if place is None:
         return None, None
-    return best, _pose(lens, scene, *_body_centre(best), best.theta_deg)
+    bottoms = [bottom for bottom in scene.bottoms if _is_near(bottom, place)]
+    tops = [top for top in scene.tops if _is_near(top, place)]
+    return (bottoms[0] if bottoms else None), (tops[-1] if tops else None)
+
+
+def _is_near(thing: BottomView | TopView, place: tuple[float, float]) -> bool:
+    return hypot(thing.x_um - place[0], thing.y_um - place[1]) < STACK_REACH_UM
 
 
 def _outline(lens: Lens, top: TopView, pose: ImagePose, rng: Rng) -> dict[str, object] | None:
@@ -157,16 +165,6 @@ def _outline(lens: Lens, top: TopView, pose: ImagePose, rng: Rng) -> dict[str, o
     fields["body_x_um"] = kind.body_x_um * DOWN_UM_PER_PX / lens.camera.um_per_px
     fields["body_y_um"] = kind.body_y_um * DOWN_UM_PER_PX / lens.camera.um_per_px
     return fields
-
-
-def _nearest_bottom(lens: Lens, scene: DownScene) -> BottomView | None:
-    best: BottomView | None = None
-    best_um = hypot(lens.camera.width_px, lens.camera.height_px) / 2 * lens.camera.um_per_px + 2_000.0
-    for bottom in scene.bottoms:
-        distance_um = hypot(bottom.x_um - scene.camera_x_um, bottom.y_um - scene.camera_y_um)
-        if distance_um < best_um:
-            best, best_um = bottom, distance_um
-    return best
 
 
 _last_lands: list[tuple[BottomType, Floats]] = []
