@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from sim_hardware.world.dipping import SQUEEZE_GAP_UM
 from sim_hardware.world.machine import MachineTruth
 
-SPRING_TRAVEL_UM = 40.0
-"""Way that the pre-tensioned spring gives before it stands on its stop; estimate, `extras["spring_travel_um"]`."""
+SPRING_TRAVEL_UM = 0.0
+"""Way of the spring beyond its preload that Z shows, `extras["spring_travel_um"]`. None as a rule: Z is read on the
+nozzle slide, below the spring, so the spring only keeps the mass of the drive out of the impact."""
 BISECTIONS = 40
 
 
