@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -82,6 +83,8 @@ class Plant:
         self.up_camera = UpCamera(self)
         self.down_camera = DownCamera(self)
         self.cabling = Cabling(self)
+        self.drawing_room = ThreadPoolExecutor(1, "drawing")
+        """draws pictures beside a real loop; the virtual loop draws at once"""
 
     # -- time, chance, history ----------------------------------------------------------------------------------
 
@@ -118,6 +121,7 @@ class Plant:
     async def stop(self) -> None:
         """Close all ports and connections."""
         await self.cabling.stop()
+        self.drawing_room.shutdown(wait=True, cancel_futures=True)
 
     def cut_link(self, name: str, refuse_s: float = 0.0) -> None:
         """Reset all connections of one port; it refuses new ones for a while."""

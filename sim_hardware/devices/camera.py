@@ -5,8 +5,12 @@ How a scene looks is the business of the optics; what is found in it, that of no
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from drivers.wire.camera_frame import DOWN, UP, FrameHeader, PixelFormat, Trigger, checksum
@@ -24,6 +28,7 @@ from sim_hardware.optics.scenes import (
 )
 from sim_hardware.scenario import Rendering
 from sim_hardware.world.places import GlassPart, turned
+from sim_hardware.world.things import PackageTruth
 
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
@@ -45,11 +50,13 @@ class Camera:
         self.frame_number = 0
         self._rng = plant.rng(name)
         self._busy_until_s = -1.0
+        self._is_drawing = False
 
     def expose(self, trigger: Trigger, deliver: Callable[[bytes], None]) -> None:
         """Take one picture; the scene is that of the middle of the exposure."""
         plant, now_s = self.plant, self.plant.now()
-        if trigger.camera != self.number or now_s < self._busy_until_s or trigger.exposure_us > EXPOSURE_LIMIT_US:
+        busy = self._is_drawing or now_s < self._busy_until_s
+        if trigger.camera != self.number or busy or trigger.exposure_us > EXPOSURE_LIMIT_US:
             return
         exposure_s = trigger.exposure_us * 1e-6
         self._busy_until_s = now_s + exposure_s + self.truth.readout_s
@@ -58,10 +65,26 @@ class Camera:
 
     def _shoot(self, trigger: Trigger, frame_number: int, start_s: float, deliver: Callable[[bytes], None]) -> None:
         plant = self.plant
-        light = plant.lights.flash(self.number, trigger.exposure_us * 1e-6)
-        pixel_format, payload = self._picture(light)
-        if plant.faults.strikes("frame_lost", start_s, self.name) is not None:
+        draw = self._picture(plant.lights.flash(self.number, trigger.exposure_us * 1e-6))
+        self._is_drawing = True
+        # Drawing pixels takes up to a second of a real clock; the other devices must go on answering meanwhile.
+        drawn = plant.loop.run_in_executor(plant.drawing_room, draw)
+        drawn.add_done_callback(partial(self._drawn, trigger, frame_number, start_s, deliver))
+
+    def _drawn(
+        self,
+        trigger: Trigger,
+        frame_number: int,
+        start_s: float,
+        deliver: Callable[[bytes], None],
+        drawn: asyncio.Future[bytes],
+    ) -> None:
+        plant = self.plant
+        self._is_drawing = False
+        if drawn.cancelled() or plant.faults.strikes("frame_lost", start_s, self.name) is not None:
             return
+        payload = drawn.result()
+        full = plant.scenario.rendering == Rendering.FULL
         header = FrameHeader(
             camera=self.number,
             trigger_number=trigger.trigger_number,
@@ -70,14 +93,15 @@ class Camera:
             exposure_us=trigger.exposure_us,
             width=self.truth.width_px,
             height=self.truth.height_px,
-            pixel_format=pixel_format,
+            pixel_format=PixelFormat.MONO8 if full else PixelFormat.OBSERVATION,
             gain_permille=GAIN_PERMILLE,
             payload_bytes=len(payload),
             payload_crc32=checksum(payload),
         )
         plant.call_at(self._busy_until_s, deliver, header.encode() + payload)
 
-    def _picture(self, light: Light) -> tuple[PixelFormat, bytes]:
+    def _picture(self, light: Light) -> Callable[[], bytes]:
+        """The scene of this instant, and how to draw it later without touching the world."""
         raise NotImplementedError
 
 
@@ -108,11 +132,14 @@ class UpCamera(Camera):
             light=light,
         )
 
-    def _picture(self, light: Light) -> tuple[PixelFormat, bytes]:
-        scene, fidelity = self.scene(light), self.plant.fidelity
-        if self.plant.scenario.rendering == Rendering.FULL:
-            return PixelFormat.MONO8, up.render(scene, self.truth, fidelity, self._rng).tobytes()
-        return PixelFormat.OBSERVATION, _json(observation.observe_up(scene, self.truth, fidelity, self._rng))
+    def _picture(self, light: Light) -> Callable[[], bytes]:
+        scene, truth, fidelity, rng = self.scene(light), self.truth, self.plant.fidelity, self._rng
+        if self.plant.scenario.rendering != Rendering.FULL:
+            seen = observation.observe_up(scene, truth, fidelity, rng)
+            return lambda: _json(seen)
+        if scene.package is not None:
+            scene = replace(scene, package=_frozen(scene.package))
+        return lambda: up.render(scene, truth, fidelity, rng).tobytes()
 
 
 class DownCamera(Camera):
@@ -174,11 +201,17 @@ class DownCamera(Camera):
             ),
         )
 
-    def _picture(self, light: Light) -> tuple[PixelFormat, bytes]:
-        scene, fidelity = self.scene(light), self.plant.fidelity
-        if self.plant.scenario.rendering == Rendering.FULL:
-            return PixelFormat.MONO8, down.render(scene, self.truth, fidelity, self._rng).tobytes()
-        return PixelFormat.OBSERVATION, _json(observation.observe_down(scene, self.truth, fidelity, self._rng))
+    def _picture(self, light: Light) -> Callable[[], bytes]:
+        scene, truth, fidelity, rng = self.scene(light), self.truth, self.plant.fidelity, self._rng
+        if self.plant.scenario.rendering != Rendering.FULL:
+            seen = observation.observe_down(scene, truth, fidelity, rng)
+            return lambda: _json(seen)
+        return lambda: down.render(scene, truth, fidelity, rng).tobytes()
+
+
+def _frozen(package: PackageTruth) -> PackageTruth:
+    """The package as it is now; what happens to it while the picture is drawn does not show."""
+    return replace(package, balls=[copy(ball) for ball in package.balls], bridges=list(package.bridges))
 
 
 def _json(value: dict[str, object]) -> bytes:

@@ -6,18 +6,21 @@ import asyncio
 import json
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 
+from drivers.wire.camera_frame import HEADER_BYTES, UP, FrameHeader, Trigger
 from drivers.wire.common import IDENTITY, PATTERN_U32
 from drivers.wire.encoding import Block
 from sim_hardware.__main__ import main
 from sim_hardware.cabling import PortTaken
 from sim_hardware.plant import Plant
-from sim_hardware.scenario import Scenario
+from sim_hardware.scenario import Rendering, Scenario
+from tests.sim_hardware.raw import PlcHost, Wire
 from tests.support import real, virtual
 
 pytestmark = pytest.mark.real_time
@@ -86,3 +89,30 @@ async def test_a_taken_port_is_told_with_its_device_and_nothing_stays_open() -> 
 def test_a_service_that_cannot_start_says_why_and_returns_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--scenario", "nowhere.json"]) == 2
     assert "cannot start: scenario file nowhere.json" in capsys.readouterr().err
+
+
+@real
+async def test_while_a_picture_is_drawn_the_other_devices_go_on_answering() -> None:
+    plant = Plant(Scenario(rendering=Rendering.FULL))
+    ports = await plant.start()
+    host, camera = await PlcHost.open(ports.plc), await Wire.open(ports.up_camera)
+    draws = asyncio.Event()
+    may_end = threading.Event()
+
+    def slow_picture() -> bytes:
+        loop.call_soon_threadsafe(draws.set)
+        may_end.wait()
+        return bytes(plant.up_camera.truth.width_px * plant.up_camera.truth.height_px)
+
+    loop = asyncio.get_running_loop()
+    plant.up_camera._picture = lambda light: slow_picture  # type: ignore[method-assign]
+    camera.send(Trigger(UP, 1, 2_000).encode())
+    await draws.wait()
+    before = (await host.status())["sequence_end"]
+    assert (await host.status())["sequence_end"] == before + 1
+    may_end.set()
+    header = FrameHeader.decode(await camera.take(HEADER_BYTES))
+    assert len(await camera.take(header.payload_bytes)) == header.width * header.height
+    await host.close()
+    await camera.close()
+    await plant.stop()
