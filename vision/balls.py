@@ -49,10 +49,13 @@ class ArraySeen:
         return len(self.extras.centres_px)
 
 
-def see_array(frame: Frame, ball_map: BallMap, coarse: Pose, blobs_um: FloatArray) -> ArraySeen | None:
+def see_array(
+    frame: Frame, ball_map: BallMap, coarse: Pose, blobs_um: FloatArray, known_profile: FloatArray | None = None
+) -> ArraySeen | None:
     """Refine every site of the map from a pose good to a pixel; None when fewer than four balls are there.
 
-    blobs_um   (n, 2) bright things of ball size anywhere; those away from all sites are judged as extra balls
+    blobs_um        (n, 2) bright things of ball size anywhere; those away from all sites are judged as extra balls
+    known_profile   another look that a ball of this part may have: a dry ball among wet ones
     """
     radius_px = ball_map.radius_um / frame.um_per_px
     start_px = frame.to_px(apply_pose(coarse, ball_map.xy_um))
@@ -60,7 +63,10 @@ def see_array(frame: Frame, ball_map: BallMap, coarse: Pose, blobs_um: FloatArra
     stray_px = 0.35 * ball_map.pitch_um / frame.um_per_px
     doubtful = discs.seen & ~(_looks_like_ball(discs) & (discs.match > 0.85))
     if doubtful.any() and not doubtful.all():
-        discs = _looked_again(frame.pixels, start_px, discs, doubtful, radius_px, stray_px)
+        discs = _looked_again(frame.pixels, start_px, discs, doubtful, discs.profile, radius_px, stray_px)
+        doubtful &= ~_looks_like_ball(discs)
+        if known_profile is not None and doubtful.any():
+            discs = _looked_again(frame.pixels, start_px, discs, doubtful, known_profile, radius_px, stray_px)
     present = _looks_like_ball(discs)
     if int(present.sum()) < 4:
         return None
@@ -94,16 +100,23 @@ def _looks_like_ball(discs: DiscFit) -> NDArray[np.bool_]:
 
 
 def _looked_again(
-    pixels: ByteArray, start_px: FloatArray, discs: DiscFit, doubtful: NDArray[np.bool_], radius_px: float, reach_px: float
-) -> DiscFit:
-    """Second look at sites that do not match: the learned ball is searched in the whole neighbourhood of the site."""
-    template = drawn_profile(discs.profile, radius_px * BALL_REACH_RATIO)
+    pixels: ByteArray, start_px: FloatArray, discs: DiscFit, doubtful: NDArray[np.bool_], profile: FloatArray,
+    radius_px: float, reach_px: float,
+) -> DiscFit:  # fmt: skip
+    """Second look at sites that do not match: a ball with this profile is searched in the whole neighbourhood."""
+    template = drawn_profile(profile, radius_px * BALL_REACH_RATIO)
     sites = np.flatnonzero(doubtful)
     starts = np.array([_best_place(pixels, start_px[site], template, reach_px) for site in sites])
-    again = fit_discs(pixels, starts, radius_px, reach_ratio=BALL_REACH_RATIO, profile=discs.profile, rounds=4)
+    again = fit_discs(pixels, starts, radius_px, reach_ratio=BALL_REACH_RATIO, profile=profile, rounds=4)
     with np.errstate(invalid="ignore"):
         better = again.seen & (again.match > discs.match[sites])
     return discs.replaced(sites, again, better)
+
+
+def dry_profile(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> FloatArray:
+    """Mean profile of balls at known places, for `see_array(known_profile=...)`."""
+    radius_px = ball_map.radius_um / frame.um_per_px
+    return fit_discs(frame.pixels, centres_px, radius_px, reach_ratio=BALL_REACH_RATIO, rounds=1).profile
 
 
 def drawn_profile(profile: FloatArray, reach_px: float) -> NDArray[np.float32]:

@@ -299,3 +299,30 @@ def _finished(
 def _nothing(start_px: FloatArray, seen: NDArray[np.bool_]) -> DiscFit:
     empty = np.full(len(start_px), np.nan)
     return DiscFit(np.array(start_px), empty, empty, empty, empty, empty, seen, math.nan, np.zeros(1))
+
+
+def ring_levels(pixels: ByteArray, centres_px: FloatArray, radius_px: float, rings: int, reach_ratio: float) -> FloatArray:
+    """Mean level of every disc in equal rings from its centre out to `reach_ratio` radii, (n, rings).
+
+    NaN where the window leaves the picture. A pixel is shared between the two nearest rings.
+    """
+    reach_px = round(radius_px * reach_ratio * 4) / 4
+    window = _window(reach_px)
+    levels = np.full((len(centres_px), rings), np.nan)
+    margin = reach_px + 2.0
+    high = np.array([pixels.shape[1], pixels.shape[0]]) - 1 - margin
+    inside = np.isfinite(centres_px).all(axis=1)
+    inside[inside] = ((centres_px[inside] >= margin) & (centres_px[inside] <= high)).all(axis=1)
+    if not inside.any():
+        return levels
+    cut = _cut(pixels, centres_px[inside], window)
+    place = window.radius / np.float32(reach_px) * rings - np.float32(0.5)
+    share = np.maximum(1.0 - np.abs(place[:, None, :] - np.arange(rings, dtype=np.float32)[None, :, None]), 0.0)
+    share[:, 0] = np.where(place < 0, 1.0, share[:, 0])
+    share /= share.sum(axis=2, keepdims=True)
+    found = np.empty((int(inside.sum()), rings))
+    for phase in np.unique(cut.phase):
+        members = cut.phase == phase
+        found[members] = cut.patches[members] @ share[phase].T
+    levels[inside] = found
+    return levels

@@ -9,14 +9,23 @@ import math
 
 import numpy as np
 
-from vision.balls import ArraySeen, ball_findings, bridged_pairs, see_array, turned_sites
+from vision.balls import (
+    ArraySeen,
+    ball_findings,
+    bridged_pairs,
+    dry_profile,
+    gap_levels,
+    see_array,
+    turned_sites,
+)
 from vision.errors import BadRequest
-from vision.frame import Frame, health_reasons
+from vision.frame import FloatArray, Frame, health_reasons
 from vision.lattice import bright_blobs, placed_on_lattice
 from vision.maps import BallMap
 from vision.pose import as_matrix3, turn_matrix, wrapped_deg
-from vision.results import NAN, UNKNOWN, ArrayFix, Pose
+from vision.results import NAN, UNKNOWN, ArrayFix, DippedFinding, Pose
 from vision.turn import decide_turn, turned_pose
+from vision.wetting import FULL_STRENGTH, judge_wetting, read_pair
 
 FOUND_LEAST_RATIO = 0.7
 """With fewer of the expected balls it is not this part, or not this picture."""
@@ -48,41 +57,124 @@ def inspect_package(
     unhealthy = health_reasons(frame)
     if unhealthy:
         return refused_array(ball_map, unhealthy)
-    blobs_um = bright_blobs(frame, ball_map)
-    coarse = placed_on_lattice(blobs_um, ball_map, scale_tolerance) if ball_map.is_lattice else None
-    seen = see_array(frame, ball_map, coarse.pose, blobs_um) if coarse is not None else None
+    seen = find_array(frame, ball_map, scale_tolerance)
     if seen is None:
-        text = f"no array of {ball_map.count} balls found: {len(blobs_um)} bright spots seen, none of their lattices fits"
+        text = f"no array of {ball_map.count} balls found: {len(bright_blobs(frame, ball_map))} bright spots, no lattice fits"
         return refused_array(ball_map, (text,))
-    return judged_array(frame, ball_map, seen, expected if turn_known else None, scale_tolerance)
-
-
-def judged_array(
-    frame: Frame, ball_map: BallMap, seen: ArraySeen, turn_from: Pose | None, scale_tolerance: float
-) -> ArrayFix:
-    """Turn an array as seen into an answer; the gates that refuse it are all here."""
-    quarter, margin, reason = 0, math.inf, ""
-    if turn_from is not None:
-        quarter = round((turn_from.theta_deg - seen.fit.theta_deg) / 90.0) % 4
+    margin, undecided = math.inf, ""
+    if turn_known and expected is not None:
+        turned = _in_turn(frame, ball_map, seen, expected)
     else:
         verdict = decide_turn(frame, ball_map, seen)
-        quarter, margin, reason = verdict.quarter_turns, verdict.margin, verdict.reason
-    if quarter and (ball_map.turned_onto[quarter] >= 0).all():
-        seen = turned_sites(seen, ball_map, quarter, frame.um_per_px, frame.to_um(seen.discs.centres_px))
-    elif quarter:
-        again = see_array(frame, ball_map, turned_pose(seen.fit.pose, quarter), frame.to_um(seen.extras.centres_px))
-        if again is None:
-            return refused_array(ball_map, ("the array was lost when looked at in its own turn",))
-        seen = again
+        margin, undecided = verdict.margin, verdict.reason
+        turned = turned_array(frame, ball_map, seen, verdict.quarter_turns)
+    if turned is None:
+        return refused_array(ball_map, ("the array was lost when looked at in its own turn",))
+    pairs = bridged_pairs(frame, turned, ball_map)
+    return array_answer(frame, ball_map, turned, pairs, margin, undecided, scale_tolerance)
+
+
+def inspect_dipped(
+    dry: Frame,
+    dry_fix: ArrayFix,
+    wet: Frame,
+    ball_map: BallMap,
+    *,
+    scale_tolerance: float = 0.01,
+    full_strength: float = FULL_STRENGTH,
+) -> DippedFinding:
+    """Find the array again after the dip and judge what every ball took.
+
+    dry, dry_fix    picture before the dip and what `inspect_package` said of it; the part keeps its quarter turn
+    full_strength   taught effect of a full coat; scales `strength_ratio` only
+    returns         no wetting is reported when either fix is not found: the caller must not place
+    raises          BadRequest when `dry_fix` belongs to another map
+    """
+    if dry_fix.expected_count != ball_map.count:
+        raise BadRequest(f"the dry fix knows {dry_fix.expected_count} balls, the map {ball_map.count}")
+    if not (math.isfinite(full_strength) and 0 < full_strength <= 2):
+        raise BadRequest(f"full strength {full_strength} is not between 0 and 2")
+    if dry_fix.status != "found":
+        text = f"no wetting without a picture before the dip: it was {dry_fix.status}"
+        return _no_wetting(refused_array(ball_map, (text, *dry_fix.reasons)))
+    dry_px = centres_px(dry_fix, ball_map)
+    learned = dry_profile(dry, dry_px, ball_map)
+    expected = Pose(dry_fix.x_um, dry_fix.y_um, dry_fix.theta_deg)
+    _check_request(expected, scale_tolerance, True)
+    unhealthy = health_reasons(wet)
+    seen = None if unhealthy else find_array(wet, ball_map, scale_tolerance, learned)
+    if seen is None:
+        return _no_wetting(refused_array(ball_map, unhealthy or ("array not found after the dip",)))
+    seen = _in_turn(wet, ball_map, seen, expected, learned)
+    if seen is None:
+        return _no_wetting(refused_array(ball_map, ("the array was lost when looked at in its own turn",)))
+    before = gap_levels(dry, np.where(np.isfinite(dry_px), dry_px, 0.0), ball_map)
+    pairs = bridged_pairs(wet, seen, ball_map, before)
+    fix = array_answer(wet, ball_map, seen, pairs, math.inf, "", scale_tolerance)
+    if fix.status != "found":
+        return _no_wetting(fix)
+    wet_px = np.where(seen.present[:, None], seen.discs.centres_px, np.nan)
+    judged = judge_wetting(read_pair(dry, dry_px, wet, wet_px, ball_map.radius_um), ball_map, full_strength)
+    bridges = tuple((ball_map.names[a], ball_map.names[b]) for a, b in pairs)
+    return DippedFinding(fix, judged.wetting, bridges, judged.tilt_x, judged.tilt_y, judged.worst_probability)
+
+
+def _no_wetting(fix: ArrayFix) -> DippedFinding:
+    return DippedFinding(fix, (), (), NAN, NAN, 0.0)
+
+
+def centres_px(fix: ArrayFix, ball_map: BallMap) -> FloatArray:
+    """Column, row of every site of the map as found, (n, 2); NaN where missing."""
+    seen = {ball.name: (ball.x_px, ball.y_px) for ball in fix.balls if ball.state not in ("missing", "extra")}
+    return np.array([seen.get(name, (np.nan, np.nan)) for name in ball_map.names])
+
+
+def find_array(
+    frame: Frame, ball_map: BallMap, scale_tolerance: float, known_profile: FloatArray | None = None
+) -> ArraySeen | None:
+    """The array with its quarter turn still open; None when no array is seen."""
+    blobs_um = bright_blobs(frame, ball_map)
+    coarse = placed_on_lattice(blobs_um, ball_map, scale_tolerance) if ball_map.is_lattice else None
+    return None if coarse is None else see_array(frame, ball_map, coarse.pose, blobs_um, known_profile)
+
+
+def _in_turn(
+    frame: Frame, ball_map: BallMap, seen: ArraySeen, nearest: Pose, known_profile: FloatArray | None = None
+) -> ArraySeen | None:
+    """The array in the quarter turn nearest to a known pose."""
+    quarter = round((nearest.theta_deg - seen.fit.theta_deg) / 90.0) % 4
+    return turned_array(frame, ball_map, seen, quarter, known_profile)
+
+
+def turned_array(
+    frame: Frame, ball_map: BallMap, seen: ArraySeen, quarter: int, known_profile: FloatArray | None = None
+) -> ArraySeen | None:
+    """The same balls under the names that they have after `quarter` quarter turns."""
+    if quarter == 0:
+        return seen
+    if (ball_map.turned_onto[quarter] >= 0).all():
+        return turned_sites(seen, ball_map, quarter, frame.um_per_px, frame.to_um(seen.discs.centres_px))
+    pose = turned_pose(seen.fit.pose, quarter)
+    return see_array(frame, ball_map, pose, frame.to_um(seen.extras.centres_px), known_profile)
+
+
+def array_answer(
+    frame: Frame,
+    ball_map: BallMap,
+    seen: ArraySeen,
+    pairs: list[tuple[int, int]],
+    margin: float,
+    undecided: str,
+    scale_tolerance: float,
+) -> ArrayFix:
+    """An array as seen as an answer; the gates that refuse it are all here."""
     reasons = array_problems(ball_map, seen, scale_tolerance)
-    findings = ball_findings(frame, seen, ball_map, bridged_pairs(frame, seen, ball_map))
-    found_count = int(seen.present.sum())
+    findings = ball_findings(frame, seen, ball_map, pairs)
+    found_count, fit = int(seen.present.sum()), seen.fit
     if reasons:
         return ArrayFix("refused", reasons, NAN, NAN, NAN, NAN, UNKNOWN, findings, 0.0, found_count, ball_map.count)
-    fit = seen.fit
-    status = "ambiguous" if reason else "found"
     return ArrayFix(
-        "ambiguous" if status == "ambiguous" else "found", (reason,) if reason else (), fit.x_um, fit.y_um,
+        "ambiguous" if undecided else "found", (undecided,) if undecided else (), fit.x_um, fit.y_um,
         wrapped_deg(fit.theta_deg), fit.scale_ratio, as_matrix3(fit.covariance), findings, margin, found_count,
         ball_map.count,
     )  # fmt: skip

@@ -71,7 +71,7 @@ class Truth:
     strength: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
-def ball_level(x, y, *, reflect, tilt, ring, width, wet, peak=200.0):
+def ball_level(x, y, *, reflect, tilt, ring, width, wet, cap=1.0, peak=200.0):
     """Brightness of a ring-lit ball at (x, y) in units of its radius; `wet` is the share of a full coat's effect."""
     r = np.hypot(x, y)
     centre = ring * (1 - 0.25 * wet)
@@ -80,7 +80,7 @@ def ball_level(x, y, *, reflect, tilt, ring, width, wet, peak=200.0):
     lamp = 1 + 0.06 * np.cos(12 * np.arctan2(y, x) + 0.7)
     side = 1 + (tilt[0] * x + tilt[1] * y) / np.maximum(r, 0.2)
     diffuse = 16 * (1 - 0.5 * wet) * np.sqrt(np.clip(1 - 0.9 * r**2, 0, 1))
-    rim = 22 * wet * np.exp(-(((r - 1.03) / 0.07) ** 2))
+    rim = 40 * wet * np.exp(-(((r - cap) / 0.07) ** 2))
     return reflect * (peak - 16) * (1 - 0.35 * wet) * shape * lamp * side + diffuse + 5 + rim
 
 
@@ -160,6 +160,7 @@ class PackagePart:
         tilt=(0.0, 0.0),
         tilt_scatter=0.02,
         wet=None,
+        cap=1.0,
         mark_level=125.0,
         bridges=(),
         extras_um=(),
@@ -191,6 +192,7 @@ class PackagePart:
                 return 90.0, (np.abs(along) <= span / 2) & (np.abs(across) <= 0.35 * radius)
             stamp(picture, (p + q) / 2, np.hypot(*(q - p)) / 2 + 2, neck)
         strength = np.zeros(len(centres)) if wet is None else np.broadcast_to(wet, (len(centres),)).astype(float)
+        caps = np.broadcast_to(cap, (len(centres),))
         spread = rng.normal(0, tilt_scatter, (len(centres), 2)) + tilt
         for k, at in enumerate(centres):
             r_px = radius * self.size[k]
@@ -200,7 +202,7 @@ class PackagePart:
             def ball(x, y, k=k, r_px=r_px):
                 u, v = x / r_px, y / r_px
                 level = ball_level(u, v, reflect=self.reflect[k], tilt=spread[k], ring=0.50,
-                                   width=0.085 * self.rough[k], wet=strength[k])
+                                   width=0.085 * self.rough[k], wet=strength[k], cap=caps[k])
                 return level, u**2 + v**2 <= (1.0 if strength[k] == 0 else 1.0 + 0.1 * min(1, strength[k])) ** 2
             stamp(picture, at, r_px * 1.15 + 1, ball)
         for extra in np.atleast_2d(np.array(extras_um, float)) if len(extras_um) else ():
