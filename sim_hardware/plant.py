@@ -34,6 +34,8 @@ from sim_hardware.world.places import GlassPart, HeldPart, Holder, SafetyInputs,
 from sim_hardware.world.things import BoardTruth, PackageTruth
 from sim_hardware.world.tray import full_tray
 
+PART_FALLS_KPA = -3.0
+"""A part without support falls off the nozzle above this."""
 FULL_TRUTH_BOARDS = 20
 """Balls of placed packages are forgotten this many boards later; a shift has thousands of packages."""
 
@@ -199,6 +201,21 @@ class Plant:
         for device in (self.head, self.dip_unit, self.film_gauge):
             if not self.safety.may_move:
                 device.core.stop_all(Result.INTERLOCK, Stop.QUICK)
+        if "vacuum_supply_ok" in inputs:
+            self._supply_changed()
+
+    def _supply_changed(self) -> None:
+        """With the pump dead the nozzle leaks to ambient, and what hangs there falls."""
+        now_s, vacuum = self.loop.time(), self.head.grip.vacuum
+        vacuum.supply_ratio = 1.0 if self.safety.vacuum_supply_ok else 0.0
+        vacuum.set_seal(vacuum.seal, now_s)
+        falls_in_s = vacuum.time_to_rise_s(PART_FALLS_KPA, now_s)
+        if falls_in_s is not None and not self.safety.vacuum_supply_ok:
+            self.call_at(now_s + falls_in_s, self._supply_was_dead)
+
+    def _supply_was_dead(self) -> None:
+        if not self.safety.vacuum_supply_ok:
+            self.lose_part()
 
     def reboot(self, device: str) -> None:
         """Power one device off and on: its memory is gone and its connections with it."""

@@ -205,6 +205,23 @@ async def test_a_part_that_falls_in_travel_is_lost_and_the_nozzle_feels_it() -> 
 
 
 @virtual
+async def test_a_dead_pump_drops_the_part_within_a_tenth_of_a_second_and_a_short_dip_does_not() -> None:
+    async with cell() as (plant, ports):
+        hands = await prepare(plant, ports)
+        await pick_first(hands)
+        plant.set_safety(vacuum_supply_ok=False)
+        await asyncio.sleep(0.02)
+        plant.set_safety(vacuum_supply_ok=True)
+        await asyncio.sleep(1.0)
+        assert truth(plant)["nozzle"] == "P000001"
+        plant.set_safety(vacuum_supply_ok=False)
+        await asyncio.sleep(0.1)
+        assert truth(plant)["nozzle"] is None
+        assert truth(plant)["lost"] == ["P000001"]
+        await hands.close()
+
+
+@virtual
 async def test_the_e_stop_stops_every_axis_and_the_part_stays_on_the_nozzle() -> None:
     async with cell() as (plant, ports):
         hands = await prepare(plant, ports)
