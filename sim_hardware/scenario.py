@@ -62,13 +62,13 @@ def _grid(count: int, pitch_um: float) -> list[tuple[str, float, float]]:
 
 def _small_package() -> PackageType:
     balls = tuple(BallSite(name, x, y, 300.0, 220.0) for name, x, y in _grid(8, 650.0))
-    return PackageType("demo 6 x 6, 63 balls", 6_000.0, 6_000.0, 500.0, 0.06, balls)
+    return PackageType("demo 63", 6_000.0, 6_000.0, 500.0, 0.06, balls)
 
 
 def _small_bottom() -> BottomType:
     # Land (-x, y) seen from above lies below ball (x, y) seen from below.
     lands = tuple(LandSite(name, -x, y, 280.0) for name, x, y in _grid(8, 650.0))
-    return BottomType("demo bottom 7 x 7", 7_000.0, 7_000.0, 600.0, lands, 3_100.0, 3_100.0)
+    return BottomType("demo bottom", 7_000.0, 7_000.0, 600.0, lands, 3_100.0, 3_100.0)
 
 
 def _small_board() -> BoardType:
