@@ -84,7 +84,9 @@ def see_array(
     return ArraySeen(discs, present, fit, _extra_balls(frame, ball_map, fit.pose, discs, blobs_um, radius_px))
 
 
-def turned_sites(seen: ArraySeen, ball_map: BallMap, quarter_turns: int, um_per_px: float, seen_um: FloatArray) -> ArraySeen:
+def turned_sites(
+    seen: ArraySeen, ball_map: BallMap, quarter_turns: int, um_per_px: float, seen_um: FloatArray
+) -> ArraySeen:
     """The same balls under names turned by quarter turns, for a map that falls onto itself under that turn."""
     order = ball_map.turned_onto[quarter_turns]
     discs = seen.discs.picked(order)
@@ -124,7 +126,7 @@ def drawn_profile(profile: FloatArray, reach_px: float) -> NDArray[np.float32]:
     half = int(reach_px)
     row, col = np.mgrid[-half : half + 1, -half : half + 1]
     radius = np.minimum(np.hypot(row, col), reach_px)
-    return np.interp(radius / BIN_PX, np.arange(len(profile)), profile).astype(np.float32)
+    return np.asarray(np.interp(radius / BIN_PX, np.arange(len(profile)), profile), dtype=np.float32)
 
 
 def _best_place(pixels: ByteArray, at_px: FloatArray, template: NDArray[np.float32], reach_px: float) -> FloatArray:
@@ -171,7 +173,9 @@ def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Float
     return np.asarray(frame.pixels[row, col].astype(np.float64).mean(axis=2).min(axis=1))
 
 
-def bridged_pairs(frame: Frame, seen: ArraySeen, ball_map: BallMap, before: FloatArray | None = None) -> list[tuple[int, int]]:
+def bridged_pairs(
+    frame: Frame, seen: ArraySeen, ball_map: BallMap, before: FloatArray | None = None
+) -> list[tuple[int, int]]:
     """Pairs of neighbours joined by something bright.
 
     before   gap levels of the same pairs in an earlier picture of the same part; what was there before is no bridge
@@ -209,9 +213,7 @@ def ball_findings(
             state = "deformed"
         col_px, row_px = seen.discs.centres_px[site]
         diameter_um = size * float(np.median(ball_map.diameter_um))
-        findings.append(
-            BallFinding(name, state, float(col_px), float(row_px), diameter_um, float(offset_um[site]))
-        )
+        findings.append(BallFinding(name, state, float(col_px), float(row_px), diameter_um, float(offset_um[site])))
     for number in range(seen.extra_count):
         col_px, row_px = seen.extras.centres_px[number]
         diameter_um = float(seen.extras.size_ratio[number] * np.median(ball_map.diameter_um))

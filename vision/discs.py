@@ -61,19 +61,17 @@ class DiscFit:
         """(n,) sigma per axis of every disc: weak ones are known less well."""
         return np.asarray(self.sigma_px / np.clip(self.amplitude, 0.1, 2.0))
 
-
     def picked(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> DiscFit:
         """These discs only, or in another order."""
-        return DiscFit(*(getattr(self, name)[rows] for name in PER_DISC), self.sigma_px, self.profile)
+        fields = {name: getattr(self, name)[rows] for name in PER_DISC}
+        return DiscFit(**fields, sigma_px=self.sigma_px, profile=self.profile)
 
     def replaced(self, rows: NDArray[np.int64], other: DiscFit, better: NDArray[np.bool_]) -> DiscFit:
         """The discs at `rows` taken from `other` where it is better."""
-        fields = []
-        for name in PER_DISC:
-            values = getattr(self, name).copy()
+        fields = {name: getattr(self, name).copy() for name in PER_DISC}
+        for name, values in fields.items():
             values[rows[better]] = getattr(other, name)[better]
-            fields.append(values)
-        return DiscFit(*fields, self.sigma_px, self.profile)
+        return DiscFit(**fields, sigma_px=self.sigma_px, profile=self.profile)
 
 
 PER_DISC = ("centres_px", "amplitude", "match", "moved_px", "size_ratio", "oval_ratio", "seen")
@@ -131,7 +129,7 @@ class _Cut:
 def _cut(pixels: ByteArray, centres_px: FloatArray, window: _Window) -> _Cut:
     nearest = np.round(centres_px)
     bins = np.clip(np.floor((centres_px - nearest + 0.5) * PHASES).astype(np.int64), 0, PHASES - 1)
-    rows, cols = pixels.shape
+    cols = pixels.shape[1]
     base = nearest[:, 1].astype(np.int64) * cols + nearest[:, 0].astype(np.int64)
     index = base[:, None] + (window.dy * cols + window.dx)[None, :]
     return _Cut(pixels.ravel()[index].astype(np.float32), nearest, bins[:, 1] * PHASES + bins[:, 0])
@@ -232,7 +230,7 @@ def fit_discs(
     limit = 0.6 * radius_px if max_move_px is None else max_move_px
     margin = reach_px + 2.0
     rows, cols = pixels.shape
-    seen = np.isfinite(start_px).all(axis=1)
+    seen: NDArray[np.bool_] = np.isfinite(start_px).all(axis=1)
     low, high = margin + limit, np.array([cols, rows]) - 1 - margin - limit
     seen &= (start_px >= low).all(axis=1) & (start_px <= high).all(axis=1)
     start = np.asarray(start_px[seen], dtype=np.float64)
@@ -283,7 +281,7 @@ def _finished(
     sigma = 1.4826 * float(np.median(np.abs(spurious)))
     relative = amplitude
     count = len(start_px)
-    full = [np.full(count, np.nan) for _ in range(5)]
+    amplitudes, matches, moves, sizes, ovals = (np.full(count, np.nan) for _ in range(5))
     centres_px = np.array(start_px, dtype=np.float64)
     centres_px[seen] = centres
     ratio = 1.0 + np.clip(final[:, 6] / safe, -0.5, 0.5)
@@ -291,9 +289,10 @@ def _finished(
         relative = amplitude / max(float(np.median(amplitude[members])), 1e-6)
         ratio = ratio / float(np.median(ratio[members]))
     oval = 2.0 * np.hypot(final[:, 7], final[:, 8]) / safe
-    for target, values in zip(full, (relative, match, np.hypot(*(centres - start).T), ratio, oval)):
-        target[seen] = values
-    return DiscFit(centres_px, *full, seen, math.hypot(sigma, SIGMA_FLOOR_PX), profile)
+    amplitudes[seen], matches[seen], sizes[seen], ovals[seen] = relative, match, ratio, oval
+    moves[seen] = np.hypot(*(centres - start).T)
+    sigma_px = math.hypot(sigma, SIGMA_FLOOR_PX)
+    return DiscFit(centres_px, amplitudes, matches, moves, sizes, ovals, seen, sigma_px, profile)
 
 
 def _nothing(start_px: FloatArray, seen: NDArray[np.bool_]) -> DiscFit:
@@ -301,7 +300,9 @@ def _nothing(start_px: FloatArray, seen: NDArray[np.bool_]) -> DiscFit:
     return DiscFit(np.array(start_px), empty, empty, empty, empty, empty, seen, math.nan, np.zeros(1))
 
 
-def ring_levels(pixels: ByteArray, centres_px: FloatArray, radius_px: float, rings: int, reach_ratio: float) -> FloatArray:
+def ring_levels(
+    pixels: ByteArray, centres_px: FloatArray, radius_px: float, rings: int, reach_ratio: float
+) -> FloatArray:
     """Mean level of every disc in equal rings from its centre out to `reach_ratio` radii, (n, rings).
 
     NaN where the window leaves the picture. A pixel is shared between the two nearest rings.
@@ -311,7 +312,7 @@ def ring_levels(pixels: ByteArray, centres_px: FloatArray, radius_px: float, rin
     levels = np.full((len(centres_px), rings), np.nan)
     margin = reach_px + 2.0
     high = np.array([pixels.shape[1], pixels.shape[0]]) - 1 - margin
-    inside = np.isfinite(centres_px).all(axis=1)
+    inside: NDArray[np.bool_] = np.isfinite(centres_px).all(axis=1)
     inside[inside] = ((centres_px[inside] >= margin) & (centres_px[inside] <= high)).all(axis=1)
     if not inside.any():
         return levels

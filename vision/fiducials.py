@@ -98,7 +98,7 @@ def locate_fiducial(
         rim = rims[0][1]
         reasons = ("its rim cannot be followed",) if rim is None else _rim_problems(rim, radius_px, frame.um_per_px)
         return _refused(tuple(f"disc seen, but {reason}" for reason in reasons))
-    one, rim = good[0]
+    rim = good[0][1]
     centre_um = frame.to_um(np.array([[rim.x_px, rim.y_px]]))[0]
     if math.hypot(centre_um[0] - expected_x_um, centre_um[1] - expected_y_um) > search_um + 2 * frame.um_per_px:
         return _refused((f"the nearest disc is more than {search_um:.0f} um from the expected place",))
@@ -171,17 +171,15 @@ def _fitted_rim(pixels: ByteArray, candidate: _Candidate, radius_px: float) -> _
     )  # fmt: skip
 
 
-def _scanned_circle(
-    pixels: ByteArray, candidate: _Candidate, radius_px: float
-) -> tuple[float, float, float] | None:
+def _scanned_circle(pixels: ByteArray, candidate: _Candidate, radius_px: float) -> tuple[float, float, float] | None:
     """Strongest edge of the right sense on 48 rays, then a circle through most of them."""
     angle = np.arange(48) * (2 * math.pi / 48)
     reach = np.arange(0.55 * radius_px, 1.45 * radius_px, 0.5)
     sign = 1.0 if candidate.contrast > 0 else -1.0
     x_px, y_px, circle_px = candidate.x_px, candidate.y_px, radius_px
-    if not (0 <= x_px - radius_px and x_px + radius_px < pixels.shape[1]):
+    if not (x_px - radius_px >= 0 and x_px + radius_px < pixels.shape[1]):
         return None
-    if not (0 <= y_px - radius_px and y_px + radius_px < pixels.shape[0]):
+    if not (y_px - radius_px >= 0 and y_px + radius_px < pixels.shape[0]):
         return None
     for _ in range(2):
         ray_x = (x_px + np.cos(angle)[:, None] * reach).astype(np.float32)
@@ -267,9 +265,7 @@ def _edge_model(
     return _Rim(x_px, y_px, radius_px, sigma_px, float(levels[3]), ratio)
 
 
-def _shift_sigma(
-    u: FloatArray, v: FloatArray, inside: FloatArray, slope: FloatArray, residual: FloatArray
-) -> float:
+def _shift_sigma(u: FloatArray, v: FloatArray, inside: FloatArray, slope: FloatArray, residual: FloatArray) -> float:
     """What the rim seems to move by in waves of two to six per turn, where nothing real moves it: the noise of a shift,
     texture included. Ground and step may wave along, as they may slope in the fit of the centre."""
     angle, radius = np.arctan2(v, u), np.hypot(u, v)
@@ -296,7 +292,7 @@ def _rim_problems(rim: _Rim, radius_px: float, um_per_px: float) -> tuple[str, .
     if rim.good_ratio < RIM_LEAST_RATIO:
         problems.append(f"its rim is clear on {rim.good_ratio:.0%} of the way round, {RIM_LEAST_RATIO:.0%} wanted")
     if abs(rim.radius_px / radius_px - 1.0) > DIAMETER_TOLERANCE:
-        problems.append(f"it measures {2 * rim.radius_px * um_per_px:.0f} um, {2 * radius_px * um_per_px:.0f} um wanted")
+        problems.append(f"it measures {2 * rim.radius_px * um_per_px:.0f} um, wanted {2 * radius_px * um_per_px:.0f}")
     if abs(rim.step) < CONTRAST_LEAST:
         problems.append(f"it differs from the board by {abs(rim.step):.1f} levels, {CONTRAST_LEAST:.0f} wanted")
     return tuple(problems)

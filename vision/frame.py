@@ -48,7 +48,7 @@ class Frame:
             kind = getattr(pixels, "dtype", type(pixels).__name__)
             raise BadFrame(f"a frame needs a 2D uint8 picture, got {kind} of shape {shape}")
         if min(pixels.shape) < MIN_SIDE_PX:
-            raise BadFrame(f"a frame of {pixels.shape[1]} x {pixels.shape[0]} px is too small, at least {MIN_SIDE_PX} px")
+            raise BadFrame(f"frame of {pixels.shape[1]} x {pixels.shape[0]} px is too small, at least {MIN_SIDE_PX} px")
         if not math.isfinite(self.um_per_px) or self.um_per_px <= 0:
             raise BadFrame(f"the scale must be a finite positive number of um per px, got {self.um_per_px}")
         if not math.isfinite(self.k1_per_um2) or abs(self.k1_per_um2) * self.half_diagonal_um**2 > 0.1:

@@ -18,14 +18,29 @@ from vision.balls import (
     see_array,
     turned_sites,
 )
+from vision.dots import locate_dots
 from vision.errors import BadRequest
+from vision.fiducials import locate_fiducial
 from vision.frame import FloatArray, Frame, health_reasons
+from vision.imprint import check_imprint
+from vision.lands import locate_site
 from vision.lattice import bright_blobs, placed_on_lattice
 from vision.maps import BallMap
+from vision.outline import verify_placed
 from vision.pose import as_matrix3, turn_matrix, wrapped_deg
 from vision.results import NAN, UNKNOWN, ArrayFix, DippedFinding, Pose
 from vision.turn import decide_turn, turned_pose
 from vision.wetting import FULL_STRENGTH, judge_wetting, read_pair
+
+__all__ = [
+    "check_imprint",
+    "inspect_dipped",
+    "inspect_package",
+    "locate_dots",
+    "locate_fiducial",
+    "locate_site",
+    "verify_placed",
+]
 
 FOUND_LEAST_RATIO = 0.7
 """With fewer of the expected balls it is not this part, or not this picture."""
@@ -59,7 +74,8 @@ def inspect_package(
         return refused_array(ball_map, unhealthy)
     seen = find_array(frame, ball_map, scale_tolerance)
     if seen is None:
-        text = f"no array of {ball_map.count} balls found: {len(bright_blobs(frame, ball_map))} bright spots, no lattice fits"
+        spots = len(bright_blobs(frame, ball_map))
+        text = f"no array of {ball_map.count} balls found: {spots} bright spots, no lattice fits"
         return refused_array(ball_map, (text,))
     margin, undecided = math.inf, ""
     if turn_known and expected is not None:

@@ -51,9 +51,7 @@ def locate_site(
     if unhealthy:
         return _without_pose("refused", unhealthy, 0, lands.count)
     pose = expected or Pose(0.0, 0.0, 0.0)
-    seen = see_predicted(
-        shots, lands, pose, search_um=search_um, theta_search_deg=theta_search_deg, polarity="bright"
-    )
+    seen = see_predicted(shots, lands, pose, search_um=search_um, theta_search_deg=theta_search_deg, polarity="bright")
     found, shown = int(seen.found.sum()), int(seen.visible.sum())
     if shown < VISIBLE_LEAST_RATIO * lands.count:
         text = f"the shots show {shown} of {lands.count} lands, at least {VISIBLE_LEAST_RATIO:.0%} wanted"
@@ -67,9 +65,7 @@ def locate_site(
     if status == "refused":
         return _without_pose(status, reasons, found, lands.count)
     fit = seen.fit
-    return SiteFix(
-        status, reasons, fit.x_um, fit.y_um, fit.theta_deg, as_matrix3(fit.covariance), found, lands.count
-    )
+    return SiteFix(status, reasons, fit.x_um, fit.y_um, fit.theta_deg, as_matrix3(fit.covariance), found, lands.count)
 
 
 def _without_pose(status: SiteStatus, reasons: tuple[str, ...], found: int, expected: int) -> SiteFix:

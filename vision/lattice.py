@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.errors import TooFewPoints
-from vision.frame import Frame, FloatArray, thinned
+from vision.frame import FloatArray, Frame, thinned
 from vision.maps import BallMap, nearest_within
 from vision.pose import apply_pose, fit_similarity, turn_matrix, wrapped_deg
 from vision.results import Pose

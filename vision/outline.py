@@ -170,7 +170,7 @@ def _lean(side: _Side, theta_deg: float) -> FloatArray:
 
 
 def _step_answer(side: _Side, search_um: float) -> tuple[FloatArray, FloatArray]:
-    """Inside mean less outside mean at every place across the edge, capped so that no bright scrap outvotes the rest."""
+    """Inside less outside mean at every place across the edge, capped so that no bright scrap outvotes the rest."""
     step_um = float(side.out_um[1] - side.out_um[0])
     width = max(2, round(STEP_WIDTH_UM / step_um))
     total = np.cumsum(np.pad(side.levels, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
@@ -211,7 +211,8 @@ def _side_problems(
             normal = turn_matrix(pose.theta_deg) @ side.normal
             name = ("right" if normal[0] > 0 else "left") if abs(normal[0]) > abs(normal[1]) else (
                 "upper" if normal[1] > 0 else "lower")  # fmt: skip
-            problems.append(f"no edge of a bright body on the {name} side: {int(good.sum())} of {len(good)} scans show one")
+            seen = f"{int(good.sum())} of {len(good)} scans show one"
+            problems.append(f"no edge of a bright body on the {name} side: {seen}")
     return tuple(problems)
 
 

@@ -193,7 +193,9 @@ def fit_similarity(
     rms = math.sqrt(float((residual[used] ** 2).sum()) / max(dof, 1))
     sigma = _sigmas(sigma_um, count, residual, weight, used, dof)
     inner = _propagated(design, np.repeat(weight * used, 2), np.repeat(sigma, 2))
-    spread = np.array([[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], dtype=float)
+    spread = np.zeros((6, 4))
+    spread[[0, 2, 3, 4, 5], [0, 2, 1, 0, 3]] = 1.0
+    spread[1, 1] = -1.0
     offset = np.array([x_um, y_um])
     return AffineFit(matrix, offset, spread @ inner @ spread.T, residual, used, rms)
 

@@ -24,7 +24,7 @@ from vision.results import Pose
 
 COARSE_RADIUS_PX = 4.0
 FLAT_REACH_RATIO = 1.35
-"""Window of the refinement over the radius: a flat disc is located by its rim, so the rim and some ground belong in it."""
+"""Window of the refinement over the radius: a flat disc is located by its rim, so rim and some ground belong in it."""
 
 VOTE_FLOOR = 0.3
 """Correlation with a plain disc below which a place has no vote; texture reaches this."""
@@ -251,5 +251,5 @@ def discs_at(shots: Sequence[Shot], points_um: FloatArray, radius_um: float, pol
         step_um = answer.factor * shot.frame.um_per_px
         for dx in (-1, 0, 1):
             for dy in (-1, 0, 1):
-                best = np.fmax(best, answer.at(points_um + (dx * step_um, dy * step_um)))
+                best = np.fmax(best, answer.at(points_um + np.array([dx, dy]) * step_um))
     return best

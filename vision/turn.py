@@ -57,10 +57,10 @@ def decide_turn(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> TurnVerdict
         return TurnVerdict(best, margin, "")
     if not readable:
         text = (f"turn undecided: {_turns(tied)} fit equally well and the turn mark is not readable "
-                f"(contrast {marks[marked]:.0f} and {marks[ranked[1]]:.0f}, one above {needed:.0f} wanted)")  # fmt: skip
+                f"(contrast {marks[marked]:.0f} and {marks[ranked[1]]:.0f}, one above {needed:.0f})")  # fmt: skip
         return TurnVerdict(best, 0.0, text)
     if marked not in tied:
-        return TurnVerdict(best, 0.0, f"turn undecided: the turn mark stands at {90 * marked} deg, the balls exclude it")
+        return TurnVerdict(best, 0.0, f"turn undecided: turn mark at {90 * marked} deg, the balls exclude it")
     return TurnVerdict(marked, mark_margin, "")
 
 

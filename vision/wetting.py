@@ -24,7 +24,7 @@ REACH_RATIO = 1.25
 """Mean levels are taken in this many rings out to this many radii about the refined centre."""
 
 INWARDS_PER_STRENGTH = 0.26
-"""Inward move of the ring, share of its own radius, per unit of film strength (learned; scatter of a dry ball 0.002)."""
+"""Inward move of the ring, share of its own radius, per unit of film strength (learned; a dry ball scatters 0.002)."""
 
 WEAKER_PER_STRENGTH = 0.45
 """Fall of the logarithm of the ring's peak per unit of strength, for balls whose ring is nearly gone."""
@@ -37,7 +37,7 @@ FULL_STRENGTH = 0.7
 
 TOUCHED_STRENGTH = 0.055
 TOUCHED_SPREAD = 0.006
-"""A ball is as likely wet as dry at this strength; logistic width. Dry balls reach 0.03, a film of 0.1 starts at 0.085."""
+"""A ball is as likely wet as dry at this strength; logistic width. Dry balls reach 0.03, films of 0.1 start at 0.085."""
 
 CHANGE_LEAST = 0.09
 """Root mean square change of the profile, share of its peak, that shows contact even where the ring has not moved."""
@@ -121,7 +121,8 @@ def _rim(rise: FloatArray, radius: FloatArray) -> FloatArray:
     at = np.argmax(part, axis=1)
     rows = np.arange(len(part))
     inner = (at > 0) & (at < len(zone) - 1)
-    before, peak, after = part[rows, np.maximum(at - 1, 0)], part[rows, at], part[rows, np.minimum(at + 1, len(zone) - 1)]
+    peak = part[rows, at]
+    before, after = part[rows, np.maximum(at - 1, 0)], part[rows, np.minimum(at + 1, len(zone) - 1)]
     vertex = np.clip(0.5 * (after - before) / np.maximum(2 * peak - before - after, 1e-6), -0.5, 0.5)
     place = radius[zone][at] + np.where(inner, vertex, 0.0) * (radius[1] - radius[0])
     return np.where((peak > RIM_LEAST_RATIO) & (at > 0), place, np.nan)

@@ -45,9 +45,7 @@ def turned(points, theta_deg, x_um=0.0, y_um=0.0):
 
 def to_px(points_um, shape, um_per_px):
     rows, cols = shape
-    return np.column_stack(
-        [points_um[:, 0] / um_per_px + (cols - 1) / 2, (rows - 1) / 2 - points_um[:, 1] / um_per_px]
-    )
+    return np.column_stack([points_um[:, 0] / um_per_px + (cols - 1) / 2, (rows - 1) / 2 - points_um[:, 1] / um_per_px])
 
 
 def rigid_truth(model, seen):
@@ -187,9 +185,12 @@ class PackagePart:
         for a, b in bridges:
             p, q = centres[names[a]], centres[names[b]]
             axis = (q - p) / np.hypot(*(q - p))
-            def neck(x, y, axis=axis, span=np.hypot(*(q - p))):
+            span = np.hypot(*(q - p))
+
+            def neck(x, y, axis=axis, span=span):
                 along, across = x * axis[0] - y * axis[1], x * axis[1] + y * axis[0]
                 return 90.0, (np.abs(along) <= span / 2) & (np.abs(across) <= 0.35 * radius)
+
             stamp(picture, (p + q) / 2, np.hypot(*(q - p)) / 2 + 2, neck)
         strength = np.zeros(len(centres)) if wet is None else np.broadcast_to(wet, (len(centres),)).astype(float)
         caps = np.broadcast_to(cap, (len(centres),))
@@ -199,17 +200,33 @@ class PackagePart:
             if not self.present[k]:
                 stamp(picture, at, r_px, lambda x, y: (70.0, x**2 + y**2 <= (0.8 * radius) ** 2))
                 continue
+
             def ball(x, y, k=k, r_px=r_px):
                 u, v = x / r_px, y / r_px
-                level = ball_level(u, v, reflect=self.reflect[k], tilt=spread[k], ring=0.50,
-                                   width=0.085 * self.rough[k], wet=strength[k], cap=caps[k])
+                level = ball_level(
+                    u,
+                    v,
+                    reflect=self.reflect[k],
+                    tilt=spread[k],
+                    ring=0.50,
+                    width=0.085 * self.rough[k],
+                    wet=strength[k],
+                    cap=caps[k],
+                )
                 return level, u**2 + v**2 <= (1.0 if strength[k] == 0 else 1.0 + 0.1 * min(1, strength[k])) ** 2
+
             stamp(picture, at, r_px * 1.15 + 1, ball)
         for extra in np.atleast_2d(np.array(extras_um, float)) if len(extras_um) else ():
             at = to_px(turned(extra[None], theta_deg, x_um, y_um), shape, um_per_px)[0]
-            stamp(picture, at, radius + 1, lambda x, y: (
-                ball_level(x / radius, y / radius, reflect=1, tilt=(0, 0), ring=0.5, width=0.085, wet=0),
-                x**2 + y**2 <= radius**2))
+            stamp(
+                picture,
+                at,
+                radius + 1,
+                lambda x, y: (
+                    ball_level(x / radius, y / radius, reflect=1, tilt=(0, 0), ring=0.5, width=0.085, wet=0),
+                    x**2 + y**2 <= radius**2,
+                ),
+            )
         if gradient:
             picture *= np.linspace(1 - gradient / 2, 1 + gradient / 2, shape[1], dtype=np.float32)[None, :]
         pixels = finish(picture, rng, blur_px, noise, gain)
@@ -221,8 +238,9 @@ class PackagePart:
 def board(rng, shape=DOWN_SHAPE, level=60.0, texture=3.0):
     rows, cols = shape
     weave = 1.5 * np.sin(np.arange(cols) / 9.0)[None, :] * np.sin(np.arange(rows) / 7.0)[:, None]
-    coarse = cv2.resize(rng.normal(0, 1, (rows // 40, cols // 40)).astype(np.float32), (cols, rows),
-                        interpolation=cv2.INTER_CUBIC)
+    coarse = cv2.resize(
+        rng.normal(0, 1, (rows // 40, cols // 40)).astype(np.float32), (cols, rows), interpolation=cv2.INTER_CUBIC
+    )
     return (level + texture * coarse + weave).astype(np.float32)
 
 
@@ -238,11 +256,11 @@ def fiducial_scene(seed, x_um, y_um, *, diameter_um=1000.0, level=190.0, ground=
     for at_um in [*places, *others]:
         disc(picture, to_px(np.array([at_um]), shape, um_per_px)[0], diameter_um / 2 / um_per_px, level)
     centre = to_px(np.array([(x_um, y_um)]), shape, um_per_px)[0]
-    for k in range(dirt):
+    for _ in range(dirt):
         angle = rng.uniform(0, 2 * np.pi)
         at = centre + diameter_um / 2 / um_per_px * np.array([np.cos(angle), np.sin(angle)])
         disc(picture, at, rng.uniform(3, 7), rng.uniform(10, 220))
-    for k in range(scratches):
+    for _ in range(scratches):
         a, b = centre + rng.uniform(-60, 60, (2, 2))
         cv2.line(picture, tuple(int(v) for v in a), tuple(int(v) for v in b), float(rng.uniform(20, 220)), 2)
     if gradient:
@@ -264,10 +282,10 @@ def site_shots(seed, x_um, y_um, theta_deg, *, lands=LANDS_168, body_um=12000.0,
         rng = np.random.default_rng([seed, 4, number])
         picture = board(rng)
 
-        def px(points, centre=np.array(centre)):
-            return to_px(points - centre, DOWN_SHAPE, um_per_px)
+        def px(points, centre=centre):
+            return to_px(points - np.array(centre), DOWN_SHAPE, um_per_px)
 
-        def body(size, pose, level):
+        def body(size, pose, level, picture=picture, px=px):
             corners = px(turned(np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * size / 2, *pose))
             y, x = np.mgrid[0 : DOWN_SHAPE[0], 0 : DOWN_SHAPE[1]].astype(np.float32)
             cover = np.ones(DOWN_SHAPE, np.float32)
@@ -298,7 +316,10 @@ def site_shots(seed, x_um, y_um, theta_deg, *, lands=LANDS_168, body_um=12000.0,
     return shots
 
 
-def imprint_shots(seed, x_um, y_um, theta_deg, *, balls=POP_168.mirrored(), centres=FOUR_SHOTS, um_per_px=10.0,
+BALLS_IN_FILM = POP_168.mirrored()
+
+
+def imprint_shots(seed, x_um, y_um, theta_deg, *, balls=BALLS_IN_FILM, centres=FOUR_SHOTS, um_per_px=10.0,
                   without=(), dry_um=None, blank=False, **optics):  # fmt: skip
     """Marks of a dip in a film; `dry_um` = (x, y, radius) of a place where the film is missing."""
     from vision.predicted import Shot
@@ -315,8 +336,15 @@ def imprint_shots(seed, x_um, y_um, theta_deg, *, balls=POP_168.mirrored(), cent
             if name in without or blank:
                 continue
             edge = radius * (1 + jitter[k])
-            stamp(picture, at, edge * 1.3, lambda x, y, edge=edge: (
-                np.where(x**2 + y**2 <= edge**2, 70.0, 125.0), x**2 + y**2 <= (1.2 * edge) ** 2))
+            stamp(
+                picture,
+                at,
+                edge * 1.3,
+                lambda x, y, edge=edge: (
+                    np.where(x**2 + y**2 <= edge**2, 70.0, 125.0),
+                    x**2 + y**2 <= (1.2 * edge) ** 2,
+                ),
+            )
         if dry_um is not None:
             at = to_px(np.array([dry_um[:2]]) - np.array(centre), DOWN_SHAPE, um_per_px)[0]
             disc(picture, at, dry_um[2] / um_per_px, 160.0)
