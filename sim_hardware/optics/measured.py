@@ -22,21 +22,21 @@ Matrix3 = list[list[float]]
 class Sigmas:
     """One standard deviation per axis, um."""
 
-    array_um: float = 0.1
+    array_um: float = 0.0032
     """pose of a ball array or dot grid; its turn follows from its size"""
-    ball_um: float = 0.3
+    ball_um: float = 0.05
     """one ball against the array"""
-    ball_diameter_um: float = 1.5
-    fiducial_um: float = 0.3
-    site_um: float = 0.5
-    """pose of the lands in one picture"""
-    outline_um: float = 3.0
-    """pose of a placed body in one picture"""
+    ball_diameter_um: float = 0.29
+    fiducial_um: float = 0.026
+    site_um: float = 0.025
+    """pose of the lands in one picture: twice the 0.0125 um of a joint fit over four"""
+    outline_um: float = 1.26
+    """pose of a placed body in one picture: twice the 0.63 um of a joint fit over four"""
     mark_um: float = 1.0
-    """one mark in the film"""
-    scale_ratio: float = 2e-5
+    """one mark in the film; an estimate, because the finder reports the whole print only"""
+    scale_ratio: float = 6.5e-7
     strength_ratio: float = 0.04
-    """wetting strength in units of a well coated ball"""
+    """wetting strength in units of a well coated ball; an estimate"""
 
 
 SIGMAS = Sigmas()

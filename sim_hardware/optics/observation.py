@@ -16,8 +16,8 @@ of another true scale shows everything larger or smaller, exactly as its pixels 
                 expected_count; theta of the grid as this camera sees it (from above the drawing is mirrored in x)
     fiducials   every round mark wholly in view, the datum mark too, nearest to the centre first:
                 status, reasons, x_um, y_um, sigma_um, polarity, diameter_um
-    bottom      of the stack nearest to the centre, with 6 free lands or more in view: status, reasons, x_um, y_um, theta_deg,
-                covariance, found_count, expected_count, seen [index of land in drawing order]
+    bottom      of the stack nearest to the centre, with 6 free lands or more in view: status, reasons, x_um, y_um,
+                theta_deg, covariance, found_count, expected_count, seen [index of land in drawing order]
     top         the uppermost package of that stack, with two edges in view: status, reasons, x_um, y_um, theta_deg of
                 its outline, covariance, body_x_um, body_y_um
     imprint     film in view: x_um[], y_um[], diameter_um[] of every visible mark

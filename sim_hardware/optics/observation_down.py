@@ -134,7 +134,8 @@ def _nearest_stack(lens: Lens, scene: DownScene) -> tuple[BottomView | None, Top
     """What stands nearest to the image centre: its bottom package and, of what lies on it, the uppermost."""
     reach_um = hypot(lens.camera.width_px, lens.camera.height_px) / 2 * lens.camera.um_per_px + 2_000.0
     place: tuple[float, float] | None = None
-    for thing in (*scene.bottoms, *scene.tops):
+    things: list[BottomView | TopView] = [*scene.bottoms, *scene.tops]
+    for thing in things:
         distance_um = hypot(thing.x_um - scene.camera_x_um, thing.y_um - scene.camera_y_um)
         if distance_um < reach_um:
             place, reach_um = (thing.x_um, thing.y_um), distance_um
