@@ -130,6 +130,11 @@ class Gantry:
         return self._flags() & HOMED_ALL == HOMED_ALL
 
     @property
+    def has_fault(self) -> bool:
+        """A drive has tripped; homing is needed. Raises StaleReading."""
+        return bool(self._flags() & AxisFlags.FAULT)
+
+    @property
     def is_in_position(self) -> bool:
         """All axes stand inside their window around the last target. Raises StaleReading."""
         return bool(self._flags() & AxisFlags.IN_POSITION)

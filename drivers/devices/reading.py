@@ -49,8 +49,8 @@ class ModbusReading:
         self._block = block
         self._values: dict[str, Number] | None = None
         self.received_at_s = received_at_s
-        self.life, self.boot_id, _, self.host_heartbeat_echo = _HEAD.unpack_from(data)
-        self.is_untorn = self.life == _WORD.unpack_from(data, len(data) - 2)[0]
+        sequence, self.boot_id, self.life, self.host_heartbeat_echo = _HEAD.unpack_from(data)
+        self.is_untorn = sequence == _WORD.unpack_from(data, len(data) - 2)[0]
 
     @property
     def values(self) -> Mapping[str, Number]:

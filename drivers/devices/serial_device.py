@@ -115,9 +115,7 @@ class SimpleSerialDevice:
     def is_connected(self) -> bool:
         return self._line.is_connected
 
-    async def ask(
-        self, verb: str, fields: Sequence[str], *, reply_timeout_s: float | None = None
-    ) -> tuple[str, ...]:
+    async def ask(self, verb: str, fields: Sequence[str], *, reply_timeout_s: float | None = None) -> tuple[str, ...]:
         """Ask, up to three times when a reply is lost or damaged. Raises LinkError."""
         for _ in range(ASKS_MAX - 1):
             try:

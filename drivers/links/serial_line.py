@@ -194,9 +194,7 @@ class SerialLine:
         url = urlsplit(self.where)
         if url.scheme != "socket" or not url.hostname or not url.port:
             raise ValueError(f"{self.where!r} is no line. Use socket://host:port or /dev/...")
-        _, port = await asyncio.get_running_loop().create_connection(
-            lambda: _SocketPort(self), url.hostname, url.port
-        )
+        _, port = await asyncio.get_running_loop().create_connection(lambda: _SocketPort(self), url.hostname, url.port)
         if port.is_lost:
             raise ConnectionResetError("accepted and reset at once")
         return port

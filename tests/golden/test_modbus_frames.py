@@ -77,9 +77,7 @@ async def test_a_move_command_on_the_wire():
     #   accel 20000000 um/s2 in 100: 200000 = 00030D40    three unused arguments 0
     #   word count: 2 + 2 + 1 + 8 x 2 + 1 = 22 = 0x0016, byte count 44 = 0x2C, MBAP length 7 + 44 = 51 = 0x33
     #   CRC over the 42 bytes before it, bit by bit: 0x40BB
-    block = (
-        "11223344 00000001 0002 002DC6C0 00124F85 FFF24460 0016E360 00030D40 00000000 00000000 00000000 40BB"
-    )
+    block = "11223344 00000001 0002 002DC6C0 00124F85 FFF24460 0016E360 00030D40 00000000 00000000 00000000 40BB"
     async with RawPeer(answering(["0001 0000 0006 01 10 0140 0016"])) as peer:
         link = ModbusLink(f"tcp://127.0.0.1:{peer.port}", 1, name="plc")
         plc = MotionPlc(link, session=0x11223344)
