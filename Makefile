@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 SEED ?= 7
 
-.PHONY: help setup demo test check run numbers shift campaign clean
+.PHONY: help setup demo test check run numbers shift docs lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,13 @@ numbers: $(SETUP)  ## 200 packages of all three library recipes with pictures, a
 
 shift: $(SETUP)  ## eight hours of machine time
 	@$(BIN)/station shift --hours 8
+
+docs: $(SETUP)  ## write the generated pages
+	@$(BIN)/python -m station.demo.pages
+
+lock:  ## renew the hashed locks from pyproject.toml (needs uv)
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.lock
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) report station/hmi/static/vendor .mypy_cache .ruff_cache .pytest_cache

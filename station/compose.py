@@ -92,8 +92,10 @@ def addresses_on(host: str, ports: PortNumbers) -> Addresses:
 
 def build_cell(profile: MachineProfile, at: Addresses, session: int, capture: Capture | None = None) -> Cell:
     """All devices, not yet connected. `session` is a random number of this service start, 1 to 2^32 - 1."""
-    axes = profile.gantry
-    plc = MotionPlc(ModbusLink(at.plc, motion_plc.UNIT, name="plc", capture=capture), session=session)
+    axes, rest_s = profile.gantry, profile.limits.rest_heartbeat_s
+    plc = MotionPlc(
+        ModbusLink(at.plc, motion_plc.UNIT, name="plc", capture=capture), session=session, rest_period_s=rest_s
+    )
     return Cell(
         profile=profile,
         plc=plc,
@@ -114,10 +116,17 @@ def build_cell(profile: MachineProfile, at: Addresses, session: int, capture: Ca
         head=Head(
             SerialLine(at.head, name="head", capture=capture),
             session=session,
+            rest_period_s=rest_s,
             limits=HeadLimits(profile.head.z_speed_um_per_s, profile.head.z_accel_um_per_s2),
         ),
-        dip_unit=DipUnit(ModbusLink(at.dip_unit, dip_unit.UNIT, name="dip unit", capture=capture), session=session),
-        film_gauge=FilmGauge(SerialLine(at.film_gauge, name="film gauge", capture=capture), session=session),
+        dip_unit=DipUnit(
+            ModbusLink(at.dip_unit, dip_unit.UNIT, name="dip unit", capture=capture),
+            session=session,
+            rest_period_s=rest_s,
+        ),
+        film_gauge=FilmGauge(
+            SerialLine(at.film_gauge, name="film gauge", capture=capture), session=session, rest_period_s=rest_s
+        ),
         lights=Lights(SerialLine(at.lights, name="lights", capture=capture)),
         board_reader=BoardReader(SerialLine(at.board_reader, name="board reader", capture=capture)),
         up_camera=Camera(FrameStream(at.up_camera, name="up camera", capture=capture), camera_frame.UP),

@@ -22,9 +22,14 @@ from station import observed
 from station.calibrate.model import Calibration
 from station.coordinates import ImagePoint
 from station.profile import MachineProfile
-from vision import inspection
+from vision.dots import locate_dots
+from vision.fiducials import locate_fiducial
 from vision.frame import Frame
+from vision.imprint import check_imprint
+from vision.inspection import inspect_dipped, inspect_package
+from vision.lands import locate_site
 from vision.maps import BallMap
+from vision.outline import verify_placed
 from vision.predicted import Shot
 from vision.results import (
     ArrayFix,
@@ -87,18 +92,14 @@ class Eyes:
     def _down_scale(self) -> float:
         return self.down_um_per_px / self._profile.down_camera.um_per_px
 
-    async def locate_glass(self, frame: CameraFrame, *, from_above: bool, expected_theta_deg: float) -> ArrayFix:
-        """The glass calibration part: pose of its dots, drawn as seen from below."""
-        dots = glass_dots(from_above)
+    async def locate_glass(self, frame: CameraFrame, *, from_above: bool) -> ArrayFix:
+        """The glass calibration part, whole in the picture; a missing dot tells its turn."""
+        dots = glass_dots()
         if is_observed(frame):
             scale = self._down_scale() if from_above else self._up_scale()
             return observed.glass(frame.payload, scale, dots.count)
         picture = self._down(frame) if from_above else self._up(frame)
-        return await self._off_the_loop(
-            lambda: inspection.locate_dots(
-                picture, dots, expected=Pose(0.0, 0.0, expected_theta_deg), scale_tolerance=self._scale_tolerance
-            )
-        )
+        return await self._off_the_loop(lambda: locate_dots(picture, dots, mirrored=from_above))
 
     async def inspect_package(self, frame: CameraFrame, package: Package, expected: Pose) -> ArrayFix:
         """Pose and every ball of the package before the up camera. The turn is read, not assumed."""
@@ -106,7 +107,7 @@ class Eyes:
             return observed.package(frame.payload, self._up_scale(), len(package.balls), expected)
         return await self._off_the_loop(
             lambda: _turn_checked(
-                inspection.inspect_package(
+                inspect_package(
                     self._up(frame), ball_map(package), expected=expected, scale_tolerance=self._scale_tolerance
                 ),
                 expected,
@@ -120,7 +121,7 @@ class Eyes:
         if is_observed(wet):
             return observed.dipped(wet.payload, self._up_scale(), len(package.balls), expected)
         return await self._off_the_loop(
-            lambda: inspection.inspect_dipped(
+            lambda: inspect_dipped(
                 self._up(dry), dry_fix, self._up(wet), ball_map(package), scale_tolerance=self._scale_tolerance
             )
         )
@@ -129,9 +130,7 @@ class Eyes:
         """A board fiducial near the image centre."""
         if is_observed(frame):
             return observed.fiducial(frame.payload, self._down_scale(), diameter_um, search_um)
-        return await self._off_the_loop(
-            lambda: inspection.locate_fiducial(self._down(frame), diameter_um, search_um=search_um)
-        )
+        return await self._off_the_loop(lambda: locate_fiducial(self._down(frame), diameter_um, search_um=search_um))
 
     async def locate_site(
         self,
@@ -147,9 +146,7 @@ class Eyes:
                 [f.payload for f in frames], centres, self._down_scale(), len(bottom.lands), expected, search_um
             )
         return await self._off_the_loop(
-            lambda: inspection.locate_site(
-                self._shots(frames, centres), land_map(bottom), expected=expected, search_um=search_um
-            )
+            lambda: locate_site(self._shots(frames, centres), land_map(bottom), expected=expected, search_um=search_um)
         )
 
     async def verify_placed(
@@ -164,7 +161,7 @@ class Eyes:
         if is_observed(frames[0]):
             return observed.placed([f.payload for f in frames], centres, self._down_scale(), expected)
         return await self._off_the_loop(
-            lambda: inspection.verify_placed(self._shots(frames, centres), body_x_um, body_y_um, expected=expected)
+            lambda: verify_placed(self._shots(frames, centres), body_x_um, body_y_um, expected=expected)
         )
 
     async def check_imprint(
@@ -174,9 +171,7 @@ class Eyes:
         if is_observed(frames[0]):
             return observed.imprint([f.payload for f in frames], centres, self._down_scale(), package, expected)
         return await self._off_the_loop(
-            lambda: inspection.check_imprint(
-                self._shots(frames, centres), ball_map(package).mirrored(), expected=expected
-            )
+            lambda: check_imprint(self._shots(frames, centres), ball_map(package).mirrored(), expected=expected)
         )
 
 
@@ -223,9 +218,9 @@ def land_map(bottom: BottomPackage) -> BallMap:
     return _maps("lands", bottom.name, sites, (mark.x_um, mark.y_um, mark.diameter_um))
 
 
-@lru_cache(maxsize=2)
-def glass_dots(from_above: bool) -> BallMap:
-    """9 x 9 dots less the corner that tells the turn; seen from above it is mirrored."""
+@lru_cache(maxsize=1)
+def glass_dots() -> BallMap:
+    """9 x 9 dots less the corner that tells the turn, as seen from below."""
     half = GLASS_SIDE // 2
     places = [
         (column * GLASS_PITCH_UM, row * GLASS_PITCH_UM)
@@ -234,5 +229,4 @@ def glass_dots(from_above: bool) -> BallMap:
         if (column, row) != (-half, -half)
     ]
     x_um, y_um = np.array(places).T
-    dots = BallMap(tuple(f"D{i}" for i in range(len(places))), x_um, y_um, np.full(len(places), GLASS_DOT_UM))
-    return dots.mirrored() if from_above else dots
+    return BallMap(tuple(f"D{i}" for i in range(len(places))), x_um, y_um, np.full(len(places), GLASS_DOT_UM))

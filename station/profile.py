@@ -128,7 +128,8 @@ class HolderProfile(SpotProfile):
 
 class LimitsProfile(_Part):
     calibration_max_age_s: float = Field(gt=0)
-    reading_max_age_s: float = Field(gt=0)
+    rest_heartbeat_s: float = Field(ge=0.02, le=0.24)
+    """heartbeat of a device while it carries out nothing; 100 ms while it does, whatever stands here"""
 
 
 class MachineProfile(_Part):

@@ -10,7 +10,7 @@ import asyncio
 import statistics
 from dataclasses import dataclass
 
-from vision.calibration import fit_camera_affine, fit_rotation_centre
+import numpy as np
 
 from drivers.devices.head import LiftProfile, PressProfile
 from station.alarms.catalogue import ProcessAlarm
@@ -18,6 +18,8 @@ from station.calibrate.model import Calibration
 from station.cell import GRIP_LIMIT_KPA, Cell
 from station.coordinates import AffineMap, ImagePoint, MachinePoint, Shift, wrapped_deg
 from station.eyes import Eyes
+from vision.calibration import fit_camera, fit_rotation
+from vision.frame import FloatArray
 
 UP_CROSS_UM = ((0.0, 0.0), (1500.0, 0.0), (0.0, 1500.0), (-1500.0, 0.0), (0.0, -1500.0))
 DOWN_CROSS_UM = ((0.0, 0.0), (1800.0, 0.0), (0.0, 700.0), (-1800.0, 0.0), (0.0, -700.0))
@@ -107,29 +109,37 @@ async def calibrate(cell: Cell, eyes: Eyes) -> Calibration:
 
 def _up_map(sights: list[_Sight]) -> tuple[AffineMap[ImagePoint], float]:
     """The part is fixed on the nozzle: its image moves with the gantry, so image -> gantry shift."""
-    fit = fit_camera_affine(
-        [(s.seen.x_um, s.seen.y_um) for s in sights], [(s.gantry_at.x_um, s.gantry_at.y_um) for s in sights]
-    )
-    a, b, c, d = fit.a, fit.b, fit.c, fit.d
-    first = sights[0]
-    linear: AffineMap[ImagePoint] = AffineMap(a, b, c, d)
-    origin = first.gantry_at.moved(-linear.shift_of(first.seen))
-    return AffineMap(a, b, c, d, origin.x_um, origin.y_um), fit.residual_um
+    fit = fit_camera(_seen(sights), _stood(sights))
+    linear = _as_map(fit.matrix)
+    origin = sights[0].gantry_at.moved(-linear.shift_of(sights[0].seen))
+    return AffineMap(*_linear(linear), origin.x_um, origin.y_um), fit.rms_um
 
 
 def _centred_on_axis(up: AffineMap[ImagePoint], turned: list[_Sight]) -> tuple[AffineMap[ImagePoint], float]:
     """Shift the map so that the point about which the part turns is the gantry position itself."""
     grips = [up.point_of(s.seen) - s.gantry_at for s in turned]
-    fit = fit_rotation_centre([(g.x_um, g.y_um) for g in grips], [s.gantry_theta_deg for s in turned])
-    return AffineMap(*_linear(up), up.x_um - fit.x_um, up.y_um - fit.y_um), fit.residual_um
+    fit = fit_rotation(np.array([s.gantry_theta_deg for s in turned]), np.array([(g.x_um, g.y_um) for g in grips]))
+    centre_x_um, centre_y_um = (float(value) for value in fit.centre_um)
+    return AffineMap(*_linear(up), up.x_um - centre_x_um, up.y_um - centre_y_um), fit.rms_um
 
 
 def _down_map(sights: list[_Sight]) -> tuple[AffineMap[ImagePoint], float]:
     """The part lies still: its image moves against the gantry, so image -> minus the gantry shift."""
-    fit = fit_camera_affine(
-        [(s.seen.x_um, s.seen.y_um) for s in sights], [(-s.gantry_at.x_um, -s.gantry_at.y_um) for s in sights]
-    )
-    return AffineMap(fit.a, fit.b, fit.c, fit.d), fit.residual_um
+    fit = fit_camera(_seen(sights), -_stood(sights))
+    return _as_map(fit.matrix), fit.rms_um
+
+
+def _seen(sights: list[_Sight]) -> FloatArray:
+    return np.array([(s.seen.x_um, s.seen.y_um) for s in sights])
+
+
+def _stood(sights: list[_Sight]) -> FloatArray:
+    return np.array([(s.gantry_at.x_um, s.gantry_at.y_um) for s in sights])
+
+
+def _as_map(matrix: FloatArray) -> AffineMap[ImagePoint]:
+    (a, b), (c, d) = ((float(value) for value in row) for row in matrix)
+    return AffineMap(a, b, c, d)
 
 
 def _linear(found: AffineMap[ImagePoint]) -> tuple[float, float, float, float]:
@@ -148,7 +158,7 @@ async def _sight_up(cell: Cell, eyes: Eyes, offset: Shift, theta_deg: float) -> 
     await cell.go_to(cell.profile.up_camera.point.moved(offset), theta_deg, z_um)
     await cell.check_gripped("calibration")
     frame = await cell.up_camera.expose(EXPOSURE_S)
-    fix = await eyes.locate_glass(frame, from_above=False, expected_theta_deg=-theta_deg)
+    fix = await eyes.locate_glass(frame, from_above=False)
     if fix.status != "found":
         raise ProcessAlarm("calibration_failed", what=f"glass part not recognised from below: {'; '.join(fix.reasons)}")
     return _Sight(ImagePoint(fix.x_um, fix.y_um), fix.theta_deg, cell.here(), theta_deg)
@@ -158,7 +168,7 @@ async def _sight_down(cell: Cell, eyes: Eyes, part_at: MachinePoint, offset: Shi
     camera = cell.profile.down_camera
     await cell.go_to(part_at.moved(Shift(-camera.dx_um, -camera.dy_um)).moved(offset), theta_deg)
     frame = await cell.down_camera.expose(EXPOSURE_S)
-    fix = await eyes.locate_glass(frame, from_above=True, expected_theta_deg=theta_deg)
+    fix = await eyes.locate_glass(frame, from_above=True)
     if fix.status != "found":
         raise ProcessAlarm("calibration_failed", what=f"glass part not recognised from above: {'; '.join(fix.reasons)}")
     return _Sight(ImagePoint(fix.x_um, fix.y_um), fix.theta_deg, cell.here(), theta_deg)

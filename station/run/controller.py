@@ -34,7 +34,7 @@ from station.store.store import Store
 from station.version import SOFTWARE_VERSION
 
 BOARDS_MAX = 1_000_000
-SAVE_EVERY_S = 1.0
+SAVE_EVERY_S = 2.0
 """buffered events are written at least this often; what must be durable before an act is committed by the act"""
 
 

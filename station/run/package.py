@@ -34,7 +34,6 @@ class PackageRun:
             raise self._failure
         return self._verdict
 
-    @property
     def _is_over(self) -> bool:
         return self._failure is not None or self._verdict.fate in (Fate.REJECT_PART, Fate.SKIP_SITE)
 
@@ -42,7 +41,7 @@ class PackageRun:
         for slot in slots:
             for key in slot.after:
                 await self._ended[key].wait()
-            if self._is_over:
+            if self._is_over():
                 return
             try:
                 outcome = await self._steps.do(slot.step, self._work, slot.lane)
@@ -50,7 +49,7 @@ class PackageRun:
                 self._fail(failure)
                 return
             self._note(outcome.verdict)
-            if self._is_over:
+            if self._is_over():
                 self._wake_all()
                 return
             self._ended[slot.key].set()
