@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -15,6 +16,8 @@ from station.report.statistics import OffsetSpread, contact_z_um
 CIRCLE_POINTS = 96
 SQUARE_WIDTH, SQUARE_HEIGHT = 460.0, 420.0
 WIDE_WIDTH, WIDE_HEIGHT = 940.0, 300.0
+MOST_GOOD_DOTS = 500
+SERIES_COLOURS = 6
 AIR_SHARE = 1.2
 """Free air shown before the contact, as a share of the travel after it."""
 
@@ -28,7 +31,9 @@ def offset_scatter(points: Sequence[tuple[str, float, float]], found: OffsetSpre
     plot.text(0, limit_um, f"limit {limit_um:g} µm", dy_px=-6, style="note middle")
     for label, x, y in points:
         is_out = math.hypot(x, y) > limit_um
-        plot.dot(x, y, 4.0 if is_out else 3.2, "dot bad" if is_out else "dot", f"{label}: {x:+.1f}, {y:+.1f} µm")
+        # Names of thousands of good dots would make the file ten times larger.
+        name = f"{label}: {x:+.1f}, {y:+.1f} µm" if is_out or len(points) <= MOST_GOOD_DOTS else ""
+        plot.dot(x, y, 4.0 if is_out else 3.2, "dot bad" if is_out else "dot", name)
     if found is not None:
         plot.line(found.ellipse_um, "ellipse", is_closed=True)
         plot.cross(found.mean_x_um, found.mean_y_um, 5, "mean", "mean")
@@ -49,32 +54,49 @@ def truth_scatter(truths: Sequence[TruthOffset]) -> Markup:
 
 
 def film_trend(points: Sequence[FilmPoint], tolerance_um: float) -> Markup:
-    """Film height before each dip over time, with target and tolerance band."""
-    target_um = points[-1].target_um
-    unit_s, unit = (3600.0, "h") if points[-1].at_s - points[0].at_s > 7200 else (60.0, "min")
-    times = [(point.at_s - points[0].at_s) / unit_s for point in points]
+    """Film height before each dip over time, with target and tolerance band.
+
+    Several runs one after another have no common time; they are drawn by count of dips.
+    """
     heights = [point.height_um for point in points]
-    low, high = min([target_um - 1.8 * tolerance_um, *heights]), max([target_um + 1.8 * tolerance_um, *heights])
-    span = max(times[-1], 1 / unit_s)
-    plot = Plot((-span * 0.01, span * 1.01), (low, high), width=WIDE_WIDTH, height=WIDE_HEIGHT)
-    plot.axes(f"time, {unit}", "film height, µm", x_wanted=10)
-    plot.band(target_um - tolerance_um, target_um + tolerance_um)
-    plot.line([(plot.x_range[0], target_um), (plot.x_range[1], target_um)], "target")
-    plot.text(
-        plot.x_range[1],
-        target_um + tolerance_um,
-        f"{target_um:g} ± {tolerance_um:g} µm",
-        dx_px=-6,
-        dy_px=15,
-        style="note end",
-    )
+    targets = [point.target_um for point in points]
+    times, label = _film_times(points)
+    low = min([min(targets) - 1.8 * tolerance_um, *heights])
+    high = max([max(targets) + 1.8 * tolerance_um, *heights])
+    span = max(times[-1] - times[0], 1e-3)
+    plot = Plot((times[0] - span * 0.01, times[-1] + span * 0.01), (low, high), width=WIDE_WIDTH, height=WIDE_HEIGHT)
+    plot.axes(label, "film height, µm", x_wanted=10)
+    steps = [(plot.x_range[0], targets[0]), *_steps(times, targets), (plot.x_range[1], targets[-1])]
+    upper = [(time, target + tolerance_um) for time, target in steps]
+    plot.line([*upper, *((time, target - tolerance_um) for time, target in reversed(steps))], "band", is_closed=True)
+    plot.line(steps, "target")
+    words = f"{targets[-1]:g} ± {tolerance_um:g} µm"
+    plot.text(plot.x_range[1], targets[-1] + tolerance_um, words, dx_px=-6, dy_px=15, style="note end")
     plot.line(zip(times, heights, strict=True), "curve thin")
     for time, point in zip(times, points, strict=True):
         is_out = abs(point.height_um - point.target_um) > tolerance_um
-        plot.dot(
-            time, point.height_um, 4.0 if is_out else 2.2, "dot bad" if is_out else "dot", f"{point.height_um:.1f} µm"
-        )
+        # Thousands of good dots would only thicken the line.
+        if is_out or len(points) <= MOST_GOOD_DOTS:
+            style, r_px = ("dot bad", 4.0) if is_out else ("dot", 2.2)
+            plot.dot(time, point.height_um, r_px, style, f"{point.height_um:.1f} µm")
     return plot.svg(f"{len(points)} film heights from {min(heights):.1f} to {max(heights):.1f} micrometres")
+
+
+def _film_times(points: Sequence[FilmPoint]) -> tuple[list[float], str]:
+    seconds = [point.at_s for point in points]
+    if any(later < earlier for earlier, later in pairwise(seconds)):
+        return [float(index + 1) for index in range(len(points))], "dip"
+    unit_s, unit = (3600.0, "h") if seconds[-1] - seconds[0] > 7200 else (60.0, "min")
+    return [(at_s - seconds[0]) / unit_s for at_s in seconds], f"time, {unit}"
+
+
+def _steps(times: Sequence[float], targets: Sequence[float]) -> list[tuple[float, float]]:
+    """Corners of the target line: it changes half way between two dips."""
+    corners = []
+    for (before, old), (after, new) in pairwise(zip(times, targets, strict=True)):
+        if old != new:
+            corners += [((before + after) / 2, old), ((before + after) / 2, new)]
+    return corners
 
 
 def force_overlay(traces: Sequence[ForceTrace]) -> Markup:
@@ -84,32 +106,25 @@ def force_overlay(traces: Sequence[ForceTrace]) -> Markup:
         zero_um = contact_z_um(trace.z_um, trace.force_n)
         curves.append((trace.label, [(z - zero_um, f) for z, f in zip(trace.z_um, trace.force_n, strict=True)]))
     last_um = max(max(x for x, _ in points) for _, points in curves)
-    first_um = max(min(min(x for x, _ in points) for _, points in curves), -max(last_um * AIR_SHARE, 10.0))
+    # Free air carries the legend, so there is a share of it even where the recording began late.
+    first_um = -max(last_um * AIR_SHARE, 10.0)
     top_n = max(max(f for _, f in points) for _, points in curves)
     reach = last_um - first_um
-    plot = Plot(
-        (first_um - reach * 0.02, last_um + reach * 0.04),
-        (-0.06 * top_n, top_n * 1.14),
-        width=WIDE_WIDTH,
-        height=WIDE_HEIGHT,
-    )
+    x_range, y_range = (first_um - reach * 0.02, last_um + reach * 0.04), (-0.06 * top_n, top_n * 1.1)
+    plot = Plot(x_range, y_range, width=WIDE_WIDTH, height=WIDE_HEIGHT)
     plot.axes("Z from contact, µm (down is positive)", "force, N", x_wanted=10)
-    plot.line([(0, plot.y_range[0]), (0, plot.y_range[1])], "target")
-    plot.text(0, 0, "contact", dx_px=-6, dy_px=-8, style="note end")
+    plot.line([(0, y_range[0]), (0, y_range[1])], "target")
+    plot.text(0, y_range[1], "contact", dx_px=6, dy_px=13)
     for index, (label, points) in enumerate(curves):
-        shown = [point for point in points if point[0] >= plot.x_range[0]]
-        plot.line(shown, f"curve series{index % 4}")
+        series = f"series{index % SERIES_COLOURS}"
+        plot.line([point for point in points if point[0] >= x_range[0]], f"curve {series}")
         x, f = max(points, key=lambda point: point[1])
-        plot.dot(x, f, 4, f"dot series{index % 4}")
-        is_late = x > first_um + 0.6 * reach
-        plot.text(
-            x,
-            f,
-            f"{label}: peak {f:.2f} N",
-            dx_px=-9 if is_late else 9,
-            dy_px=-7,
-            style="note end" if is_late else "note",
-        )
+        plot.dot(x, f, 4, f"dot {series}")
+        words = f"{label}: peak {f:.2f} N"
+        y_px = 16.0 + 19.0 * index
+        at = f'x1="{number(plot.left + 12)}" x2="{number(plot.left + 38)}" y1="{number(y_px)}" y2="{number(y_px)}"'
+        plot.parts.append(f'<line class="curve {series}" {at}/>')
+        plot.text(x_range[0], y_range[1], words, dx_px=46, dy_px=y_px - plot.top + 4)
     return plot.svg("force over Z: " + ", ".join(label for label, _ in curves))
 
 

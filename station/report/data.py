@@ -94,6 +94,8 @@ class ReportData:
     spans: tuple[Span, ...] = ()
     critical_path: tuple[str, ...] = ()
     truth_offsets: tuple[TruthOffset, ...] = ()
+    other_boards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Layouts by recipe name, where the records come from more than one recipe; `board` serves the rest."""
     facts: tuple[tuple[str, str], ...] = ()
     """Small print of the head: recipe, software, seed, duration."""
     notes: tuple[str, ...] = field(default=())

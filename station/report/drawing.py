@@ -13,7 +13,7 @@ Point = tuple[float, float]
 
 
 def ticks(low: float, high: float, wanted: int = 6) -> list[float]:
-    """Round values inside [low, high], at most half as many again as `wanted`, at steps of 1, 2 or 5 times a power of ten."""
+    """Round values inside [low, high] at steps of 1, 2 or 5 times a power of ten, `wanted` or somewhat more of them."""
     span = high - low
     if not math.isfinite(span) or span <= 0:
         return [low]

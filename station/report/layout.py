@@ -38,6 +38,7 @@ _CROSS: Final = "M-1-1 1 1M-1 1 1-1"
 BALL_SHAPES: Final = {
     "missing": _CROSS,
     "extra": _CROSS,
+    "dry": RING + "M-1 0H1",
     "bridged": RING + "M-.5 0a.5.5 0 1 0 1 0a.5.5 0 1 0-1 0z",
     "deformed": "M-1-1H1V1H-1z",
     "excess": "M0-1 1 0 0 1-1 0z",

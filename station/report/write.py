@@ -44,7 +44,7 @@ def render(data: ReportData) -> str:
     points = statistics.offsets(data.records)
     found = statistics.spread([(x, y) for _, x, y in points], data.offset_limit_um)
     errors = [(t.reported_x_um - t.true_x_um, t.reported_y_um - t.true_y_um) for t in data.truth_offsets]
-    boards = _board_pictures(data)
+    boards, board_count = _board_pictures(data)
     lost = [record for record in data.records if record.get("result") not in GOOD_RESULTS]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("station.report"),
@@ -54,10 +54,11 @@ def render(data: ReportData) -> str:
         lstrip_blocks=True,
     )
     environment.filters["value"] = _value
+    environment.filters["signed"] = _signed
     return environment.get_template("report.html").render(
         data=data,
-        boards=boards[:MOST_BOARD_MAPS],
-        board_count=len(boards),
+        boards=boards,
+        board_count=board_count,
         scatter=charts.offset_scatter(points, found, data.offset_limit_um) if points else None,
         spread=found,
         truth=charts.truth_scatter(data.truth_offsets) if data.truth_offsets else None,
@@ -76,18 +77,22 @@ def render(data: ReportData) -> str:
     )
 
 
-def _board_pictures(data: ReportData) -> list[BoardPicture]:
+def _board_pictures(data: ReportData) -> tuple[list[BoardPicture], int]:
     """One map per board; the last record of a site decides, since later records answer earlier ones."""
-    by_board: dict[str, dict[str, str]] = {}
+    by_board: dict[tuple[str, str], dict[str, str]] = {}
     for record in data.records:
+        recipe = str((record.get("recipe") or {}).get("name", ""))
         serial = str((record.get("board") or {}).get("serial", ""))
-        by_board.setdefault(serial, {})[str(record.get("site"))] = str(record.get("result"))
+        by_board.setdefault((recipe, serial), {})[str(record.get("site"))] = str(record.get("result"))
     pictures = []
-    for serial, results in by_board.items():
+    for (recipe, serial), results in by_board.items():
+        layout_of_board = data.other_boards.get(recipe, data.board)
         counts = {name: list(results.values()).count(name) for name in dict.fromkeys(results.values())}
         spoken = f"board {serial}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
-        pictures.append(BoardPicture(serial, layout.board_map(data.board, results, spoken), counts))
-    return pictures
+        pictures.append(BoardPicture(serial, layout.board_map(layout_of_board, results, spoken), counts))
+        if len(pictures) == MOST_BOARD_MAPS:
+            break
+    return pictures, len(by_board)
 
 
 def _camera_picture(picture: Any) -> CameraPicture:
@@ -114,6 +119,10 @@ def _span_rows(spans: tuple[Span, ...], critical: tuple[str, ...]) -> list[dict[
 def _length_s(spans: Iterable[Span]) -> float:
     spans = tuple(spans)
     return max((s.end_s for s in spans), default=0.0) - min((s.start_s for s in spans), default=0.0)
+
+
+def _signed(value: float, decimals: int) -> str:
+    return f"{value:+.{decimals}f}".replace("-", "−")
 
 
 def _value(record: Mapping[str, Any], path: str, decimals: int = 1) -> str:

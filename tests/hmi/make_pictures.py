@@ -1,4 +1,4 @@
-"""Writes the screenshots of the operator page: `python -m tests.hmi.make_pictures docs/img`."""
+"""Writes the screenshots of the operator page: `python -m tests.hmi.make_pictures docs/img`, all with `--all`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ PICTURES = {
     "operator_page_alarm_zh": (snapshots.alarmed, {"locale": "zh-CN", "color_scheme": "dark"}, 1280, 800),
     "operator_page_idle": (snapshots.idle, {}, 1280, 800),
 }
+DOCUMENTED = ("operator_page", "operator_page_alarm", "operator_page_alarm_zh")
 
 
-def write_pictures(browser: Browser, folder: Path, names: tuple[str, ...] = tuple(PICTURES)) -> list[Path]:
+def write_pictures(browser: Browser, folder: Path, names: tuple[str, ...] = DOCUMENTED) -> list[Path]:
     """One PNG per name; the page is at rest and its camera picture drawn when the shutter opens."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -47,5 +48,6 @@ def write_pictures(browser: Browser, folder: Path, names: tuple[str, ...] = tupl
 
 if __name__ == "__main__":
     with chromium() as one_browser:
-        for path in write_pictures(one_browser, Path(sys.argv[1])):
+        wanted = tuple(PICTURES) if "--all" in sys.argv else DOCUMENTED
+        for path in write_pictures(one_browser, Path(sys.argv[1]), wanted):
             print(f"{path} {path.stat().st_size // 1000} kB")

@@ -7,11 +7,16 @@ import re
 
 import pytest
 
+from station.alarms.catalogue import ANSWER_TEXT, all_definitions
+from station.alarms.translate import CATALOGUE_MODULES
 from station.hmi import CONTENT_SECURITY_POLICY, STATIC_FOLDER
+from station.process import sheet
+from station.process.step import Step
 from station.run.packml import State
 
 WORD_FILES = sorted((STATIC_FOLDER / "i18n").glob("*.json"))
-CATALOGUES = {path.stem: json.loads(path.read_text("utf-8")) for path in WORD_FILES}
+CATALOGUES = {path.stem: json.loads(path.read_text("utf-8")) for path in WORD_FILES if "alarms" not in path.stem}
+CHINESE_ALARMS = json.loads((STATIC_FOLDER / "i18n" / "alarms.zh-CN.json").read_text("utf-8"))
 SCRIPTS = sorted((STATIC_FOLDER / "app").glob("*.js"))
 MOST_LINES = 400
 
@@ -27,6 +32,21 @@ def test_every_key_used_in_a_script_has_a_text() -> None:
     for script in SCRIPTS:
         for key in re.findall(r'\bt\("([^"]+)"', script.read_text("utf-8")):
             assert key in CATALOGUES["en"], f"{script.name}: {key}"
+
+
+def test_every_alarm_and_answer_of_the_catalogue_speaks_chinese() -> None:
+    assert CATALOGUE_MODULES, "rows register themselves when they are imported"
+    wanted = {f"answer.{answer}" for answer in ANSWER_TEXT} | {f"consequence.{answer}" for answer in ANSWER_TEXT}
+    for row in all_definitions():
+        wanted |= {f"alarm.{row.number}.title", f"alarm.{row.number}.cause"}
+        wanted |= {f"alarm.{row.number}.remedy.{index}" for index in range(len(row.remedy))}
+    assert wanted == CHINESE_ALARMS.keys()
+
+
+def test_every_step_of_the_process_sheet_has_a_word() -> None:
+    titles = {step.title for step in vars(sheet).values() if isinstance(step, Step)}
+    assert len(titles) > 10
+    assert {title for title in titles if f"step.{title}" not in CATALOGUES["en"]} == set()
 
 
 @pytest.mark.parametrize("language", CATALOGUES)

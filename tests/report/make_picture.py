@@ -1,4 +1,4 @@
-"""Writes a sample report and its screenshots: `python -m tests.report.make_picture FOLDER`."""
+"""Writes the screenshot of a sample report: `python -m tests.report.make_picture docs/img`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from tests.report.fake import fake_run
 
 
 def main(folder: Path) -> None:
-    report = folder / "report.html"
+    report = folder / "report_sample.html"
     write_report(fake_run(), report)
-    with chromium() as browser:
-        for scheme in ("light", "dark"):
-            with watched_page(browser, width=1120, height=1000, color_scheme=scheme) as watched:
-                watched.page.goto(report.resolve().as_uri())
-                watched.page.screenshot(path=folder / f"report_{scheme}.png", full_page=True)
-                if scheme == "light":
-                    watched.page.pdf(path=folder / "report.pdf", print_background=True)
+    with chromium() as browser, watched_page(browser, width=1120, height=1240, color_scheme="light") as watched:
+        watched.page.goto(report.resolve().as_uri())
+        watched.page.screenshot(path=folder / "report.png")
+    report.unlink()
 
 
 if __name__ == "__main__":

@@ -118,6 +118,31 @@ def test_one_film_height_alone_can_be_drawn(data: ReportData) -> None:
     assert "1 dips" in render(dataclasses.replace(data, film_trend=(FilmPoint(0.0, 50.0, 50.0),)))
 
 
+def test_film_of_two_runs_is_counted_in_dips_and_each_point_has_its_own_band(data: ReportData) -> None:
+    film = (FilmPoint(5.0, 50.0, 50.0), FilmPoint(9.0, 51.0, 50.0), FilmPoint(1.0, 81.0, 80.0))
+    text = render(dataclasses.replace(data, film_trend=film))
+    section = text.split('id="film"')[1].split("</section>")[0]
+    assert ">dip</text>" in section
+    assert section.count('class="dot bad"') == 0
+
+
+def test_each_recipe_is_drawn_on_its_own_board(data: ReportData) -> None:
+    one = {**data.records[0], "recipe": {"name": "small"}, "site": "X1"}
+    small = {**data.board, "sites": [{**data.board["sites"][0], "name": "X1"}]}
+    text = render(dataclasses.replace(data, records=(one, data.records[1]), other_boards={"small": small}))
+    first, second = re.findall(r'<svg class="board-map".*?</svg>', text, re.DOTALL)
+    assert "X1: placed" in first
+    assert "U2: placed" in second
+
+
+def test_a_shift_of_thousands_stays_a_file_one_can_mail(data: ReportData) -> None:
+    many = tuple({**data.records[i % 48], "board": {"serial": f"B{i // 12}"}} for i in range(4500))
+    film = tuple(FilmPoint(6.4 * i, 50.0 + 0.1 * (i % 9), 50.0) for i in range(4500))
+    text = render(dataclasses.replace(data, records=many, film_trend=film))
+    assert len(text) < LARGEST_BYTES
+    assert "of 375 boards are drawn" in text
+
+
 def test_spread_and_cpk_of_a_hand_worked_cloud() -> None:
     # x: -3, 3, -3, 3 about 0; y: 1, 1, 3, 3 about 2. Sample sigma x = sqrt(12), y = sqrt(4/3).
     found = spread([(-3, 1), (3, 1), (-3, 3), (3, 3)], 25.0)

@@ -11,14 +11,11 @@ const chosenId = signal("");
 /** Alarms whose panel has opened by itself once; a closed panel stays closed. @type {Set<string>} */
 const shown = new Set();
 
-/** Priority 1..4 of the letters and words a station may send. @param {string|number} severity */
-export function priority(severity) {
-  const word = String(severity ?? "").toUpperCase().replace(/^P(?=\d)/, "");
-  if (["1", "S", "I", "CRITICAL"].includes(word)) return 1;
-  if (["3", "L", "R", "J", "MEDIUM"].includes(word)) return 3;
-  if (["4", "INFO", "LOW"].includes(word)) return 4;
-  return 2;
-}
+/** Priority of the station's severities: abort, stop, warning, information. @type {Object<string, number>} */
+const PRIORITY = { A: 1, S: 2, W: 3, I: 4 };
+
+/** @param {string} severity */
+const priority = (severity) => PRIORITY[severity] ?? 2;
 
 /** Alarms as shown: worst first, newest first among equals. */
 function ordered() {
@@ -54,7 +51,7 @@ export function AlarmLine() {
       <${Badge} level=${level} />
       <span class="alarm-number">${first.number}</span>
       <b>${title(first)}</b>
-      <span class="alarm-cause">${cause(first)}</span>
+      <span class="alarm-cause">${first.text ?? cause(first)}</span>
       ${alarms.length > 1 && html`<span class="alarm-count">${t("alarm.more", { count: alarms.length - 1 })}</span>`}
       <time>${timeOfDay(String(first.raised_at))}</time>
       <span class="alarm-details">${isOpen.value ? t("alarm.close") : t("alarm.details")}</span>
@@ -90,13 +87,14 @@ export function AlarmPanel() {
       <button class="small" onClick=${closeAlarmPanel}>${t("alarm.close")}</button>
     </div>
     <div class="alarm-body" tabindex="0" role="group" aria-labelledby="alarm-title">
+      ${alarm.text && html`<h3>${t("alarm.text")}</h3><p>${alarm.text}</p>`}
       <h3>${t("alarm.cause")}</h3><p>${cause(alarm)}</p>
       <h3>${t("alarm.remedy")}</h3>
       <ol>${alarm.remedy.map((line, index) => html`<li>${tOr(`alarm.${alarm.number}.remedy.${index}`, line)}</li>`)}</ol>
       <dl>
         <dt>${t("alarm.raised")}</dt><dd>${timeOfDay(String(alarm.raised_at))}</dd>
-        <dt>${t("alarm.position")}</dt>
-        <dd class=${alarm.position_trusted ? "" : "bad"}>${alarm.position_trusted ? t("alarm.trusted") : t("alarm.untrusted")}</dd>
+        ${alarm.position_trusted !== null && html`<dt>${t("alarm.position")}</dt>
+          <dd class=${alarm.position_trusted ? "" : "bad"}>${alarm.position_trusted ? t("alarm.trusted") : t("alarm.untrusted")}</dd>`}
         ${objects.map(([name, value]) => html`<dt>${tOr(`object.${name}`, name)}</dt><dd>${String(value)}</dd>`)}
       </dl>
     </div>
@@ -113,7 +111,7 @@ function Answers({ alarm }) {
       const label = tOr(`answer.${answer.id}`, answer.label);
       return html`<button class=${index === 0 ? "answer first" : "answer"} disabled=${isBlocked} data-answer=${answer.id}
                           onClick=${() => answerAlarm(label, alarm, answer.id)}>
-        <b>${label}</b><small>${tOr(`consequence.${answer.id}`, answer.consequence)}</small>
+        <b>${label}</b><small>${tOr(`consequence.${answer.id}`, answer.consequence ?? "")}</small>
       </button>`;
     })}
   </div>`;

@@ -64,7 +64,7 @@ function walk(event) {
 export function BoardMap() {
   const board = snapshot.value?.board;
   return html`<section class="panel board" aria-label=${t("board.title")}>
-    <h2>${t("board.title")} ${board && html`<span class="muted">${board.serial}</span>`}</h2>
+    <h2>${t("board.title")} ${board?.serial && html`<span class="muted">${board.serial}</span>`}</h2>
     ${board ? html`<${Map} board=${board} />` : html`<p class="empty">${t("board.none")}</p>`}
     <${Legend} sites=${board?.sites ?? []} />
     <${Chosen} sites=${board?.sites ?? []} />

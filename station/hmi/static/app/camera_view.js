@@ -17,8 +17,12 @@ const hidden = signal(/** @type {string[]} */ ([]));
 const pictures = new Map();
 const loaded = signal(0);
 
-/** @param {string} address @returns {HTMLImageElement|null} the picture once it is there */
+/**
+ * @param {string|null} address none where the camera sends findings instead of pixels
+ * @returns {HTMLImageElement|null} the picture once it is there
+ */
 function picture(address) {
+  if (!address) return null;
   const known = pictures.get(address);
   if (known) return known.complete && known.naturalWidth > 0 ? known : null;
   const image = new Image();
@@ -49,7 +53,7 @@ function window_px(camera) {
  */
 function shape(pen, state, x, y, r) {
   pen.beginPath();
-  pen.setLineDash(state === "partial" || state === "dry" ? [r * 0.7, r * 0.45] : []);
+  pen.setLineDash(state === "partial" ? [r * 0.7, r * 0.45] : []);
   switch (state) {
     case "missing": case "extra":
       pen.moveTo(x - r, y - r); pen.lineTo(x + r, y + r); pen.moveTo(x - r, y + r); pen.lineTo(x + r, y - r);
@@ -57,6 +61,7 @@ function shape(pen, state, x, y, r) {
     case "bridged":
       pen.arc(x, y, r * 1.3, 0, 7); pen.moveTo(x + r * 0.8, y); pen.arc(x, y, r * 0.8, 0, 7);
       break;
+    case "dry": pen.arc(x, y, r * 1.12, 0, 7); pen.moveTo(x - r * 1.12, y); pen.lineTo(x + r * 1.12, y); break;
     case "deformed": pen.rect(x - r * 1.1, y - r * 1.1, 2.2 * r, 2.2 * r); break;
     case "excess": pen.moveTo(x, y - 1.5 * r); pen.lineTo(x + 1.5 * r, y); pen.lineTo(x, y + 1.5 * r);
       pen.lineTo(x - 1.5 * r, y); pen.closePath(); break;
@@ -113,9 +118,9 @@ function Key({ state }) {
   const r = 8;
   const ink = INK[state] ?? INK.unmeasured;
   const d = {
-    missing: `M4 4 16 16M4 16 16 4`, extra: `M4 4 16 16M4 16 16 4`, deformed: `M3 3H17V17H3z`, excess: `M10 1 19 10 10 19 1 10z`,
+    dry: "M3 10a7 7 0 1 0 14 0a7 7 0 1 0-14 0H17", missing: `M4 4 16 16M4 16 16 4`, extra: `M4 4 16 16M4 16 16 4`, deformed: `M3 3H17V17H3z`, excess: `M10 1 19 10 10 19 1 10z`,
   }[state];
-  const dash = state === "partial" || state === "dry" ? "5 3" : undefined;
+  const dash = state === "partial" ? "5 3" : undefined;
   return html`<svg class="key" viewBox="0 0 20 20" aria-hidden="true">
     <rect width="20" height="20" fill="#08090A" />
     ${d ? html`<path d=${d} fill="none" stroke=${ink} stroke-width="2" />`

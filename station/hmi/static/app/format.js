@@ -23,7 +23,7 @@ export function longUm(value_um) {
 
 /** Local time of day of an ISO time. @param {string|null|undefined} iso */
 export function timeOfDay(iso) {
-  const time = iso ? new Date(iso) : null;
+  const time = iso?.includes("T") ? new Date(iso) : null;
   if (!time || Number.isNaN(time.getTime())) return NOTHING;
   return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
 }

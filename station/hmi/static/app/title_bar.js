@@ -49,7 +49,7 @@ function JobLine({ job, board }) {
   const boards = job.boards_total > 0 ? `${job.boards_done} / ${job.boards_total}` : `${job.boards_done}`;
   return html`<div class="job-line">
     <span>${job.recipe} <span class="muted">${String(job.recipe_hash ?? "").replace("sha256:", "").slice(0, 8)}</span></span>
-    <span class="muted">${t("job.boards", { boards })}${board ? ` · ${board.serial}` : ""}</span>
+    <span class="muted">${t("job.boards", { boards })}${board?.serial ? ` · ${board.serial}` : ""}</span>
   </div>`;
 }
 

@@ -17,9 +17,11 @@ function wanted() {
 /** Fetch all catalogues once, so that switching the language needs no network. */
 export async function loadWords() {
   const base = new URL("../i18n/", import.meta.url);
-  await Promise.all(LANGUAGES.map(async (name) => {
-    catalogues[name] = await (await fetch(new URL(`${name}.json`, base))).json();
-  }));
+  const read = async (/** @type {string} */ name) => (await fetch(new URL(`${name}.json`, base))).json();
+  const [english, chinese, chineseAlarms] = await Promise.all(["en", "zh-CN", "alarms.zh-CN"].map(read));
+  catalogues.en = english;
+  // English alarm texts come from the station itself.
+  catalogues["zh-CN"] = { ...chinese, ...chineseAlarms };
   speak(wanted(), false);
 }
 
