@@ -76,23 +76,24 @@ class DipUnit(RegisterDevice):
         if not self.is_homed:
             self.channel.finish(Result.NOT_HOMED)
             return
-        gap_um, speed, strokes = float(args["gap_um"]), float(args["wipe_speed_um_per_s"]), int(args["strokes"])
+        gap_um, wipe_speed_um_per_s = float(args["gap_um"]), float(args["wipe_speed_um_per_s"])
+        strokes = int(args["strokes"])
         set_s = abs(gap_um - self.gap_um) / GAP_SPEED_UM_PER_S + GAP_SETTLE_S
-        stroke_s = (self.plant.machine.plate_size_um + OVERRUN_UM) / speed
+        stroke_s = (self.plant.machine.plate_size_um + OVERRUN_UM) / wipe_speed_um_per_s
         end_s = now_s + set_s + strokes * stroke_s
         self.gap_um = gap_um
         self._stroke_s = (now_s + set_s, end_s)
         self.plant.film.wiping_until_s = end_s
-        self.channel.at(end_s, self._levelled, gap_um, speed, strokes, stroke_s, end_s)
+        self.channel.at(end_s, self._levelled, gap_um, wipe_speed_um_per_s, strokes, stroke_s, end_s)
 
     def _homed(self) -> None:
         self.is_homed = True
         self.gap_um = 0.0
         self.channel.finish(Result.DONE)
 
-    def _levelled(self, gap_um: float, speed: float, strokes: int, stroke_s: float, end_s: float) -> None:
+    def _levelled(self, gap_um: float, wipe_speed_um_per_s: float, strokes: int, stroke_s: float, end_s: float) -> None:
         film = self.plant.film
-        film.wipe(gap_um, speed, strokes, end_s)
+        film.wipe(gap_um, wipe_speed_um_per_s, strokes, end_s)
         self.plant.record("film laid", generation=film.generation, height_um=film.height_um)
         error_um = 0.0
         if self.plant.fidelity is not Fidelity.IDEAL:

@@ -52,18 +52,20 @@ class Spring:
         return knee_um + self.travel_um + (force_n - self.preload_n - soft_n) / self.hard_n_per_um
 
 
-def in_series_n_per_um(*stiffness_n_per_mm: float) -> float:
-    """1 / (1/k1 + 1/k2 + ...), from the machine's N per mm."""
-    return 1e-3 / sum(1.0 / stiffness for stiffness in stiffness_n_per_mm)
+def in_series_n_per_um(*stiffness_n_per_um: float) -> float:
+    """1 / (1/k1 + 1/k2 + ...)."""
+    return 1.0 / sum(1.0 / stiffness for stiffness in stiffness_n_per_um)
 
 
-def spring_of(machine: MachineTruth, floor_n_per_mm: float, *, with_part: bool, stiffer_ratio: float = 1.0) -> Spring:
-    parts = (machine.stiffness_package_n_per_mm,) if with_part else ()
+def spring_of(machine: MachineTruth, floor_n_per_um: float, *, with_part: bool, stiffer_ratio: float = 1.0) -> Spring:
+    """The contact of a nozzle, with or without a part between, on a floor of this stiffness."""
+    parts = (machine.stiffness_package_n_per_mm * 1e-3,) if with_part else ()
+    frame_n_per_um = machine.stiffness_machine_n_per_mm * 1e-3
     return Spring(
         preload_n=machine.spring_preload_n,
         soft_n_per_um=machine.spring_n_per_mm * 1e-3,
         travel_um=machine.extras.get("spring_travel_um", SPRING_TRAVEL_UM),
-        hard_n_per_um=in_series_n_per_um(floor_n_per_mm, machine.stiffness_machine_n_per_mm, *parts) * stiffer_ratio,
+        hard_n_per_um=in_series_n_per_um(floor_n_per_um, frame_n_per_um, *parts) * stiffer_ratio,
     )
 
 
@@ -139,4 +141,4 @@ class Contact:
 
 def nowhere(machine: MachineTruth) -> Contact:
     """Nothing below the nozzle within the reach of Z."""
-    return Contact(math.inf, spring_of(machine, machine.stiffness_board_n_per_mm, with_part=False))
+    return Contact(math.inf, spring_of(machine, machine.stiffness_board_n_per_mm * 1e-3, with_part=False))

@@ -31,7 +31,7 @@ SHEAR_SPEED_UM_PER_S = 20_000.0
 REPEAT_SIGMA_UM = {Fidelity.IDEAL: 0.0, Fidelity.CALIBRATED: 0.5, Fidelity.REAL: 1.5}
 """Film repeatability from wipe to wipe; estimate, +-5 um at 3 sigma on a real unit."""
 RIPPLES_UM = ((500.0, 5.0), (1_000.0, 3.0), (2_000.0, 1.5), (5_000.0, 0.8))
-"""Blade streaks as laid: (wavelength, amplitude); estimates. What is shorter than 1 mm levels within seconds."""
+"""Blade streaks as laid: (wavelength, amplitude); estimates. Below 1_000 um they level within seconds."""
 STREAK_LEFT_PER_STROKE = 0.6
 RIDGE_UM = 8.0  # estimate: bead left where the stroke ends
 RIDGE_SIGMA_UM = 1_000.0
@@ -121,13 +121,13 @@ class Film:
         wanted_um = max(0.0, wanted_um + repeat_um - (thin.value if thin is not None else 0.0))
         before_nl = self.volume_nl(t_s)
         self.wasted_nl += self._laid_nl() - self._dents_nl() - before_nl
-        area_mm2 = (2 * self.half_um) ** 2 * 1e-6
+        nl_per_um = (2 * self.half_um) ** 2 * 1e-6
         loss_nl = min(WIPE_LOSS_NL, self.reservoir_nl + before_nl)
         available_nl = before_nl + self.reservoir_nl - loss_nl
-        laid_nl = min(wanted_um * area_mm2, available_nl)
+        laid_nl = min(wanted_um * nl_per_um, available_nl)
         self._wet_to_um = self.half_um
-        if laid_nl < wanted_um * area_mm2:
-            self._wet_to_um = 2 * self.half_um * laid_nl / (wanted_um * area_mm2) - self.half_um
+        if laid_nl < wanted_um * nl_per_um:
+            self._wet_to_um = 2 * self.half_um * laid_nl / (wanted_um * nl_per_um) - self.half_um
         self.reservoir_nl = available_nl - laid_nl
         self.wasted_nl += loss_nl
         self._height_um = wanted_um

@@ -89,7 +89,7 @@ class Grip:
         held = plant.held
         spring = spring_of(
             machine,
-            surface.stiffness_n_per_mm,
+            surface.stiffness_n_per_um,
             with_part=held is not None or surface.lying is not None,
             stiffer_ratio=stiffer_ratio,
         )
@@ -106,8 +106,8 @@ class Grip:
 
     def _field(self, package: PackageTruth, theta_deg: float) -> BallField:
         extras = self.plant.machine.extras
-        tilt_x, tilt_y = extras.get("nozzle_tilt_x_um_per_mm", 0.0), extras.get("nozzle_tilt_y_um_per_mm", 0.0)
-        return BallField.of(package).tilted(theta_deg, tilt_x * 1e-3, tilt_y * 1e-3)
+        tilt_x, tilt_y = extras.get("nozzle_tilt_x_ratio", 0.0), extras.get("nozzle_tilt_y_ratio", 0.0)
+        return BallField.of(package).tilted(theta_deg, tilt_x, tilt_y)
 
     def _on_plate(self, held: HeldPart, field: BallField, tip: TruePose) -> tuple[Array, Array, float]:
         centre_x, centre_y = self.plant.plate_centre_um()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sim_hardware.world.boards import bottom_pose
 from sim_hardware.world.geometry import BallField
+from sim_hardware.world.machine import MachineTruth
 from sim_hardware.world.places import GlassPart, HeldPart, Pocket, turned
 from sim_hardware.world.things import PackageTruth, SiteTruth
 
@@ -55,10 +56,18 @@ class Surface:
     floor: Floor
     z_um: float
     """Z at which a bare tip touches it; what lies on it counts"""
-    stiffness_n_per_mm: float
+    stiffness_n_per_um: float
     lying: Lying | None = None
     pocket: Pocket | None = None
     site: SiteTruth | None = None
+
+
+def _plate_n_per_um(machine: MachineTruth) -> float:
+    return machine.stiffness_plate_n_per_mm * 1e-3
+
+
+def _board_n_per_um(machine: MachineTruth) -> float:
+    return machine.stiffness_board_n_per_mm * 1e-3
 
 
 def hanging_um(part: PackageTruth | GlassPart | None, field: BallField | None = None) -> float:
@@ -76,22 +85,22 @@ def surface_below(plant: Plant, x_um: float, y_um: float) -> Surface:
     plate_x, plate_y = plant.plate_centre_um()
     half = machine.plate_size_um / 2
     if abs(x_um - plate_x) <= half and abs(y_um - plate_y) <= half:
-        return Surface(Floor.PLATE, machine.plate_z_um, machine.stiffness_plate_n_per_mm)
+        return Surface(Floor.PLATE, machine.plate_z_um, _plate_n_per_um(machine))
     holder_x, holder_y = plant.holder_centre_um()
     if max(abs(x_um - holder_x), abs(y_um - holder_y)) <= HOLDER_HALF_UM:
         return _holder(plant, holder_x, holder_y)
     if max(abs(x_um - machine.bin_x_um), abs(y_um - machine.bin_y_um)) <= BIN_HALF_UM:
-        return Surface(Floor.BIN, machine.bin_z_um, machine.stiffness_board_n_per_mm)
+        return Surface(Floor.BIN, machine.bin_z_um, _board_n_per_um(machine))
     return _pocket(plant, x_um, y_um) or _board(plant, x_um, y_um) or Surface(Floor.NOTHING, math.inf, 1.0)
 
 
 def _holder(plant: Plant, x_um: float, y_um: float) -> Surface:
     machine, holder = plant.machine, plant.holder
     if holder.glass is None:
-        return Surface(Floor.HOLDER, machine.holder_z_um, machine.stiffness_plate_n_per_mm)
+        return Surface(Floor.HOLDER, machine.holder_z_um, _plate_n_per_um(machine))
     lying = Lying(holder.glass, x_um + holder.dx_um, y_um + holder.dy_um, holder.dtheta_deg)
     top_z = machine.holder_z_um - holder.glass.height_um
-    return Surface(Floor.HOLDER, top_z, machine.stiffness_plate_n_per_mm, lying)
+    return Surface(Floor.HOLDER, top_z, _plate_n_per_um(machine), lying)
 
 
 def _pocket(plant: Plant, x_um: float, y_um: float) -> Surface | None:
@@ -100,11 +109,11 @@ def _pocket(plant: Plant, x_um: float, y_um: float) -> Surface | None:
     if tray is None or pocket is None:
         return None
     if pocket.package is None:
-        return Surface(Floor.POCKET, machine.tray_z_um, machine.stiffness_plate_n_per_mm, pocket=pocket)
+        return Surface(Floor.POCKET, machine.tray_z_um, _plate_n_per_um(machine), pocket=pocket)
     centre_x, centre_y = tray.centre_um(pocket)
     lying = Lying(pocket.package, centre_x + pocket.dx_um, centre_y + pocket.dy_um, pocket.dtheta_deg)
     top_z = machine.tray_z_um - hanging_um(pocket.package)
-    return Surface(Floor.POCKET, top_z, machine.stiffness_plate_n_per_mm, lying, pocket)
+    return Surface(Floor.POCKET, top_z, _plate_n_per_um(machine), lying, pocket)
 
 
 def _board(plant: Plant, x_um: float, y_um: float) -> Surface | None:
@@ -134,8 +143,8 @@ def _board(plant: Plant, x_um: float, y_um: float) -> Surface | None:
             z_um -= hanging_um(placed.package)
             dx, dy = turned(placed.offset_x_um, placed.offset_y_um, theta_deg)
             lying = Lying(placed.package, x + dx, y + dy, theta_deg + placed.offset_theta_deg)
-        return Surface(Floor.SITE, z_um, machine.stiffness_board_n_per_mm, lying, site=site)
-    return Surface(Floor.BOARD, z_um, machine.stiffness_board_n_per_mm)
+        return Surface(Floor.SITE, z_um, _board_n_per_um(machine), lying, site=site)
+    return Surface(Floor.BOARD, z_um, _board_n_per_um(machine))
 
 
 def opening_um(nozzle_um: float, part: PackageTruth | GlassPart) -> float:

@@ -50,8 +50,8 @@ class Travel:
     end_s: float
 
     @classmethod
-    def make(cls, start_s: float, from_um: float, to_um: float, machine: MachineTruth, speed: float) -> Travel:
-        path = straight_path((from_um,), (to_um,), (machine.z,), speed=speed, path_axes=1)
+    def make(cls, start_s: float, from_um: float, to_um: float, machine: MachineTruth, speed_um_per_s: float) -> Travel:
+        path = straight_path((from_um,), (to_um,), (machine.z,), speed=speed_um_per_s, path_axes=1)
         return cls(start_s, path, start_s + path.duration_s)
 
     def z_um(self, t_s: float) -> float:
@@ -78,22 +78,22 @@ class Travel:
 
 @dataclass(frozen=True, slots=True)
 class Creep:
-    """A slow even move at or in something; `speed` is signed, down is positive."""
+    """A slow even move at or in something; `even_um_per_s` is signed, down is positive."""
 
     start_s: float
     end_s: float
     from_um: float
-    speed: float
+    even_um_per_s: float
     contact: Contact
 
     def z_um(self, t_s: float) -> float:
-        return self.from_um + self.speed * (min(t_s, self.end_s) - self.start_s)
+        return self.from_um + self.even_um_per_s * (min(t_s, self.end_s) - self.start_s)
 
     def speed_um_per_s(self, t_s: float) -> float:
-        return self.speed if t_s < self.end_s else 0.0
+        return self.even_um_per_s if t_s < self.end_s else 0.0
 
     def force_n(self, t_s: float) -> float:
-        return self.contact.force_n(self.z_um(t_s), self.speed)
+        return self.contact.force_n(self.z_um(t_s), self.even_um_per_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sim_hardware.scenario import Scenario
 from sim_hardware.world.boards import bottom_pose
 from sim_hardware.world.machine import Fidelity, MachineTruth
 from sim_hardware.world.motion import straight_path
-from sim_hardware.world.things import BallSite, PackageType
+from sim_hardware.world.things import BallSite, PackageTruth, PackageType
 
 SESSION = 77
 
@@ -160,6 +160,24 @@ class Bench:
         kind = self.plant.scenario.top
         return kind.body_height_um + kind.balls[0].height_um
 
+    @property
+    def plate_touch_um(self) -> float:
+        """Z at which an ideal package on the nozzle touches the plate."""
+        return self.machine.plate_z_um - self.part_um
+
+    @property
+    def site_touch_um(self) -> float:
+        """Z at which an ideal package on the nozzle touches a bottom package."""
+        board = self.plant.board_in_nest
+        assert board is not None
+        return self.machine.board_z_um - board.height_um - self.plant.scenario.bottom.body_height_um - self.part_um
+
+    @property
+    def held_package(self) -> PackageTruth:
+        assert self.plant.held is not None
+        assert isinstance(self.plant.held.part, PackageTruth)
+        return self.plant.held.part
+
     async def pick(self, index: int = 0) -> dict[str, float]:
         """Pick the part of a pocket; returns the evidence of the lift."""
         self.over_pocket(index)
@@ -169,6 +187,10 @@ class Bench:
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         return [data for _, name, data in self.plant.events if name == kind]
+
+
+async def ready(fidelity: Fidelity = Fidelity.IDEAL, seed: int = 1, **changes: Any) -> Bench:
+    return await Bench(fidelity, seed, **changes).ready()
 
 
 def unpack_words(data: bytes) -> list[int]:

@@ -14,7 +14,7 @@ from sim_hardware.world.machine import MachineTruth
 from sim_hardware.world.z_path import Chances, PressOrder, PressPlan, leg_at, plan_press
 
 MACHINE = MachineTruth()
-BOARD = spring_of(MACHINE, MACHINE.stiffness_board_n_per_mm, with_part=True)
+BOARD = spring_of(MACHINE, MACHINE.stiffness_board_n_per_mm * 1e-3, with_part=True)
 TOUCH = 20_000.0
 ORDER = PressOrder(TOUCH - 500, TOUCH - 150, TOUCH + 300, 2_000, 0.3, 2.0, 0.2, 8.0)
 WET = Wet(squeeze_n_s=4.05e-3, tack_n=0.15, film_um=120.0, mean_lift_um=0.0)
@@ -29,7 +29,7 @@ def changed(**values: float) -> PressOrder:
 
 
 def test_parts_in_series_are_softer_than_the_softest() -> None:
-    assert in_series_n_per_um(60.0, 400.0, 300.0) == pytest.approx(1e-3 / (1 / 60 + 1 / 400 + 1 / 300))
+    assert in_series_n_per_um(0.060, 0.400, 0.300) == pytest.approx(1 / (1 / 0.060 + 1 / 0.400 + 1 / 0.300))
     assert BOARD.hard_n_per_um < 0.060
 
 

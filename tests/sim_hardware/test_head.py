@@ -1,4 +1,4 @@
-"""The head on its line: pick, dip, place, drop, stop; told by what the world knows afterwards."""
+"""What the head does to the world: pick, dip, place, drop; told by what the world knows afterwards."""
 
 from __future__ import annotations
 
@@ -8,51 +8,20 @@ from typing import Any
 import pytest
 
 from drivers.wire import head as wire
-from drivers.wire.handshake import ChannelState, Result, Stop
-from drivers.wire.serial_frames import SerialFrame, decode
+from drivers.wire.handshake import Result
 from sim_hardware import virtual_time
 from sim_hardware.faults import FaultSpec
 from sim_hardware.world.machine import Fidelity
-from sim_hardware.world.things import PackageTruth
-from tests.sim_hardware.head_bench import SESSION, Bench
+from sim_hardware.world.surfaces import Lying, support_ratio
+from tests.sim_hardware.head_bench import ready
 from tests.support import virtual
-
-
-def plate_touch_um(bench: Bench) -> float:
-    return bench.machine.plate_z_um - bench.part_um
-
-
-def site_touch_um(bench: Bench) -> float:
-    board = bench.plant.board_in_nest
-    assert board is not None
-    return bench.machine.board_z_um - board.height_um - bench.plant.scenario.bottom.body_height_um - bench.part_um
-
-
-async def ready(fidelity: Fidelity = Fidelity.IDEAL, seed: int = 1, **changes: Any) -> Bench:
-    return await Bench(fidelity, seed, **changes).ready()
-
-
-def held(bench: Bench) -> PackageTruth:
-    assert bench.plant.held is not None
-    assert isinstance(bench.plant.held.part, PackageTruth)
-    return bench.plant.held.part
-
-
-@virtual
-async def test_nothing_moves_before_z_is_homed() -> None:
-    bench = Bench()
-    assert (await bench.head(wire.MOVE_Z, z_um=1_000, speed_um_per_s=100_000))[0] is Result.NOT_HOMED
-    assert (await bench.press(20_000))[0] is Result.NOT_HOMED
-    assert (await bench.head(wire.HOME_Z)) == (Result.DONE, {"z_um": 0.0})
-    result, evidence = await bench.head(wire.MOVE_Z, z_um=1_000, speed_um_per_s=100_000)
-    assert (result, evidence["z_um"]) == (Result.DONE, 1_000.0)
 
 
 @virtual
 async def test_a_picked_part_hangs_on_the_nozzle_and_its_pocket_is_empty() -> None:
     bench = await ready()
     lift = await bench.pick()
-    assert held(bench).serial == "P000001"
+    assert bench.held_package.serial == "P000001"
     assert bench.plant.tray is not None
     assert bench.plant.tray.pockets[0].package is None
     assert lift["vacuum_kpa"] == pytest.approx(-78, abs=0.5)
@@ -123,12 +92,12 @@ async def test_bottoming_out_wets_every_ball_to_the_film_and_its_rise() -> None:
     await bench.level(200.0)
     await bench.pick()
     bench.over_plate()
-    result, press = await bench.press(plate_touch_um(bench), hold_force_n=1.0, contact_force_n=0.9)
+    result, press = await bench.press(bench.plate_touch_um, hold_force_n=1.0, contact_force_n=0.9)
     assert result is Result.DONE
     assert press["hold_force_n"] == 1.0
-    assert press["end_z_um"] > plate_touch_um(bench)
+    assert press["end_z_um"] > bench.plate_touch_um
     lift = await bench.lift()
-    package = held(bench)
+    package = bench.held_package
     assert [ball.immersion_um for ball in package.balls] == pytest.approx([141.7] * 168, abs=0.2)
     assert bench.plant.film.taken_nl == pytest.approx(sum(ball.coat_volume_nl for ball in package.balls))
     assert len(bench.plant.film.marks) == 168
@@ -142,11 +111,11 @@ async def test_a_depth_is_kept_without_touching_the_plate() -> None:
     await bench.level(200.0)
     await bench.pick()
     bench.over_plate()
-    depth_z = plate_touch_um(bench) - 50
-    result, press = await bench.press(plate_touch_um(bench), contact_force_n=0, z_limit_um=depth_z)
+    depth_z = bench.plate_touch_um - 50
+    result, press = await bench.press(bench.plate_touch_um, contact_force_n=0, z_limit_um=depth_z)
     assert (result, press["end_z_um"], press["hold_force_n"]) == (Result.DONE, depth_z, 0.0)
     await bench.lift()
-    assert held(bench).balls[0].immersion_um == pytest.approx(70 + 9, abs=1)
+    assert bench.held_package.balls[0].immersion_um == pytest.approx(70 + 9, abs=1)
 
 
 @virtual
@@ -155,9 +124,9 @@ async def test_a_film_out_of_reach_wets_nothing() -> None:
     await bench.level(200.0)
     await bench.pick()
     bench.over_plate()
-    await bench.press(plate_touch_um(bench), contact_force_n=0, z_limit_um=plate_touch_um(bench) - 125)
+    await bench.press(bench.plate_touch_um, contact_force_n=0, z_limit_um=bench.plate_touch_um - 125)
     await bench.lift()
-    assert not any(ball.immersion_um for ball in held(bench).balls)
+    assert not any(ball.immersion_um for ball in bench.held_package.balls)
     assert bench.plant.film.marks == []
 
 
@@ -166,9 +135,9 @@ async def test_too_fast_a_lift_leaves_the_part_in_the_film() -> None:
     bench = await ready()
     await bench.level(200.0)
     await bench.pick()
-    serial = held(bench).serial
+    serial = bench.held_package.serial
     bench.over_plate()
-    await bench.press(plate_touch_um(bench), contact_force_n=0.9)
+    await bench.press(bench.plate_touch_um, contact_force_n=0.9)
     lift = await bench.lift(slow=20_000)
     assert bench.plant.held is None
     assert [package.serial for package in bench.plant.lost] == [serial]
@@ -182,10 +151,10 @@ async def test_a_placed_package_lies_where_the_tip_was_and_knows_its_film() -> N
     await bench.level(200.0)
     await bench.pick()
     bench.over_plate()
-    await bench.press(plate_touch_um(bench), contact_force_n=0.9)
+    await bench.press(bench.plate_touch_um, contact_force_n=0.9)
     await bench.lift()
     bench.over_site(0, dx_um=25.0, dy_um=-10.0, turn_deg=0.2)
-    result, press = await bench.press(site_touch_um(bench), hold_force_n=2.0)
+    result, press = await bench.press(bench.site_touch_um, hold_force_n=2.0)
     assert result is Result.DONE
     assert press["hold_force_n"] == 2.0
     await bench.vacuum(False)
@@ -198,7 +167,7 @@ async def test_a_placed_package_lies_where_the_tip_was_and_knows_its_film() -> N
     assert placed.offset_theta_deg == pytest.approx(0.2)
     assert placed.film_height_um == pytest.approx(120)
     assert (placed.balls_dry, placed.balls_half, placed.bridges) == (0, 0, 0)
-    assert placed.contact_z_um == pytest.approx(site_touch_um(bench))
+    assert placed.contact_z_um == pytest.approx(bench.site_touch_um)
     assert placed.hold_force_n == 2.0
 
 
@@ -208,14 +177,14 @@ async def test_a_second_package_on_a_site_stands_on_the_first_and_is_early() -> 
     for index in range(2):
         await bench.pick(index)
         bench.over_site(0)
-        result, _ = await bench.press(site_touch_um(bench) - index * bench.part_um)
+        result, _ = await bench.press(bench.site_touch_um - index * bench.part_um)
         assert result is Result.DONE
         await bench.vacuum(False)
         await bench.lift()
     assert [data["wrong"] for data in bench.events("placed")] == ["", "stacked"]
     await bench.pick(2)
     bench.over_site(0)
-    result, _ = await bench.press(site_touch_um(bench), z_fast_um=site_touch_um(bench) - 3_000, z_early_um=30_000)
+    result, _ = await bench.press(bench.site_touch_um, z_fast_um=bench.site_touch_um - 3_000, z_early_um=30_000)
     assert result is Result.EARLY_CONTACT
 
 
@@ -224,7 +193,7 @@ async def test_a_site_without_bottom_package_is_found_late() -> None:
     bench = await ready(faults=(FaultSpec("bottom_missing", nth=1),))
     await bench.pick()
     bench.over_site(0)
-    assert (await bench.press(site_touch_um(bench)))[0] is Result.NO_CONTACT
+    assert (await bench.press(bench.site_touch_um))[0] is Result.NO_CONTACT
     assert bench.plant.held is not None
 
 
@@ -233,7 +202,7 @@ async def test_a_part_lifted_before_the_vacuum_is_gone_comes_along() -> None:
     bench = await ready()
     await bench.pick()
     bench.over_site(0)
-    await bench.press(site_touch_um(bench))
+    await bench.press(bench.site_touch_um)
     await bench.head(wire.VACUUM_OFF, blow_off_s=0, within_s=0.001)
     await bench.lift(slow=50_000, slow_um=100)
     assert bench.plant.board_in_nest is not None
@@ -258,13 +227,13 @@ async def test_a_placed_part_can_be_picked_up_again_from_its_site() -> None:
     bench = await ready()
     await bench.pick()
     bench.over_site(3)
-    await bench.press(site_touch_um(bench))
+    await bench.press(bench.site_touch_um)
     await bench.vacuum(False)
     await bench.lift()
-    await bench.press(site_touch_um(bench))
+    await bench.press(bench.site_touch_um)
     await bench.vacuum(True)
     await bench.lift()
-    assert held(bench).serial == "P000001"
+    assert bench.held_package.serial == "P000001"
     assert bench.plant.board_in_nest is not None
     assert bench.plant.board_in_nest.sites[3].placed == []
 
@@ -292,148 +261,19 @@ async def test_the_glass_part_is_taken_from_its_holder_and_remembers_where_it_is
 
 
 @virtual
-async def test_a_fast_move_into_the_board_stops_and_is_a_crash() -> None:
+async def test_the_nozzle_seals_on_the_true_outline_of_the_body_and_not_on_its_ball_frame() -> None:
     bench = await ready()
-    bench.over_site(0)
-    result, _ = await bench.head(wire.MOVE_Z, z_um=30_000, speed_um_per_s=400_000)
-    assert result is Result.EARLY_CONTACT
-    assert len(bench.events("crash")) == 1
-    assert bench.plant.head.z_um_at(bench.now) < bench.machine.board_z_um
-
-
-@virtual
-async def test_force_over_trips_the_limit_of_the_drive() -> None:
-    bench = await ready(faults=(FaultSpec("force_over", nth=2, value=5.0),))
-    await bench.pick()
-    bench.over_site(0)
-    result, press = await bench.press(site_touch_um(bench), hold_force_n=2.0, force_limit_n=8.0)
-    assert result is Result.FORCE_LIMIT
-    assert press["peak_force_n"] > 8.0
-
-
-@virtual
-async def test_a_silent_host_stops_a_press_after_half_a_second() -> None:
-    bench = await ready()
-    bench.over_site(0)
-    bench.begin(
-        bench.plant.head.channel,
-        wire.PRESS,
-        z_fast_um=1_000,
-        z_early_um=1_000,
-        z_limit_um=20_000,
-        approach_um_per_s=1_000,
-        contact_force_n=0.3,
-        hold_force_n=1,
-        hold_s=0,
-        force_limit_n=5,
-    )
-    await asyncio.sleep(3.0)
-    state = bench.plant.head.channel.state()
-    assert state.result is Result.WATCHDOG
-    z_um = bench.plant.head.z_um_at(bench.now)
-    assert 1_300 < z_um < 1_600
-    assert wire.PRESS.unpack_evidence(state.evidence)["end_z_um"] == pytest.approx(z_um, abs=0.1)
-
-
-@virtual
-async def test_a_stop_in_the_fast_part_brakes_and_stands() -> None:
-    bench = await ready()
-    bench.begin(bench.plant.head.channel, wire.MOVE_Z, z_um=20_000, speed_um_per_s=400_000)
-    await asyncio.sleep(0.03)
-    bench.plant.head.core.beat(SESSION, 9_999, int(Stop.CONTROLLED))
-    await asyncio.sleep(0.2)
-    state = bench.plant.head.channel.state()
-    assert state.result is Result.STOPPED
-    z_um = bench.plant.head.z_um_at(bench.now)
-    assert 2_000 < z_um < 19_000
-    await asyncio.sleep(1.0)
-    assert bench.plant.head.z_um_at(bench.now) == z_um
-
-
-@virtual
-async def test_tare_removes_the_zero_and_shows_noise_that_a_dead_sensor_would_not_have() -> None:
-    bench = await ready(Fidelity.REAL)
-    result, evidence = await bench.head(wire.TARE)
-    assert result is Result.DONE
-    assert evidence["noise_n"] == pytest.approx(0.015, abs=0.001)
-    assert evidence["offset_n"] != 0.0
-    assert bench.plant.head.cell.read_n(0.0, bench.now) == pytest.approx(0.0, abs=0.06)
-    ideal = await ready()
-    _, evidence = await ideal.head(wire.TARE)
-    assert (evidence["offset_n"], evidence["noise_n"]) == (0.0, pytest.approx(0.0003))
-
-
-@virtual
-async def test_the_curve_tells_the_same_press_as_the_evidence() -> None:
-    bench = await ready()
-    await bench.pick()
-    bench.over_site(0)
-    _, press = await bench.press(site_touch_um(bench), hold_force_n=2.0)
-    head = bench.plant.head
-    count = head.cell.curve_count(bench.now)
-    assert 600 < count < 1_600
-    samples: list[tuple[int, float, float]] = []
-    while len(samples) < count:
-        fields = head.answer("CRV", (str(len(samples)), "1", "64"))
-        assert fields is not None
-        samples += wire.decode_curve(fields[0])
-    assert [index for index, _, _ in samples] == list(range(count))
-    assert samples[-1][1] == pytest.approx(press["end_z_um"], abs=0.2)
-    assert max(force for _, _, force in samples) == pytest.approx(2.0, abs=0.05)
-    free = [force for _, z, force in samples if z < site_touch_um(bench) - 10]
-    assert max(map(abs, free)) == 0.0
-
-
-@virtual
-async def test_real_press_holds_the_set_force_within_three_percent_and_noise() -> None:
-    bench = await ready(Fidelity.REAL, seed=4)
-    await bench.head(wire.TARE)
-    await bench.pick()
-    bench.over_site(0)
-    touch = site_touch_um(bench)
-    _, press = await bench.press(touch, z_early_um=touch - 200)
-    assert press["hold_force_n"] == pytest.approx(1.5, rel=0.03)
-    assert press["hold_force_n"] != 1.5
-
-
-@virtual
-async def test_the_gantry_moving_with_z_down_is_a_collision_and_with_z_up_is_none() -> None:
-    bench = await ready()
-    bench.plant.head.gantry_moves(bench.now)
-    assert bench.events("collision") == []
-    bench.over_site(0)
-    await bench.head(wire.MOVE_Z, z_um=23_000, speed_um_per_s=400_000)
-    bench.plant.head.gantry_moves(bench.now)
-    assert len(bench.events("collision")) == 1
-
-
-@virtual
-async def test_the_status_line_reads_what_the_head_measures() -> None:
-    bench = await ready()
-    await bench.pick()
-    head = bench.plant.head
-    fields = head.answer("BEA", (str(SESSION), "3", "0"))
-    assert fields is not None
-    line = SerialFrame("@", 1, "BEA", fields).encode()
-    assert len(line) < 1024
-    status = wire.STATUS.unpack(decode(line).fields)
-    flags = wire.Flags(int(status["flags"]))
-    assert flags & wire.Flags.HOMED
-    assert flags & wire.Flags.VACUUM_ON
-    assert flags & wire.Flags.CONTACT_STOP_ARMED
-    assert not flags & wire.Flags.IN_CONTACT
-    assert status["z_um"] == pytest.approx(5_000)
-    assert status["vacuum_kpa"] == pytest.approx(-78, abs=0.1)
-    assert ChannelState.from_status("head", status).result is Result.DONE
-
-
-@virtual
-async def test_a_rebooted_head_is_not_homed_and_keeps_its_part() -> None:
-    bench = await ready()
-    await bench.pick()
-    bench.plant.head.reboot()
-    assert not bench.plant.head.is_homed
-    assert bench.plant.held is not None
+    assert bench.plant.tray is not None
+    pocket = bench.plant.tray.pockets[0]
+    assert pocket.package is not None
+    # Seen from below the outline lies at +x, so from above at -x of the balls.
+    pocket.package.body_dx_um, pocket.package.body_dy_um = 3_000.0, 3_000.0
+    x, y = bench.plant.tray.centre_um(pocket)
+    supports = [
+        support_ratio(x + dx, y + dy, 8_000.0, Lying(pocket.package, x, y, 0.0))
+        for dx, dy in ((-3_000, 3_000), (3_000, 3_000), (-3_000, -3_000))
+    ]
+    assert supports == pytest.approx([1.5, 0.0, 0.0])
 
 
 async def _cycle(poll_s: float | None) -> tuple[Any, ...]:
@@ -454,10 +294,10 @@ async def _cycle(poll_s: float | None) -> tuple[Any, ...]:
     height = await bench.height(1_000, 2_000)
     await bench.pick()
     bench.over_plate()
-    dip = await bench.press(plate_touch_um(bench), contact_force_n=0.9)
+    dip = await bench.press(bench.plate_touch_um, contact_force_n=0.9)
     lift = await bench.lift()
     bench.over_site(1)
-    place = await bench.press(site_touch_um(bench), z_early_um=site_touch_um(bench) - 200)
+    place = await bench.press(bench.site_touch_um, z_early_um=bench.site_touch_um - 200)
     await bench.vacuum(False)
     await bench.lift()
     reader.cancel()
