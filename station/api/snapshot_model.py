@@ -83,8 +83,8 @@ class Film(Said):
 class Force(Said):
     """The last force curve over Z."""
 
-    z_um: tuple[float, ...] = ()
-    force_n: tuple[float, ...] = ()
+    z_um: tuple[float | None, ...] = ()
+    force_n: tuple[float | None, ...] = ()
     contact_z_um: float | None = None
     peak_force_n: float | None = None
     hold_force_n: float | None = None

@@ -15,7 +15,7 @@ from station.api.once import Key, once
 from station.api.port import ControllerPort
 from station.api.problems import described
 from station.api.snapshot_model import Snapshot
-from station.api.streams import EventStream, Streams
+from station.api.streams import EventStream, Streams, finite
 from station.store import Store
 
 STREAM_CONTENT: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
@@ -28,7 +28,8 @@ def router(port: ControllerPort, store: Store, streams: Streams, *, simulated: b
     @routes.get("/station", response_model=Snapshot, responses=described())
     async def station() -> dict[str, Any]:
         """The whole present picture."""
-        return port.snapshot()
+        picture: dict[str, Any] = finite(port.snapshot())
+        return picture
 
     @routes.get(
         "/stream",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -106,7 +107,7 @@ class Streams:
     def _encoded(self, now_s: float) -> str:
         # Encoded once for all who look.
         if now_s - self._snapshot_at_s >= SNAPSHOT_PERIOD_S / 2:
-            self._snapshot = json.dumps(self._port.snapshot(), separators=(",", ":"), allow_nan=False)
+            self._snapshot = json.dumps(finite(self._port.snapshot()), separators=(",", ":"), allow_nan=False)
             self._snapshot_at_s = now_s
         return self._snapshot
 
@@ -150,6 +151,17 @@ class _Counted:
 
     def __exit__(self, *_: object) -> None:
         self._streams._open -= 1
+
+
+def finite(value: Any) -> Any:
+    """The same with null where a number is none: a picture with one unknown value must still reach the screen."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
 
 
 def event_document(event: Event) -> dict[str, Any]:

@@ -15,7 +15,9 @@ EVENT_TOPICS: dict[str, str] = {
     "state": "event/state",
     "board": "event/board",
     "job": "event/job",
+    "station": "event/state",
     "stage": "event/stage",
+    "step": "event/stage",
     "film": "event/film",
     "component.picked": "event/pick",
     "component.rejected": "event/pick",
@@ -30,6 +32,7 @@ EVENT_TOPICS: dict[str, str] = {
     "nozzle": "event/maintenance",
     "calibration": "event/maintenance",
     "parameter": "event/audit",
+    "operator": "event/audit",
 }
 """Whole kind or first word of a kind; the whole kind wins. Other events, such as the journal's, stay inside."""
 

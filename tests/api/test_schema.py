@@ -50,7 +50,7 @@ def test_every_answer_is_one_that_the_schema_describes(app: FastAPI) -> None:
     for operation in operations:
 
         @settings(
-            max_examples=25,
+            max_examples=12,
             deadline=None,
             derandomize=True,
             database=None,

@@ -124,9 +124,10 @@ async def test_a_stream_from_beyond_the_end_says_that_the_memory_was_restored(tm
 async def test_the_picture_is_sent_when_it_changes(tmp_path: Path) -> None:
     async with served(tmp_path) as (b, _, client), stream(client, "/v1/stream") as frames:
         assert json.loads((await frames.next())["data"])["state"]["name"] == "Idle"
-        b.controller.state = "Execute"
+        b.controller.state, b.controller.force_n = "Execute", float("nan")
         changed = await frames.next()
         assert (changed["event"], json.loads(changed["data"])["state"]["name"]) == ("snapshot", "Execute")
+        assert json.loads(changed["data"])["force"]["force_n"] == [None]
 
 
 @real
