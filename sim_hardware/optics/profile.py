@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +33,7 @@ MENISCUS_LEVEL = 75.0
 MENISCUS_WIDTH_RHO = 0.045
 
 STEP_PX = 1.0 / 16.0
+_NOTHING: Floats32 = np.empty((0, 0), dtype=np.float32)
 _MARGIN_SIGMAS = 4.5
 PIXEL_VARIANCE_PX2 = 1.0 / 12.0
 """a pixel averages over its square; folded into the blur, the square's own shape is below 0.02 grey levels"""
@@ -86,7 +88,9 @@ def blur(profiles: NDArray[np.floating], sigma_px: float) -> Floats32:
     """
     total = float(np.sqrt(sigma_px**2 + PIXEL_VARIANCE_PX2))
     operator = _polar_blur(max(20, round(total * 100)), profiles.shape[1])
-    return np.asarray(profiles, dtype=np.float32) @ operator
+    # On one thread: numpy's product wakes a pool of them, which on a busy machine costs 30 ms instead of 1.
+    blurred = cv2.gemm(np.ascontiguousarray(profiles, dtype=np.float32), operator, 1.0, _NOTHING, 0.0)
+    return np.asarray(blurred, dtype=np.float32)
 
 
 def count_for(radius_px: float, sigma_px: float) -> int:
