@@ -86,7 +86,8 @@ def _film_times(points: Sequence[FilmPoint]) -> tuple[list[float], str]:
     seconds = [point.at_s for point in points]
     if any(later < earlier for earlier, later in pairwise(seconds)):
         return [float(index + 1) for index in range(len(points))], "dip"
-    unit_s, unit = (3600.0, "h") if seconds[-1] - seconds[0] > 7200 else (60.0, "min")
+    length_s = seconds[-1] - seconds[0]
+    unit_s, unit = (3600.0, "h") if length_s > 7200 else (60.0, "min") if length_s > 180 else (1.0, "s")
     return [(at_s - seconds[0]) / unit_s for at_s in seconds], f"time, {unit}"
 
 
@@ -109,8 +110,9 @@ def force_overlay(traces: Sequence[ForceTrace]) -> Markup:
     # Free air carries the legend, so there is a share of it even where the recording began late.
     first_um = -max(last_um * AIR_SHARE, 10.0)
     top_n = max(max(f for _, f in points) for _, points in curves)
+    low_n = min(min(f for _, f in points) for _, points in curves)
     reach = last_um - first_um
-    x_range, y_range = (first_um - reach * 0.02, last_um + reach * 0.04), (-0.06 * top_n, top_n * 1.1)
+    x_range, y_range = (first_um - reach * 0.02, last_um + reach * 0.04), (min(-0.06 * top_n, low_n * 1.1), top_n * 1.1)
     plot = Plot(x_range, y_range, width=WIDE_WIDTH, height=WIDE_HEIGHT)
     plot.axes("Z from contact, µm (down is positive)", "force, N", x_wanted=10)
     plot.line([(0, y_range[0]), (0, y_range[1])], "target")

@@ -67,10 +67,12 @@ def spread(points_um: Iterable[tuple[float, float]], limit_um: float) -> OffsetS
 
 
 def contact_z_um(z_um: Iterable[float], force_n: Iterable[float], share: float = 0.05) -> float:
-    """Z where the force first rises above `share` of its peak; the first Z when it never does."""
-    z, force = list(z_um), list(force_n)
-    peak = max(force, default=0.0)
-    for index, value in enumerate(force):
-        if peak > 0 and value >= share * peak:
-            return z[max(index - 1, 0)]
-    return z[0] if z else 0.0
+    """Highest Z (down is positive) at which the force reaches `share` of its peak; the first Z when nothing pressed.
+
+    Holds for the way down and for the way up, since recordings of presses and of lifts are both drawn.
+    """
+    points = list(zip(z_um, force_n, strict=True))
+    peak_n = max((force for _, force in points), default=0.0)
+    if peak_n <= 0:
+        return points[0][0] if points else 0.0
+    return min(z for z, force in points if force >= share * peak_n)

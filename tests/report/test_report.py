@@ -157,7 +157,8 @@ def test_spread_and_cpk_of_a_hand_worked_cloud() -> None:
 
 
 def test_contact_is_where_the_force_leaves_the_noise() -> None:
-    assert contact_z_um([0, 10, 20, 30], [0.0, 0.01, 0.5, 3.0]) == 10
+    assert contact_z_um([0, 10, 20, 30], [0.0, 0.01, 0.5, 3.0]) == 20
+    assert contact_z_um([30, 20, 10, 0], [3.0, 0.5, -0.4, 0.0]) == 20
     assert contact_z_um([5, 6], [0.0, 0.0]) == 5
 
 

@@ -175,8 +175,8 @@ function forceCurve(force) {
   const top = Math.max(...force.force_n, force.set_force_n ?? 0, 0.1);
   const marks = [{ x: x[peakAt], y: force.force_n[peakAt], text: t("force.peak", { force: fixed(force.force_n[peakAt], 2) }), side: /** @type {const} */ ("left") }];
   if (force.contact_z_um !== null) {
-    const at = x.findIndex((value) => value >= 0);
-    marks.push({ x: 0, y: force.force_n[Math.max(at, 0)], text: t("force.contact"), side: /** @type {const} */ ("left") });
+    const at = x.reduce((best, value, index) => (Math.abs(value) < Math.abs(x[best]) ? index : best), 0);
+    marks.push({ x: x[at], y: force.force_n[at], text: t("force.contact"), side: /** @type {const} */ ("left") });
   }
   return {
     x, y: force.force_n, xLabel: t("force.x"), yLabel: "N",
