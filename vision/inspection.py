@@ -102,7 +102,7 @@ def inspect_dipped(
     """Find the array again after the dip and judge what every ball took.
 
     dry, dry_fix    picture before the dip and what `inspect_package` said of it; the part keeps its quarter turn
-    full_strength   taught effect of a full coat; scales `strength_ratio` only
+    full_strength   taught effect of a full coat: unit of `strength_ratio` and base of partial and excess
     returns         no wetting is reported when either fix is not found: the caller must not place
     raises          BadRequest when `dry_fix` belongs to another map
     """

@@ -37,7 +37,7 @@ FULL_STRENGTH = 0.7
 
 TOUCHED_STRENGTH = 0.055
 TOUCHED_SPREAD = 0.006
-"""A ball is as likely wet as dry at this strength; logistic width. Dry balls reach 0.03, films of 0.1 start at 0.085."""
+"""As likely wet as dry at this strength; logistic width. Dry balls reach 0.03, films of 0.1 at least 0.085."""
 
 CHANGE_LEAST = 0.09
 """Root mean square change of the profile, share of its peak, that shows contact even where the ring has not moved."""
@@ -49,8 +49,14 @@ PARTIAL_RIM_RATIO = 0.84
 """Rim nearer to the centre than this: the ball went in by less than 23 % of its diameter."""
 
 PARTIAL_SHARE = 0.45
-EXCESS_SHARE = 1.6
-"""Strength against the typical wet ball of the same picture below / above which a ball is partial / excess."""
+"""Strength against the typical wet ball of the same picture below which a ball is partial."""
+
+PARTIAL_FULL_RATIO = 0.3
+"""Strength against a full coat below which a ball is partial although no rim is seen: a dip too shallow for all."""
+
+EXCESS_SHARE = 1.15
+EXCESS_FULL_RATIO = 0.9
+"""Strength against the typical ball and against a full coat above both of which a ball carries too much."""
 
 EXCESS_HALO_RATIO = 0.12
 """Rise outside the ball, share of the ring's peak, from which material stands beside it."""
@@ -142,24 +148,20 @@ def judge_wetting(reading: WetReading, ball_map: BallMap, full_strength: float =
     typical = float(np.quantile(strength[touched], 0.6)) if touched.any() else full_strength
     wetting = []
     for site, name in enumerate(ball_map.names):
-        state = _state(bool(touched[site]), float(strength[site]), typical, reading, site)
         ratio = float(max(strength[site], 0.0) / full_strength)
+        state = _state(ratio, typical / full_strength, reading, site) if touched[site] else "dry"
         wetting.append(BallWetting(name, state, float(probability[site]), ratio))
     tilt_x, tilt_y = _tilt(np.where(seen, strength / full_strength, np.nan), ball_map)
     return WetJudgement(tuple(wetting), tilt_x, tilt_y, float(probability.min()))
 
 
-def _state(touched: bool, strength: float, typical: float, reading: WetReading, site: int) -> WettingState:
-    if not touched:
-        return "dry"
-    if reading.halo_ratio[site] > EXCESS_HALO_RATIO or strength > EXCESS_SHARE * typical:
+def _state(ratio: float, typical: float, reading: WetReading, site: int) -> WettingState:
+    """Verdict on a ball that took material; ratio and typical in units of a full coat."""
+    if reading.halo_ratio[site] > EXCESS_HALO_RATIO or ratio > max(EXCESS_SHARE * typical, EXCESS_FULL_RATIO):
         return "excess"
-    if strength < PARTIAL_SHARE * typical or strength <= TOUCHED_STRENGTH:
-        return "partial"
     rim = float(reading.rim_ratio[site])
-    if math.isfinite(rim) and rim < PARTIAL_RIM_RATIO:
-        return "partial"
-    return "wet"
+    too_shallow = rim < PARTIAL_RIM_RATIO if math.isfinite(rim) else ratio < PARTIAL_FULL_RATIO
+    return "partial" if too_shallow or ratio < PARTIAL_SHARE * typical else "wet"
 
 
 def _tilt(ratio: FloatArray, ball_map: BallMap) -> tuple[float, float]:
