@@ -230,3 +230,29 @@ async def test_on_real_sockets_and_real_time_the_same_gantry_moves():
         reached = await cell.gantry.move_to(50_000, 40_000, 45)
         assert (reached.x_um, reached.y_um, reached.theta_deg) == pytest.approx((50_000, 40_000, 45))
         assert cell.plc.age_s < 0.5
+
+
+@virtual
+async def test_a_torn_or_foreign_reading_is_never_used():
+    async with bench() as cell:
+        await cell.gantry.home()
+        await cell.gantry.move_to(100_000, 50_000, 0)
+        scanned = cell.plant.plc._scanned
+
+        def torn() -> bytes:
+            data = scanned()
+            return data[:14] + b"\x7f\xff" + data[16:-2] + b"\x00\x00"  # new high word of X, old end of the scan
+
+        def of_another_beat() -> bytes:
+            data = scanned()
+            return data[:8] + b"\xff\xff" + data[10:14] + b"\x7f\xff" + data[16:]
+
+        for spoilt in (torn, of_another_beat):
+            cell.plant.plc._scanned = spoilt  # type: ignore[method-assign]
+            with pytest.raises(errors.BadReply, match="heartbeat"):
+                await cell.plc.beat()
+            await asyncio.sleep(0.2)
+            assert cell.gantry.position.x_um == pytest.approx(100_000)
+            cell.plant.plc._scanned = scanned  # type: ignore[method-assign]
+            await cell.plc.beat()
+            assert cell.plc.is_connected
