@@ -233,10 +233,10 @@ def fit_discs(
     reach_px = round(max(radius_px * reach_ratio, 2.5) * 4) / 4
     window = _window(reach_px)
     limit = 0.6 * radius_px if max_move_px is None else max_move_px
-    margin = reach_px + 2.0
+    margin = math.ceil(reach_px + 0.5) + 0.5
     rows, cols = pixels.shape
     seen = np.asarray(np.isfinite(start_px).all(axis=1))
-    low, high = margin + limit, np.array([cols, rows]) - 1 - margin - limit
+    low, high = margin, np.array([cols, rows]) - 1 - margin
     seen &= (start_px >= low).all(axis=1) & (start_px <= high).all(axis=1)
     start = np.asarray(start_px[seen], dtype=np.float64)
     if len(start) == 0:
@@ -250,7 +250,7 @@ def fit_discs(
         amplitude = coefficients[:, 4]
         offset = coefficients[:, :2] / np.where(np.abs(amplitude) > 0.05, amplitude, 0.05)[:, None]
         moved = cut.nearest + window.phase_px[cut.phase] + _clipped(offset, 0.15 * radius_px + 1.0)
-        moved = start + _clipped(moved - start, limit)
+        moved = np.clip(start + _clipped(moved - start, limit), low, high)
         step = np.hypot(*(moved - centres).T)
         centres = moved
         members = _members(amplitude, match, match_least)
@@ -260,15 +260,15 @@ def fit_discs(
     operators = _operators(learned, window, final=True)
     final, match = _solve(cut, operators)
     centres = cut.nearest + window.phase_px[cut.phase] + _clipped(_last_shift(final, operators.lever_px), 0.5)
-    centres = start + _clipped(centres - start, limit)
+    centres = np.clip(start + _clipped(centres - start, limit), low, high)
     if profile is not None:
         members = np.ones(len(start), dtype=bool)
     return _finished(start_px, seen, start, centres, final, match, learned, members, profile is None)
 
 
 def _last_shift(final: FloatArray, lever_px: float) -> FloatArray:
-    """Shift of the last solution. A tilted highlight on a ball larger than the profile looks like a shift: the product of
-    both is beyond a linear fit and is taken out here."""
+    """Shift of the last solution, less what a tilted highlight on a ball of another size than the profile looks like:
+    the product of tilt and size is beyond a linear fit."""
     safe = np.maximum(final[:, 4], 0.1)[:, None]
     return np.asarray(final[:, :2] / safe - (final[:, 2:4] / safe) * (final[:, 6:7] / safe) * lever_px)
 
@@ -325,7 +325,7 @@ def ring_levels(
     reach_px = round(radius_px * reach_ratio * 4) / 4
     window = _window(reach_px)
     levels = np.full((len(centres_px), rings), np.nan)
-    margin = reach_px + 2.0
+    margin = math.ceil(reach_px + 0.5) + 0.5
     high = np.array([pixels.shape[1], pixels.shape[0]]) - 1 - margin
     inside = np.asarray(np.isfinite(centres_px).all(axis=1))
     inside[inside] = ((centres_px[inside] >= margin) & (centres_px[inside] <= high)).all(axis=1)

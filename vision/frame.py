@@ -101,8 +101,11 @@ class Frame:
         )
 
 
-def health_reasons(frame: Frame) -> tuple[str, ...]:
-    """Why this picture should not be measured at all: too dark, saturated, without any content; empty when good."""
+def health_reasons(frame: Frame, *, may_be_flat: bool = False) -> tuple[str, ...]:
+    """Why this picture should not be measured at all: too dark, saturated, without any content; empty when good.
+
+    may_be_flat   an even grey is an answer here (a bare board), not a sign of a broken camera
+    """
     sample = frame.pixels[::4, ::4]
     counts = np.bincount(sample.ravel(), minlength=256)
     total = int(counts.sum())
@@ -114,7 +117,7 @@ def health_reasons(frame: Frame) -> tuple[str, ...]:
         return (f"picture saturated: {100 * saturated:.0f} % of it is white, allowed {100 * SATURATED_RATIO:.0f} %",)
     if brightest < DARK_LEVEL:
         return (f"picture too dark: brightest level {brightest}, at least {DARK_LEVEL} wanted",)
-    if brightest - darkest < 10:
+    if brightest - darkest < 10 and not may_be_flat:
         return (f"picture without content: all levels between {darkest} and {brightest}",)
     return ()
 

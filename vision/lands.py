@@ -47,7 +47,7 @@ def locate_site(
                 refused with reasons
     raises      BadRequest
     """
-    unhealthy = check_shots(shots)
+    unhealthy = check_shots(shots, may_be_flat=True)
     if unhealthy:
         return _without_pose("refused", unhealthy, 0, lands.count)
     pose = expected or Pose(0.0, 0.0, 0.0)

@@ -79,7 +79,7 @@ class PredictedSeen:
     discs: tuple[DiscFit, ...]
 
 
-def check_shots(shots: Sequence[Shot]) -> tuple[str, ...]:
+def check_shots(shots: Sequence[Shot], *, may_be_flat: bool = False) -> tuple[str, ...]:
     """Reasons not to use these shots, named by their number; empty when all are healthy."""
     if len(shots) == 0:
         raise BadRequest("no shot given")
@@ -87,7 +87,7 @@ def check_shots(shots: Sequence[Shot]) -> tuple[str, ...]:
     for number, shot in enumerate(shots, start=1):
         if not (math.isfinite(shot.centre_x_um) and math.isfinite(shot.centre_y_um)):
             raise BadRequest(f"the centre of shot {number} is not finite")
-        reasons += [f"shot {number}: {reason}" for reason in health_reasons(shot.frame)]
+        reasons += [f"shot {number}: {reason}" for reason in health_reasons(shot.frame, may_be_flat=may_be_flat)]
     return tuple(reasons)
 
 

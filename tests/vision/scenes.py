@@ -86,15 +86,13 @@ def substrate(rng, shape, um_per_px, pose, body_um, level=38.0, low=4.0, traces=
     rows, cols = shape
     wave = cv2.resize(rng.normal(0, 1, (12, 14)).astype(np.float32), (cols, rows), interpolation=cv2.INTER_CUBIC)
     picture = level + low * wave
-    for _ in range(traces):
-        a = rng.uniform([0, 0], [cols, rows])
-        b = a + rng.normal(0, 150, 2)
+    for sign in (-1.0, 1.0):
         layer = np.zeros(shape, np.uint8)
-        x0, x1 = sorted((int(a[0]), int(b[0])))
-        y0, y1 = sorted((int(a[1]), int(b[1])))
-        cv2.line(layer, tuple(int(v) for v in a), tuple(int(v) for v in b), 1, int(rng.integers(3, 9)))
-        window = np.s_[max(y0 - 9, 0) : y1 + 9, max(x0 - 9, 0) : x1 + 9]
-        picture[window] += trace_level * rng.choice([-1, 1]) * layer[window]
+        for _ in range(traces // 2):
+            a = rng.uniform([0, 0], [cols, rows])
+            b = a + rng.normal(0, 150, 2)
+            cv2.line(layer, tuple(int(v) for v in a), tuple(int(v) for v in b), 1, int(rng.integers(3, 9)))
+        picture += np.float32(sign * trace_level) * layer
     corners = turned(np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * body_um / 2, pose[2], pose[0], pose[1])
     mask = np.zeros(shape, np.uint8)
     cv2.fillPoly(mask, [np.round(to_px(corners, shape, um_per_px)).astype(np.int32)], 1)

@@ -1,0 +1,224 @@
+"""The top package on the up camera: where its balls lie, and what is wrong with them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.vision.scenes import POP_152, POP_168, POP_216, PackagePart, perimeter_map, to_px
+from vision.errors import BadRequest
+from vision.frame import Frame
+from vision.inspection import inspect_package
+from vision.pose import fit_rigid
+from vision.results import Pose
+
+SMALL = perimeter_map(11, 2, 500.0, 320.0, without=("R11C1",))
+SMALL_OPTICS = {"shape": (900, 960), "traces": 30}
+
+
+def small_part(seed, **kw):
+    return PackagePart(SMALL, seed=seed, body_um=6200.0, **kw)
+
+
+def states(fix, *kinds):
+    return {ball.name for ball in fix.balls if ball.state in kinds}
+
+
+def errors(fix, truth):
+    turn = (fix.theta_deg - truth.theta_deg + 180.0) % 360.0 - 180.0
+    return np.array([fix.x_um - truth.x_um, fix.y_um - truth.y_um, turn])
+
+
+@pytest.mark.parametrize(
+    ("ball_map", "body_um", "x_um", "y_um", "theta_deg"),
+    [(POP_168, 12000.0, 940.0, -870.0, 94.8), (POP_216, 12000.0, -1000.0, 400.0, -178.0),
+     (POP_152, 14000.0, 420.0, 900.0, -4.5)],
+)  # fmt: skip
+def test_every_package_type_is_found_within_a_third_of_a_micrometre(ball_map, body_um, x_um, y_um, theta_deg):
+    part = PackagePart(ball_map, seed=5, body_um=body_um, missing=ball_map.names[30:33])
+    frame, truth = part.draw(x_um, y_um, theta_deg)
+    fix = inspect_package(frame, ball_map)
+    assert fix.status == "found", fix.reasons
+    error = errors(fix, truth)
+    assert np.abs(error[:2]).max() < 0.05
+    assert abs(error[2]) < 0.001
+    assert states(fix, "missing") == set(ball_map.names[30:33])
+    assert states(fix, "bridged", "deformed", "extra") == set()
+    assert fix.found_count == ball_map.count - 3
+
+
+def test_claimed_covariance_is_true_over_twenty_pictures():
+    squares, halves = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        pose = (rng.uniform(-300, 300), rng.uniform(-300, 300), rng.uniform(-5, 5))
+        frame, truth = small_part(seed).draw(*pose, noise=2.0, **SMALL_OPTICS)
+        fix = inspect_package(frame, SMALL)
+        assert fix.status == "found", fix.reasons
+        error = errors(fix, truth)
+        squares.append(error @ np.linalg.inv(np.array(fix.covariance)) @ error)
+        halves.append(half_difference(frame, fix))
+    assert 1.2 < np.mean(squares) < 6.0  # three degrees of freedom
+    assert np.mean(halves) < 3.0
+
+
+def half_difference(frame, fix):
+    """Ball placement scatter is the same in both pictures of one part, so halves are compared against it."""
+    xy = frame.to_um(np.array([(ball.x_px, ball.y_px) for ball in fix.balls]))
+    one, two = (fit_rigid(SMALL.xy_um[k::2], xy[k::2]) for k in (0, 1))
+    sigma = np.sqrt(np.diag(one.covariance) + np.diag(two.covariance))
+    return np.abs((np.array([one.x_um - two.x_um, one.y_um - two.y_um, one.theta_deg - two.theta_deg])) / sigma).max()
+
+
+def test_light_from_one_side_does_not_move_the_array():
+    frame, truth = small_part(1).draw(100.0, 50.0, 1.0, tilt=(0.2, 0.0), **SMALL_OPTICS)
+    fix = inspect_package(frame, SMALL)
+    assert np.abs(errors(fix, truth)[:2]).max() < 0.2
+
+
+def test_noise_defocus_and_gradient_are_survived():
+    for optics in ({"noise": 16.0}, {"blur_px": 3.0}, {"gradient": 0.6}):
+        frame, truth = small_part(2).draw(-150.0, 80.0, -2.0, **optics, **SMALL_OPTICS)
+        fix = inspect_package(frame, SMALL)
+        assert fix.status == "found", (optics, fix.reasons)
+        assert np.abs(errors(fix, truth)[:2]).max() < 0.3, optics
+
+
+def test_heavy_substrate_is_found_or_refused_but_never_wrong():
+    found = 0
+    for seed in range(4):
+        frame, truth = small_part(seed).draw(
+            60.0, 20.0, 3.0, shape=(900, 960), level=60.0, low=8.0, traces=150, trace_level=25.0
+        )
+        fix = inspect_package(frame, SMALL)
+        if fix.status == "found":
+            found += 1
+            assert np.abs(errors(fix, truth)[:2]).max() < 0.5
+    assert found >= 3
+
+
+def test_shifted_picture_moves_the_answer_by_exactly_as_much(dry):
+    frame, _ = dry
+    one = inspect_package(frame, POP_168)
+    two = inspect_package(Frame(np.roll(frame.pixels, (5, -7), axis=(0, 1)), 8.0), POP_168)
+    assert two.x_um - one.x_um == pytest.approx(-56.0, abs=0.01)
+    assert two.y_um - one.y_um == pytest.approx(-40.0, abs=0.01)
+    assert two.theta_deg == pytest.approx(one.theta_deg, abs=1e-4)
+
+
+@pytest.mark.parametrize("quarter", [1, 2, 3])
+def test_turned_picture_turns_the_answer_and_keeps_the_names(dry, quarter):
+    frame, _ = dry
+    one = inspect_package(frame, POP_168)
+    two = inspect_package(Frame(np.ascontiguousarray(np.rot90(frame.pixels, quarter)), 8.0), POP_168)
+    assert two.status == "found"
+    assert (two.theta_deg - one.theta_deg - 90 * quarter + 180) % 360 - 180 == pytest.approx(0.0, abs=1e-3)
+    offsets = np.array([[a.offset_um, b.offset_um] for a, b in zip(one.balls, two.balls)])
+    assert np.abs(offsets[:, 0] - offsets[:, 1]).max() < 0.6
+
+
+def test_half_the_light_gives_the_same_answer(dry):
+    frame, truth = dry
+    dim = Frame((frame.pixels * 0.5).astype(np.uint8), 8.0)
+    fix = inspect_package(dim, POP_168)
+    assert fix.status == "found"
+    assert np.abs(errors(fix, truth)[:2]).max() < 0.1
+    assert states(fix, "missing", "bridged", "deformed", "extra") == set()
+
+
+def test_painted_out_balls_are_exactly_those_reported_missing(dry):
+    frame, truth = dry
+    pixels = frame.pixels.copy()
+    gone = [0, 22, 45, 90, 91, 167]
+    for col, row in to_px(truth.centres_um[gone], pixels.shape, 8.0):
+        r, c = int(row), int(col)
+        pixels[r - 26 : r + 27, c - 26 : c + 27] = 38
+    before, after = inspect_package(frame, POP_168), inspect_package(Frame(pixels, 8.0), POP_168)
+    assert after.status == "found"
+    assert states(after, "missing") == {POP_168.names[k] for k in gone}
+    moved = [abs(a.x_px - b.x_px) + abs(a.y_px - b.y_px) for a, b in zip(before.balls, after.balls)
+             if b.state == "ok"]  # fmt: skip
+    assert max(moved) < 0.02
+
+
+def test_bridge_extra_ball_and_pad_are_told_apart():
+    part = PackagePart(POP_168, seed=8, missing=("R23C5",))
+    frame, _ = part.draw(0.0, 0.0, 0.5, bridges=[("R10C1", "R9C1")], extras_um=[(500.0, 1000.0)])
+    fix = inspect_package(frame, POP_168)
+    assert states(fix, "bridged") == {"R10C1", "R9C1"}
+    assert states(fix, "missing") == {"R23C5"}
+    assert len(states(fix, "extra")) == 1
+
+
+def test_missing_side_is_refused_and_named():
+    left = [name for name, x in zip(SMALL.names, SMALL.x_um) if x < -2200.0]
+    frame, _ = small_part(4, missing=tuple(left[1:])).draw(**SMALL_OPTICS)
+    fix = inspect_package(frame, SMALL)
+    assert fix.status == "refused"
+    assert any("left side: 1 of 10" in reason for reason in fix.reasons)
+    assert np.isnan(fix.x_um)
+
+
+def test_another_part_of_the_same_pitch_is_refused_by_its_count():
+    other = perimeter_map(10, 2, 500.0, 320.0)
+    frame, _ = PackagePart(other, seed=1, body_um=6200.0).draw(**SMALL_OPTICS)
+    fix = inspect_package(frame, SMALL)
+    assert fix.status == "refused"
+    frame, _ = PackagePart(perimeter_map(9, 2, 600.0, 320.0), seed=1, body_um=6200.0).draw(**SMALL_OPTICS)
+    assert inspect_package(frame, SMALL).status == "refused"
+
+
+def test_array_partly_outside_the_picture_is_refused(dry):
+    frame, _ = dry
+    cut = Frame(np.ascontiguousarray(frame.pixels[:, 700:]), 8.0)
+    fix = inspect_package(cut, POP_168)
+    assert fix.status == "refused"
+
+
+def test_one_free_corner_tells_the_turn_and_its_loss_does_not_mislead():
+    for theta_deg in (91.0, 179.0):
+        frame, truth = small_part(6).draw(0.0, 0.0, theta_deg, **SMALL_OPTICS)
+        fix = inspect_package(frame, SMALL)
+        assert fix.status == "found"
+        assert abs(errors(fix, truth)[2]) < 0.01
+        assert fix.turn_margin == pytest.approx(1.0)
+    frame, _ = small_part(6, missing=("R1C11",)).draw(0.0, 0.0, 91.0, **SMALL_OPTICS)
+    fix = inspect_package(frame, SMALL)
+    assert fix.status == "ambiguous"
+    assert "turn undecided" in fix.reasons[0]
+    frame, _ = small_part(6, missing=("R1C11", "R6C1")).draw(0.0, 0.0, 91.0, **SMALL_OPTICS)
+    known = inspect_package(frame, SMALL, expected=Pose(0.0, 0.0, 90.0), turn_known=True)
+    assert known.status == "found"
+    assert states(known, "missing") == {"R1C11", "R6C1"}
+
+
+def test_symmetric_array_without_a_readable_mark_is_ambiguous(part):
+    frame, _ = part.draw(0.0, 0.0, 1.0, mark_level=0.0)
+    fix = inspect_package(frame, POP_168)
+    assert fix.status == "ambiguous"
+    assert fix.turn_margin == 0.0
+    plain = dataclasses.replace(POP_168, a1_x_um=None, a1_y_um=None, a1_diameter_um=None)
+    assert inspect_package(frame, plain).status == "ambiguous"
+
+
+@pytest.mark.parametrize(
+    ("level", "word"), [(0, "dark"), (255, "saturated"), (120, "without content"), (None, "no array")]
+)
+def test_picture_without_a_package_is_refused_in_plain_words(level, word):
+    rng = np.random.default_rng(0)
+    pixels = (
+        rng.integers(20, 200, (900, 960), dtype=np.uint8) if level is None else np.full((900, 960), level, np.uint8)
+    )
+    fix = inspect_package(Frame(pixels, 8.0), SMALL)
+    assert fix.status == "refused"
+    assert word in fix.reasons[0]
+
+
+def test_senseless_requests_are_errors(dry):
+    frame, _ = dry
+    with pytest.raises(BadRequest, match="scale"):
+        inspect_package(frame, POP_168, scale_tolerance=float("nan"))
+    with pytest.raises(BadRequest, match="turn"):
+        inspect_package(frame, POP_168, turn_known=True)
+    with pytest.raises(BadRequest, match="finite"):
+        inspect_package(frame, POP_168, expected=Pose(float("nan"), 0.0, 0.0))
