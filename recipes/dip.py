@@ -21,11 +21,12 @@ class Film(Table):
     """The film before each dip."""
 
     target_um: float = Field(ge=10, le=300, description="film height wanted")
-    tolerance_um: float = Field(ge=3, le=50, description="the mean of the measured points may be off by this")
+    tolerance_um: float = Field(ge=1, le=50, description="the mean of the measured points may be off by this")
     range_um: float = Field(ge=3, le=100, description="highest less lowest measured point")
     gap_start_um: float = Field(ge=15, le=600, description="first blade gap; the station then learns the ratio")
     wipe_speed_um_per_s: float = Field(ge=5_000, le=150_000, description="of the blade")
     strokes: int = Field(ge=1, le=10, description="of the blade per levelling")
+    settle_s: float = Field(ge=0, le=30, description="wait before measuring: ripples up to 1,000 um level out")
     max_age_s: float = Field(ge=5, le=1_800, description="a film older than this is levelled again")
     levels_max: int = Field(ge=1, le=10, description="levelling attempts before the station asks")
     measure_points: Annotated[tuple[Point, ...], Field(strict=False, min_length=5, max_length=50)] = Field(

@@ -23,6 +23,7 @@ from drivers.devices.motion_plc import MotionPlc
 from drivers.devices.safety import Safety
 from drivers.errors import DriverError
 from drivers.wire.handshake import Stop
+from drivers.wire.lights import DOWN_CAMERA
 from station.alarms.catalogue import ProcessAlarm
 from station.calibrate.model import Calibration
 from station.coordinates import ImagePoint, MachinePoint, Shift
@@ -36,6 +37,15 @@ Z_TOLERANCE_UM = 5.0
 """Z stands where it was sent within this. Estimate"""
 VIEW_MARGIN_UM = 300.0
 """kept free at the border of the down camera's field, for the place a thing may be off"""
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """How a picture is lit and how long it is exposed; the flash is as long as the exposure."""
+
+    ring_ratio: float
+    coax_ratio: float
+    exposure_s: float
 
 
 @dataclass
@@ -102,6 +112,15 @@ class Cell:
             together.create_task(self.gantry.move_to(point.x_um, point.y_um, theta_deg), name="gantry travel")
             together.create_task(self.head.move_z(min(z_um, safe_z_um)), name="z on the way")
 
+    async def go_lit(
+        self, camera: int, light: Light, point: MachinePoint, theta_deg: float, z_um: float | None = None
+    ) -> None:
+        """Travel, and set a camera's light on the way."""
+        async with asyncio.TaskGroup() as together:
+            together.create_task(self.go_to(point, theta_deg, z_um), name="travel")
+            lit = self.lights.set(camera, light.ring_ratio, light.coax_ratio, light.exposure_s)
+            together.create_task(lit, name="light")
+
     def here(self) -> MachinePoint:
         """Where the gantry stands, as it measured at the end of its last move."""
         position = self.gantry.position
@@ -128,14 +147,17 @@ class Cell:
         return tuple(views)
 
     async def expose_down(
-        self, views: Sequence[MachinePoint], exposure_s: float, theta_deg: float
+        self, views: Sequence[MachinePoint], light: Light, theta_deg: float
     ) -> tuple[tuple[CameraFrame, ...], tuple[MachinePoint, ...]]:
         """One picture from each gantry position, with the positions really reached."""
         frames, places = [], []
-        for view in views:
-            await self.go_to(view, theta_deg)
+        for number, view in enumerate(views):
+            if number == 0:
+                await self.go_lit(DOWN_CAMERA, light, view, theta_deg)
+            else:
+                await self.go_to(view, theta_deg)
             places.append(self.here())
-            frames.append(await self.down_camera.expose(exposure_s))
+            frames.append(await self.down_camera.expose(light.exposure_s))
         return tuple(frames), tuple(places)
 
     def seen_by_down_camera(self, gantry_at: MachinePoint, seen: ImagePoint) -> MachinePoint:

@@ -117,7 +117,12 @@ def build_cell(profile: MachineProfile, at: Addresses, session: int, capture: Ca
             SerialLine(at.head, name="head", capture=capture),
             session=session,
             rest_period_s=rest_s,
-            limits=HeadLimits(profile.head.z_speed_um_per_s, profile.head.z_accel_um_per_s2),
+            limits=HeadLimits(
+                profile.head.z_speed_um_per_s,
+                profile.head.z_accel_um_per_s2,
+                vacuum_on_s=profile.head.vacuum_s,
+                vacuum_off_s=profile.head.vacuum_s,
+            ),
         ),
         dip_unit=DipUnit(
             ModbusLink(at.dip_unit, dip_unit.UNIT, name="dip unit", capture=capture),

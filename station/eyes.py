@@ -49,6 +49,8 @@ Site = tuple[str, float, float, float]
 SCALE_TOLERANCE = 0.01
 """calibrated cameras agree with a drawing far better; a package of another pitch does not"""
 UNCALIBRATED_SCALE_TOLERANCE = 0.02
+OUTLINE_SEARCH_UM = 120.0
+"""an outline further off than this was not placed by this station; a wider search would not fit the field"""
 GLASS_PITCH_UM = 1_000.0
 GLASS_DOT_UM = 300.0
 GLASS_SIDE = 9
@@ -161,7 +163,9 @@ class Eyes:
         if is_observed(frames[0]):
             return observed.placed([f.payload for f in frames], centres, self._down_scale(), expected)
         return await self._off_the_loop(
-            lambda: verify_placed(self._shots(frames, centres), body_x_um, body_y_um, expected=expected)
+            lambda: verify_placed(
+                self._shots(frames, centres), body_x_um, body_y_um, expected=expected, search_um=OUTLINE_SEARCH_UM
+            )
         )
 
     async def check_imprint(

@@ -47,7 +47,10 @@ class HeadProfile(_Part):
     clearance_um: float = Field(gt=0)
     nozzle_id: int
     force_max_n: float = Field(gt=0)
-    tare_noise_min_n: float = Field(ge=0)
+    vacuum_s: float = Field(gt=0, le=2)
+    """usual time to grip or to let go; the first look at the level comes then"""
+    stack_n_per_um: float = Field(gt=0)
+    """stiffness of package, board and head together, to tell how far a press bends them"""
 
 
 class UpCameraProfile(_Part):
@@ -79,7 +82,6 @@ class PlateProfile(_Part):
     z_um: float
     size_um: float = Field(gt=0)
     plate_id: int
-    film_ratio_start: float = Field(gt=0, lt=1)
 
     @property
     def point(self) -> MachinePoint:

@@ -143,7 +143,8 @@ CURVE_REQUEST = Fields(
         Quantity("step", "every n-th sample", Kind.U16, lower=1),
         Quantity("count", "how many, at most 64", Kind.U16, lower=1, upper=CURVE_POINTS_PER_FRAME),
     ),
-    "request CRV: samples of the force-Z curve since the last PRESS or LIFT began",
+    "request CRV: samples of the force-Z curve: the slow part, press and hold of the last PRESS, then the slow part of "
+    "the LIFT that follows",
 )
 """The reply holds one field: 12 hex digits a sample, index (3), Z in counts (5), force in counts + 0x8000 (4)."""
 

@@ -173,7 +173,7 @@ class Head(LineDevice):
         if plan.crashed:
             plant.record("crash", peak_force_n=plan.peak_force_n)
         self._legs, self._plan = plan.legs, plan
-        self.cell.begin_curve(plan.legs, now_s, plan.end_s)
+        self.cell.begin_curve(plan.legs, min(arrives_s, plan.end_s), plan.end_s)
         if plan.contact_s is not None and plan.contact_s < plan.end_s:
             self.channel.at(plan.contact_s, self._touched, plan)
         self.channel.at(plan.end_s, self._pressed, plan)
@@ -229,7 +229,7 @@ class Head(LineDevice):
             # Nothing hangs in the film any more: after the spring is free the nozzle feels no pull.
             self._legs = (Creep(now_s, slow_s, from_um, -slow, self.cell.dry(contact)), fast)
         end_s = fast.end_s + machine.z.settle_s
-        self.cell.begin_curve(self._legs, now_s, end_s)
+        self.cell.add_to_curve(self._legs, now_s, slow_s)
         self.channel.at(end_s, self._lifted, pull_n)
 
     def _lifted(self, pull_n: float) -> None:

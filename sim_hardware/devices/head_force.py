@@ -1,4 +1,4 @@
-"""The force sensor of the head: noise, zero, and the buffer that keeps the force-Z curve of the last press or lift.
+"""The force sensor of the head: noise, zero, and the buffer that keeps the force-Z curve of a press and its lift.
 
 Nothing here moves Z. Noise is a function of time, so it does not matter who reads it how often.
 """
@@ -35,13 +35,13 @@ class ForceCell:
         self.zero_n = self._power_on_zero_n
         """read force minus true force"""
         self.is_tared = False
-        self._legs: tuple[Leg, ...] = ()
-        self._start_s = self._end_s = 0.0
+        self._kept: list[tuple[float, float, tuple[Leg, ...]]] = []
+        """(start, end, legs) of what is in the buffer, in order"""
 
     def forget(self) -> None:
         self.zero_n = self._power_on_zero_n
         self.is_tared = False
-        self._legs = ()
+        self._kept = []
 
     def read_n(self, true_n: float, t_s: float) -> float:
         return true_n + self.zero_n + self._noise_n[int(t_s * CURVE_SAMPLE_RATE_HZ) % NOISE_LENGTH]
@@ -66,23 +66,35 @@ class ForceCell:
     # -- curve ----------------------------------------------------------------------------------------------------
 
     def begin_curve(self, legs: tuple[Leg, ...], start_s: float, end_s: float) -> None:
-        self._legs, self._start_s, self._end_s = legs, start_s, end_s
+        """A press: the buffer starts anew at the slow part of its way."""
+        self._kept = [(start_s, end_s, legs)]
+
+    def add_to_curve(self, legs: tuple[Leg, ...], start_s: float, end_s: float) -> None:
+        """The slow part of the lift that follows."""
+        self._kept.append((start_s, end_s, legs))
 
     def end_curve(self, t_s: float) -> None:
-        self._end_s = min(self._end_s, t_s)
+        self._kept = [(start_s, min(end_s, t_s), legs) for start_s, end_s, legs in self._kept if start_s < t_s]
 
     def curve_count(self, t_s: float) -> int:
         """Samples in the buffer; it takes no more when it is full."""
-        if not self._legs:
-            return 0
-        return min(CURVE_CAPACITY, int((min(t_s, self._end_s) - self._start_s) * CURVE_SAMPLE_RATE_HZ + 1e-6) + 1)
+        return min(CURVE_CAPACITY, sum(self._samples_of(start_s, end_s, t_s) for start_s, end_s, _ in self._kept))
+
+    @staticmethod
+    def _samples_of(start_s: float, end_s: float, t_s: float) -> int:
+        until_s = min(t_s, end_s)
+        return int((until_s - start_s) * CURVE_SAMPLE_RATE_HZ + 1e-6) + 1 if until_s >= start_s else 0
 
     def curve(self, first: int, step: int, count: int, t_s: float) -> list[tuple[int, float, float]]:
         """(index, z_um, force_n), every `step`-th sample from `first`, as many as there are up to `count`."""
-        end = min(self.curve_count(t_s), first + step * count)
-        samples = []
-        for index in range(first, end, step):
-            at_s = self._start_s + index / CURVE_SAMPLE_RATE_HZ
-            leg = leg_at(self._legs, at_s)
-            samples.append((index, leg.z_um(at_s), self.read_n(leg.force_n(at_s), at_s)))
+        wanted = range(first, min(self.curve_count(t_s), first + step * count), step)
+        samples, before = [], 0
+        for start_s, end_s, legs in self._kept:
+            held = self._samples_of(start_s, end_s, t_s)
+            for index in wanted:
+                if before <= index < before + held:
+                    at_s = start_s + (index - before) / CURVE_SAMPLE_RATE_HZ
+                    leg = leg_at(legs, at_s)
+                    samples.append((index, leg.z_um(at_s), self.read_n(leg.force_n(at_s), at_s)))
+            before += held
         return samples

@@ -18,7 +18,7 @@ register(
             "Too little material, worn blade, or a gap that does not belong to this material.",
             ("Check material level and blade.", "Retry levels and measures again."),
             Reaction.ASK,
-            retries=2,
+            retries=4,
             retry_from="level_film",
         ),
         AlarmDefinition(
@@ -29,7 +29,7 @@ register(
             "Streak, ridge, plate not parallel to the blade, or material running out.",
             ("Look at the film.", "Clean the blade.", "Check the plate is seated."),
             Reaction.ASK,
-            retries=2,
+            retries=4,
             retry_from="level_film",
         ),
         AlarmDefinition(
@@ -50,7 +50,7 @@ register(
             "No film at this point, or a dirty window.",
             ("Look at the film.", "Clean the gauge window."),
             Reaction.ASK,
-            retries=2,
+            retries=4,
             retry_from="level_film",
         ),
         AlarmDefinition(

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from station.cell import Cell
+from recipes import Recipe
+from station.cell import Cell, Light
 from station.coordinates import ImagePoint, MachinePoint, MachinePose, Shift
+
+
+def up_light(recipe: Recipe) -> Light:
+    inspect = recipe.inspect
+    return Light(inspect.up_ring_ratio, inspect.up_coax_ratio, inspect.up_exposure_s)
+
+
+def down_light(recipe: Recipe) -> Light:
+    inspect = recipe.inspect
+    return Light(inspect.down_ring_ratio, inspect.down_coax_ratio, inspect.down_exposure_s)
 
 
 def in_image_frame(cell: Cell, about: MachinePoint, gantry_places: Sequence[MachinePoint]) -> tuple[ImagePoint, ...]:

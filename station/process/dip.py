@@ -5,7 +5,7 @@ The film must be good, fresh and unused at this spot. It does not judge the ball
 
 from __future__ import annotations
 
-from drivers.devices.head import ForceCurve, LiftEvidence, LiftProfile, PressEvidence, PressProfile
+from drivers.devices.head import LiftEvidence, LiftProfile, PressEvidence, PressProfile
 from drivers.errors import EarlyContact, ForceLimitExceeded, NoContact
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
@@ -15,7 +15,6 @@ from station.process.step import Work
 EARLY_MARGIN_UM = 150.0
 """contact this far above the expected plate is something else than the plate. Estimate"""
 LATE_MARGIN_UM = 200.0
-CURVE_POINTS = 192
 
 
 async def go_to_plate(cell: Cell, work: Work) -> AtPlate:
@@ -54,7 +53,6 @@ async def dip(cell: Cell, work: Work) -> Dipped:
         await _leave(cell, work, plate_z_um)
         raise ProcessAlarm("dip_force", what=str(error)) from error
     lift = await _leave(cell, work, press.end_z_um)
-    curve = await cell.head.read_curve(CURVE_POINTS)
     await cell.check_gripped("Leave the film")
     age_s = work.clock.mono_s() - film.levelled_at_s
     reach_um = plate_z_um if touches else press.end_z_um
@@ -64,7 +62,6 @@ async def dip(cell: Cell, work: Work) -> Dipped:
         film=film,
         film_age_s=age_s,
         depth_um=film.mean_um - max(0.0, plate_z_um - reach_um),
-        curve=points(curve),
         at_s=work.clock.mono_s(),
         spot=cell.here(),
     )
@@ -93,11 +90,6 @@ def _check_film_unused(work: Work, film: FilmMeasured) -> None:
     if before is not None and before.film.generation == film.generation:
         # The dent of a package never heals: the same film is as good as no film.
         raise ProcessAlarm("film_too_old", age_s=work.clock.mono_s() - film.levelled_at_s, upper_s=0.0)
-
-
-def points(curve: ForceCurve) -> tuple[tuple[float, float], ...]:
-    """A force-Z curve as (z_um, force_n) pairs."""
-    return tuple(zip(curve.z_um, curve.force_n, strict=True))
 
 
 def press_evidence(press: PressEvidence) -> dict[str, float]:

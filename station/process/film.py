@@ -6,6 +6,7 @@ last measurement, never assumed (Indium, "Solder Paste and Flux Dip Depth").
 
 from __future__ import annotations
 
+import asyncio
 from math import sqrt
 
 from drivers.wire.dip_unit import Reservoir
@@ -21,6 +22,8 @@ REFERENCE_LIMIT_UM = 2.0
 """gauge drift that invalidates the gauge. Estimate"""
 WAY_TO_FILM_S = 8.0
 """from the decision to use a film to the dip: pick and dry picture lie between. Estimate"""
+LEARNING_SHARE = 0.3
+"""weight of the newest levelling in the learned ratio"""
 RATIO_RANGE = (0.3, 0.9)
 """film height / gap outside this was not made by this blade"""
 
@@ -39,8 +42,8 @@ async def level_film(cell: Cell, work: Work) -> FilmLevelled:
         )
         raise ProcessAlarm("plate_not_ready", what=state)
     before = work.findings.find(FilmMeasured)
-    ratio = before.mean_um / before.gap_um if before else cell.profile.plate.film_ratio_start
-    gap_um = film.target_um / min(max(ratio, RATIO_RANGE[0]), RATIO_RANGE[1])
+    ratio = before.learned_ratio if before else film.target_um / film.gap_start_um
+    gap_um = film.target_um / ratio
     evidence = await cell.dip_unit.level(gap_um, film.wipe_speed_um_per_s, film.strokes)
     last, dipped = work.findings.find(FilmLevelled), work.findings.find(Dipped)
     unused = last is not None and (dipped is None or dipped.film.generation != last.generation)
@@ -55,6 +58,7 @@ async def level_film(cell: Cell, work: Work) -> FilmLevelled:
 async def measure_film(cell: Cell, work: Work) -> FilmMeasured:
     """Measure the recipe's points and the reference step. The finding is recorded even where it is out of tolerance."""
     film, levelled = work.recipe.film, work.findings.the(FilmLevelled)
+    await asyncio.sleep(max(0.0, levelled.at_s + film.settle_s - work.clock.mono_s()))
     reference = await cell.film_gauge.reference()
     error_um = reference.height_um - REFERENCE_STEP_UM
     if not abs(error_um) <= REFERENCE_LIMIT_UM:
@@ -85,7 +89,15 @@ async def measure_film(cell: Cell, work: Work) -> FilmMeasured:
         levels=levelled.levels,
         gap_um=levelled.gap_um,
         reference_error_um=error_um,
+        learned_ratio=_learned(work.findings.find(FilmMeasured), mean_um / levelled.gap_um),
     )
+
+
+def _learned(before: FilmMeasured | None, ratio: float) -> float:
+    """Film height / gap, averaged over the last levellings: one wipe differs from the next more than the blade does."""
+    if before is not None:
+        ratio = before.learned_ratio + LEARNING_SHARE * (ratio - before.learned_ratio)
+    return min(max(ratio, RATIO_RANGE[0]), RATIO_RANGE[1])
 
 
 async def judge_film(cell: Cell, work: Work) -> FilmAccepted:
@@ -95,10 +107,13 @@ async def judge_film(cell: Cell, work: Work) -> FilmAccepted:
     """
     film, found = work.recipe.film, work.findings.the(FilmMeasured)
     lower_um, upper_um = film.target_um - film.tolerance_um, film.target_um + film.tolerance_um
-    if not all(lower_um <= height <= upper_um for height in found.heights_um):
-        worst = max(found.heights_um, key=lambda height: abs(height - film.target_um))
+    if not lower_um <= found.mean_um <= upper_um:
         raise ProcessAlarm(
-            "film_out_of_tolerance", measured_um=worst, lower_um=lower_um, upper_um=upper_um, levels=found.levels
+            "film_out_of_tolerance",
+            measured_um=found.mean_um,
+            lower_um=lower_um,
+            upper_um=upper_um,
+            levels=found.levels,
         )
     if not found.range_um <= film.range_um:
         raise ProcessAlarm(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from station.cell import Cell
 from station.coordinates import Shift
-from station.process.common import in_image_frame
+from station.process.common import down_light, in_image_frame
 from station.process.outcomes import PASS, Dipped, Fate, ImprintChecked, ImprintExposed, PackageInspected, Verdict
 from station.process.package_looks import machine_pose
 from station.process.step import Work
@@ -13,10 +13,9 @@ from vision.results import Pose
 
 async def look_at_imprint(cell: Cell, work: Work) -> ImprintExposed:
     """Picture the spot of the dip; as many pictures as the array needs."""
-    package, inspect = work.recipe.package, work.recipe.inspect
+    package = work.recipe.package
     views = cell.down_views(work.findings.the(Dipped).spot, package.body_x_um, package.body_y_um)
-    await cell.lights.set(2, inspect.down_ring_ratio, inspect.down_coax_ratio, inspect.down_exposure_s)
-    frames, places = await cell.expose_down(views, inspect.down_exposure_s, cell.gantry.position.theta_deg)
+    frames, places = await cell.expose_down(views, down_light(work.recipe), cell.gantry.position.theta_deg)
     return ImprintExposed(frames=frames, at=places, gantry_theta_deg=cell.gantry.position.theta_deg)
 
 

@@ -11,6 +11,7 @@ from recipes.board import Fiducial
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
 from station.coordinates import ImagePoint, MachinePoint
+from station.process.common import down_light
 from station.process.outcomes import BoardLocated
 from station.process.step import Work
 from vision.pose import fit_rigid
@@ -26,13 +27,12 @@ RESIDUAL_LIMIT_UM = 60.0
 
 async def locate_board(cell: Cell, work: Work) -> BoardLocated:
     """raises   ProcessAlarm fiducial_not_found, board_fit_implausible"""
-    board, inspect = work.recipe.board, work.recipe.inspect
-    await cell.lights.set(2, inspect.down_ring_ratio, inspect.down_coax_ratio, inspect.down_exposure_s)
+    board, light = work.recipe.board, down_light(work.recipe)
     seen: list[MachinePoint] = []
     fixes: list[FiducialFix] = []
     for fiducial in board.fiducials:
         view = cell.down_view_of(_nominal(cell, fiducial))
-        frames, places = await cell.expose_down((view,), inspect.down_exposure_s, cell.gantry.position.theta_deg)
+        frames, places = await cell.expose_down((view,), light, cell.gantry.position.theta_deg)
         fix = await work.eyes.locate_fiducial(frames[0], fiducial.diameter_um, SEARCH_UM)
         if fix.status != "found":
             raise ProcessAlarm("fiducial_not_found", name=fiducial.name, reasons="; ".join(fix.reasons))

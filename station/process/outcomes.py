@@ -91,6 +91,8 @@ class FilmMeasured(Outcome):
     levels: int
     gap_um: float
     reference_error_um: float
+    learned_ratio: float
+    """film height / gap over the last levellings; sets the next gap"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,16 +168,29 @@ class AtPlate(Outcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dipped(Outcome):
-    """One dip. `curve` is (z_um, force_n) pairs of the press."""
+    """One dip, as the drive and the clock measured it."""
 
     press: PressEvidence
     lift: LiftEvidence
     film: FilmMeasured
     film_age_s: float
     depth_um: float
-    curve: tuple[tuple[float, float], ...]
     at_s: float
     spot: MachinePoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DipCurve(Outcome):
+    """(z_um, force_n) of the dip: slow way in, hold, slow way out."""
+
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceCurve(Outcome):
+    """(z_um, force_n) of the placement: approach, contact, press, hold, release."""
+
+    points: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,10 +233,11 @@ class Placed(Outcome):
     actual: MachinePoint
     actual_theta_deg: float
     expected_contact_z_um: float
+    seated_z_um: float
+    """where it stands without load: end of the hold less what the press bends"""
     press: PressEvidence
     lift: LiftEvidence
     vacuum_kpa: float
-    curve: tuple[tuple[float, float], ...]
     at_s: float
 
 

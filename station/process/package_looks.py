@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from drivers.wire.lights import UP_CAMERA
 from station.cell import Cell
 from station.coordinates import ImagePoint, MachinePoint, MachinePose
+from station.process.common import up_light
 from station.process.outcomes import (
     PASS,
     DippedInspected,
@@ -90,13 +92,11 @@ def machine_pose(cell: Cell, fix: ArrayFix, gantry_at: MachinePoint) -> MachineP
 
 
 async def _expose(cell: Cell, work: Work, what: str) -> tuple[object, MachinePoint, float]:
-    inspect = work.recipe.inspect
-    theta_deg = work.expected_theta_deg()
-    await cell.lights.set(1, inspect.up_ring_ratio, inspect.up_coax_ratio, inspect.up_exposure_s)
+    light, theta_deg = up_light(work.recipe), work.expected_theta_deg()
     z_um = cell.profile.up_camera.focus_z_um - work.recipe.package.height_um
-    await cell.go_to(cell.profile.up_camera.point, theta_deg, z_um)
+    await cell.go_lit(UP_CAMERA, light, cell.profile.up_camera.point, theta_deg, z_um)
     await cell.check_gripped(what)
-    frame = await cell.up_camera.expose(inspect.up_exposure_s)
+    frame = await cell.up_camera.expose(light.exposure_s)
     return frame, cell.here(), cell.gantry.position.theta_deg
 
 

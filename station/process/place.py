@@ -10,7 +10,6 @@ from drivers.errors import EarlyContact, ForceLimitExceeded, NoContact
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import FREE_LIMIT_KPA, Cell
 from station.coordinates import Shift, wrapped_deg
-from station.process.dip import points
 from station.process.outcomes import (
     AtSite,
     Dipped,
@@ -23,7 +22,6 @@ from station.process.outcomes import (
 )
 from station.process.step import Work
 
-CURVE_POINTS = 192
 RELEASE_WITHIN_S = 0.5
 
 
@@ -84,8 +82,9 @@ async def place(cell: Cell, work: Work) -> Placed:
     if not lifted.vacuum_kpa >= FREE_LIMIT_KPA:
         raise ProcessAlarm("not_released", vacuum_kpa=lifted.vacuum_kpa, limit_kpa=FREE_LIMIT_KPA)
     position = cell.gantry.position
-    curve = await cell.head.read_curve(CURVE_POINTS)
-    seated_off_um = press.end_z_um - expected_z_um
+    # Under load the stack is bent; what counts is where it stands without.
+    seated_z_um = press.end_z_um - press.hold_force_n / cell.profile.head.stack_n_per_um
+    seated_off_um = seated_z_um - expected_z_um
     verdict = Verdict()
     if not abs(seated_off_um) <= recipe.seated_height_tolerance_um:
         verdict = Verdict(
@@ -100,10 +99,10 @@ async def place(cell: Cell, work: Work) -> Placed:
         actual=cell.here(),
         actual_theta_deg=position.theta_deg,
         expected_contact_z_um=expected_z_um,
+        seated_z_um=seated_z_um,
         press=press,
         lift=lifted,
         vacuum_kpa=lifted.vacuum_kpa,
-        curve=points(curve),
         at_s=work.clock.mono_s(),
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from station.process.board_in import clamp_board, load_board, read_board
 from station.process.board_out import board_out
+from station.process.curves import read_dip_curve, read_place_curve
 from station.process.dip import dip, go_to_plate
 from station.process.film import judge_film, level_film, measure_film
 from station.process.imprint import judge_imprint, look_at_imprint
@@ -37,12 +38,14 @@ EXPOSE_DRY = Step("expose_dry", "Look at dry package", expose_dry)
 JUDGE_DRY = Step("judge_dry", "Inspect package", judge_dry)
 GO_TO_PLATE = Step("go_to_plate", "Travel to film", go_to_plate)
 DIP = Step("dip", "Dip", dip, irreversible=True)
+READ_DIP_CURVE = Step("read_dip_curve", "Read dip curve", read_dip_curve)
 LOOK_AT_IMPRINT = Step("look_at_imprint", "Look at imprint", look_at_imprint)
 JUDGE_IMPRINT = Step("judge_imprint", "Check imprint", judge_imprint)
 EXPOSE_WET = Step("expose_wet", "Look at wet package", expose_wet)
 JUDGE_WET = Step("judge_wet", "Inspect dipped package", judge_wet)
 ALIGN = Step("align", "Travel to site", align)
 PLACE = Step("place", "Place", place, irreversible=True)
+READ_PLACE_CURVE = Step("read_place_curve", "Read place curve", read_place_curve)
 LOOK_AT_PLACED = Step("look_at_placed", "Look at placed package", look_at_placed)
 JUDGE_PLACED = Step("judge_placed", "Verify placement", judge_placed)
 
@@ -61,12 +64,14 @@ SITE_STEPS = (
     JUDGE_DRY,
     GO_TO_PLATE,
     DIP,
+    READ_DIP_CURVE,
     LOOK_AT_IMPRINT,
     JUDGE_IMPRINT,
     EXPOSE_WET,
     JUDGE_WET,
     ALIGN,
     PLACE,
+    READ_PLACE_CURVE,
     LOOK_AT_PLACED,
     JUDGE_PLACED,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
 from station.coordinates import MachinePose, Shift
-from station.process.common import from_image_frame, in_image_frame
+from station.process.common import down_light, from_image_frame, in_image_frame
 from station.process.outcomes import PASS, BoardLocated, Fate, SiteExposed, SiteLocated, Verdict
 from station.process.step import Work
 from vision.results import Pose
@@ -24,10 +24,9 @@ def nominal_site(work: Work) -> MachinePose:
 
 async def look_at_site(cell: Cell, work: Work) -> SiteExposed:
     """Picture the bottom package just before the placement: the board may have moved since its fiducials were seen."""
-    bottom, inspect = work.recipe.bottom, work.recipe.inspect
+    bottom = work.recipe.bottom
     views = cell.down_views(nominal_site(work).point, bottom.body_x_um, bottom.body_y_um)
-    await cell.lights.set(2, inspect.down_ring_ratio, inspect.down_coax_ratio, inspect.down_exposure_s)
-    frames, places = await cell.expose_down(views, inspect.down_exposure_s, cell.gantry.position.theta_deg)
+    frames, places = await cell.expose_down(views, down_light(work.recipe), cell.gantry.position.theta_deg)
     return SiteExposed(frames=frames, at=places, gantry_theta_deg=cell.gantry.position.theta_deg)
 
 

@@ -9,7 +9,7 @@ from math import cos, hypot, radians, sin
 
 from station.cell import Cell
 from station.coordinates import wrapped_deg
-from station.process.common import from_image_frame, in_image_frame
+from station.process.common import down_light, from_image_frame, in_image_frame
 from station.process.outcomes import PASS, Fate, PlacedExposed, PlacedVerified, SiteLocated, Verdict
 from station.process.step import Work
 from vision.results import Pose
@@ -20,9 +20,9 @@ OUTLINE_SIGMA_DEG = 0.02
 
 
 async def look_at_placed(cell: Cell, work: Work) -> PlacedExposed:
-    package, inspect = work.recipe.package, work.recipe.inspect
+    package = work.recipe.package
     views = cell.down_views(work.findings.the(SiteLocated).pose.point, package.body_x_um, package.body_y_um)
-    frames, places = await cell.expose_down(views, inspect.down_exposure_s, cell.gantry.position.theta_deg)
+    frames, places = await cell.expose_down(views, down_light(work.recipe), cell.gantry.position.theta_deg)
     return PlacedExposed(frames=frames, at=places, gantry_theta_deg=cell.gantry.position.theta_deg)
 
 

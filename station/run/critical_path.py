@@ -31,9 +31,9 @@ class CriticalPath:
     steps: tuple[tuple[str, float, float], ...]
 
 
-def critical_path(cell: Cell, work: Work, slots: tuple[Slot, ...]) -> CriticalPath:
+def critical_path(cell: Cell, work: Work, slots: tuple[Slot, ...], started_from: GantryPosition | None) -> CriticalPath:
     """For the package just built, over the positions it really visited. Film for the next package is not waited for."""
-    durations = _durations(cell, work)
+    durations = _durations(cell, work, started_from)
     ends: dict[str, float] = {}
     waits_on: dict[str, str] = {}
     slots = tuple(slot for slot in slots if not slot.for_next)
@@ -58,13 +58,16 @@ def critical_path(cell: Cell, work: Work, slots: tuple[Slot, ...]) -> CriticalPa
     return CriticalPath(total_s, tuple(reversed(chain)))
 
 
-def _durations(cell: Cell, work: Work) -> dict[str, float]:
+def _durations(cell: Cell, work: Work, started_from: GantryPosition | None) -> dict[str, float]:
     found, profile, recipe = work.findings, cell.profile, work.recipe
     site, placed = found.the(o.SiteExposed), found.the(o.Placed)
     up_camera, imprint = profile.up_camera.point, found.find(o.ImprintExposed)
     pocket = profile.tray.pocket(found.the(o.Picked).pocket)
     after = found.the(o.PlacedExposed)
     turn_deg = found.the(o.DryExposed).gantry_theta_deg
+    start, start_deg = site.at[0], site.gantry_theta_deg
+    if started_from is not None:
+        start, start_deg = MachinePoint(started_from.x_um, started_from.y_um), started_from.theta_deg
     stack_um = recipe.bottom.body_height_um + recipe.package.height_um
 
     def travel(*way: tuple[MachinePoint, float]) -> float:
@@ -83,7 +86,7 @@ def _durations(cell: Cell, work: Work) -> dict[str, float]:
     film_um = found.the(o.Dipped).film.mean_um
     place_z_um = profile.nest.z_um - stack_um
     return {
-        "look_at_site": views(after.at[-1], site.gantry_theta_deg, site.at, site.gantry_theta_deg),
+        "look_at_site": views(start, start_deg, site.at, site.gantry_theta_deg),
         "go_to_tray": travel((site.at[-1], site.gantry_theta_deg), (pocket, 0.0)),
         "pick": _down(cell, pick_z_um, PICK_EARLY_UM, recipe.pick.approach_um_per_s)
         + VACUUM_S

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from drivers.devices.gantry import GantryPosition
 from recipes import Recipe
 from recipes.board import Site
 from station.alarms.catalogue import ProcessAlarm
@@ -38,7 +39,9 @@ PART_FINDINGS = (
     o.WetExposed,
     o.DippedInspected,
     o.AtSite,
+    o.DipCurve,
     o.Placed,
+    o.PlaceCurve,
     o.PlacedExposed,
     o.PlacedVerified,
 )
@@ -103,6 +106,7 @@ class JobRun:
         self._rejects_in_a_row = 0
         self._last_placed_s: float | None = None
         self._started_at = ""
+        self._started_from: GantryPosition | None = None
         self._slots: tuple[Slot, ...] = ()
 
     async def prepare(self) -> None:
@@ -115,6 +119,9 @@ class JobRun:
             part_lot=await self._cell.board_reader.read_tray_lot(),
             material_lot=await self._cell.board_reader.read_material_lot(),
         )
+        if not self._cell.feeder.is_tray_in_place:
+            await self._cell.feeder.change_tray()
+            self._tray.pocket, self._tray.tray = 0, self._cell.feeder.tray_count
         for slot in PREPARE_FILM:
             await self._steps.do(slot.step, self.work, FILM)
         await self._store.commit()
@@ -169,7 +176,7 @@ class JobRun:
         """One package for the present site. Returns the verdict and the result for the record."""
         self.work.findings.forget(*PART_FINDINGS)
         self._steps.spans.clear()
-        self._started_at = self._utc()
+        self._started_at, self._started_from = self._utc(), self._cell.gantry.position
         self._slots = package_slots(
             film_ready=film_is_ready(self.work),
             imprint=self.job.recipe.dip.imprint_check,
@@ -213,9 +220,9 @@ class JobRun:
     async def _write_record(self, verdict: o.Verdict, result: str) -> None:
         found = self.work.findings
         curves = {}
-        for name, outcome in (("dip", found.find(o.Dipped)), ("place", found.find(o.Placed))):
-            if outcome is not None and outcome.curve:
-                curves[name] = await self._store.blobs.put(_curve_json(outcome.curve), ".json")
+        for name, outcome in (("dip", found.find(o.DipCurve)), ("place", found.find(o.PlaceCurve))):
+            if outcome is not None and outcome.points:
+                curves[name] = await self._store.blobs.put(_curve_json(outcome.points), ".json")
         balls = {}
         if self._keep_balls:
             states = records.ball_states(found.find(o.PackageInspected), found.find(o.DippedInspected))
@@ -242,7 +249,7 @@ class JobRun:
     def _cycle(self) -> dict[str, Any]:
         """How long the head was busy with this package, and how long the axes would have needed."""
         head = [span for span in self._steps.spans if span.lane == HEAD]
-        ideal = critical_path(self._cell, self.work, self._slots)
+        ideal = critical_path(self._cell, self.work, self._slots, self._started_from)
         return {
             "actual_s": head[-1].end_s - head[0].start_s,
             "critical_path_s": ideal.total_s,

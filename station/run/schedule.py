@@ -47,6 +47,7 @@ PACKAGE: tuple[Slot, ...] = (
     Slot(sheet.JUDGE_DRY, IMAGE, after=("expose_dry",)),
     Slot(sheet.GO_TO_PLATE, HEAD),
     Slot(sheet.DIP, HEAD, after=("judge_dry", "film_ready")),
+    Slot(sheet.READ_DIP_CURVE, IMAGE, after=("dip",)),
     Slot(sheet.LOOK_AT_IMPRINT, HEAD),
     Slot(sheet.JUDGE_IMPRINT, IMAGE, after=("look_at_imprint",)),
     # The blade may run again as soon as the print has been seen and the head is on its way.
@@ -57,6 +58,7 @@ PACKAGE: tuple[Slot, ...] = (
     Slot(sheet.JUDGE_WET, IMAGE, after=("expose_wet",)),
     Slot(sheet.ALIGN, HEAD, after=("judge_wet", "judge_imprint")),
     Slot(sheet.PLACE, HEAD),
+    Slot(sheet.READ_PLACE_CURVE, IMAGE, after=("place",)),
     Slot(sheet.LOOK_AT_PLACED, HEAD),
     Slot(sheet.JUDGE_PLACED, IMAGE, after=("look_at_placed",)),
 )

@@ -128,11 +128,12 @@ class Snapshots:
     def _force(self) -> dict[str, Any] | None:
         run = self._controller.current
         placed = run.work.findings.find(o.Placed) if run else None
-        if run is None or placed is None:
+        curve = run.work.findings.find(o.PlaceCurve) if run else None
+        if run is None or placed is None or curve is None:
             return None
         return {
-            "z_um": [z_um for z_um, _ in placed.curve],
-            "force_n": [force_n for _, force_n in placed.curve],
+            "z_um": [z_um for z_um, _ in curve.points],
+            "force_n": [force_n for _, force_n in curve.points],
             "contact_z_um": placed.press.contact_z_um,
             "peak_force_n": placed.press.peak_force_n,
             "hold_force_n": placed.press.hold_force_n,

@@ -3,9 +3,9 @@ import { signal } from "../vendor/signals.js";
 import { actOnJob, commandStation, newJob, notice, pending, recipeNames } from "./commands.js";
 import { isStale, snapshot } from "./feed.js";
 import { html } from "./html.js";
+import { isJobOpen, job, lookForQueued } from "./jobs.js";
 import { t } from "./words.js";
 
-const ENDED = ["complete", "completed", "finished", "done", "stopped", "aborted", "cancelled", "failed"];
 const isFormOpen = signal(false);
 const recipes = signal(/** @type {string[]} */ ([]));
 const recipe = signal("");
@@ -25,7 +25,7 @@ function permission(name, isStopping) {
 function Command({ name, kind = "", isStopping = false, onPress, needsJob = false }) {
   const label = t(`command.${name}`);
   const may = permission(name, isStopping);
-  const isJobMissing = needsJob && !snapshot.value?.job;
+  const isJobMissing = needsJob && !isJobOpen.value;
   // A stop never waits for the answer to another command.
   const isDisabled = !may.allowed || isJobMissing || (pending.value !== null && !isStopping);
   const reason = may.allowed ? (isJobMissing ? t("job.none") : "") : may.reason;
@@ -37,8 +37,7 @@ function Command({ name, kind = "", isStopping = false, onPress, needsJob = fals
 
 /** @param {"start"|"hold"|"resume"|"stop"} action @param {string} label */
 function act(action, label) {
-  const job = snapshot.value?.job;
-  if (job) actOnJob(label, job.id, action);
+  if (job.value) actOnJob(label, job.value.id, action);
 }
 
 async function openForm() {
@@ -54,7 +53,10 @@ export function closeForm() {
 /** @param {Event} event */
 async function submit(event) {
   event.preventDefault();
-  if (recipe.value && (await newJob(t("command.load"), recipe.value, boards.value))) closeForm();
+  if (recipe.value && (await newJob(t("command.load"), recipe.value, boards.value))) {
+    closeForm();
+    await lookForQueued();
+  }
 }
 
 /** @param {number} by */
@@ -95,7 +97,7 @@ export function Notice() {
 
 export function CommandBar() {
   const now = snapshot.value;
-  const isBusy = Boolean(now?.job && !ENDED.includes(String(now.job.state).toLowerCase()));
+  const isBusy = isJobOpen.value;
   const mayLoad = now && !isStale.value && !isBusy;
   const isAborted = ["Aborted", "Aborting", "Clearing"].includes(now?.state.name ?? "");
   const reset = isAborted ? /** @type {const} */ ("clear") : /** @type {const} */ ("reset");

@@ -44,6 +44,16 @@ async function post(address, body) {
 }
 
 /**
+ * The station's own words for a refusal (problem+json, RFC 9457), with the first two particulars.
+ * @param {{detail?: unknown, title?: string, problems?: string[]}} problem
+ * @param {number} status
+ */
+function whyNot(problem, status) {
+  const detail = typeof problem.detail === "string" ? problem.detail : problem.title ?? `HTTP ${status}`;
+  return [detail, ...(problem.problems ?? []).slice(0, 2)].join(" ");
+}
+
+/**
  * Send one command and tell its outcome in words.
  * @param {string} name word shown to people
  * @param {string} address
@@ -59,8 +69,7 @@ export async function send(name, address, body) {
       return true;
     }
     const problem = await reply.json().catch(() => ({}));
-    const detail = typeof problem.detail === "string" ? problem.detail : problem.title ?? `HTTP ${reply.status}`;
-    tell(false, t("notice.refused", { name, detail }));
+    tell(false, t("notice.refused", { name, detail: whyNot(problem, reply.status) }));
   } catch {
     tell(false, t("notice.no_answer", { name }));
   } finally {

@@ -1,6 +1,7 @@
 /** Starts the operator page. */
 import { follow } from "./feed.js";
 import { html, render } from "./html.js";
+import { followJobs } from "./jobs.js";
 import { dress } from "./look.js";
 import { RunPage } from "./run_page.js";
 import { loadWords } from "./words.js";
@@ -8,4 +9,5 @@ import { loadWords } from "./words.js";
 dress();
 await loadWords();
 follow();
+followJobs();
 render(html`<${RunPage} />`, document.getElementById("page"));

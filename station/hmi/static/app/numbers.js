@@ -2,6 +2,7 @@
 import { snapshot } from "./feed.js";
 import { duration, fixed, signed } from "./format.js";
 import { html } from "./html.js";
+import * as jobs from "./jobs.js";
 import { t } from "./words.js";
 
 /** How far the scale of a bar reaches beyond its limits, in tolerances. */
@@ -66,7 +67,7 @@ function OffsetCell() {
 }
 
 function CountCells() {
-  const job = snapshot.value?.job;
+  const job = jobs.job.value;
   const share = job && job.boards_total > 0 ? { value: job.boards_done, low: 0, high: job.boards_total, from: 0, to: job.boards_total } : null;
   return html`
     <${Cell} id="cycle" label=${t("number.cycle")} value=${fixed(job?.cycle_s, 2)} unit="s" note=${t("number.cycle_note")} />

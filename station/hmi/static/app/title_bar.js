@@ -2,6 +2,7 @@
 import { isStale, silence_s, snapshot } from "./feed.js";
 import { duration, timeOfDay } from "./format.js";
 import { html } from "./html.js";
+import { job } from "./jobs.js";
 import { nextTheme, theme } from "./look.js";
 import { LANGUAGES, language, speak, t, tOr } from "./words.js";
 
@@ -16,7 +17,7 @@ export function TitleBar() {
   return html`<header class="title-bar">
     <h1>${now?.station.name ?? t("title.station")}</h1>
     <${StateWord} state=${now?.state} />
-    <${JobLine} job=${now?.job} board=${now?.board} />
+    <${JobLine} job=${job.value} board=${now?.board} />
     <div class="title-end">
       ${isStale.value
         ? html`<strong class="stale-word" role="alert">${t("stale", { seconds: silence_s.value })}</strong>`
@@ -44,11 +45,11 @@ function StateWord({ state }) {
 }
 
 /** @param {{job?: import("./types.js").Job|null, board?: import("./types.js").Board|null}} props */
-function JobLine({ job, board }) {
-  if (!job) return html`<div class="job-line muted">${t("job.none")}</div>`;
-  const boards = job.boards_total > 0 ? `${job.boards_done} / ${job.boards_total}` : `${job.boards_done}`;
+function JobLine({ job: shown, board }) {
+  if (!shown) return html`<div class="job-line muted">${t("job.none")}</div>`;
+  const boards = shown.boards_total > 0 ? `${shown.boards_done} / ${shown.boards_total}` : `${shown.boards_done}`;
   return html`<div class="job-line">
-    <span>${job.recipe} <span class="muted">${String(job.recipe_hash ?? "").replace("sha256:", "").slice(0, 8)}</span></span>
+    <span>${shown.recipe} <span class="muted">${String(shown.recipe_hash ?? "").replace("sha256:", "").slice(0, 8)}</span></span>
     <span class="muted">${t("job.boards", { boards })}${board?.serial ? ` · ${board.serial}` : ""}</span>
   </div>`;
 }
