@@ -184,11 +184,13 @@ def bridged_pairs(
     both = seen.present[ball_map.neighbours].all(axis=1)
     if int(both.sum()) < 4:
         return []
-    contrast = float(np.ptp(seen.discs.profile))
-    rise = levels - (0.0 if before is None else before)
-    typical = float(np.median(rise[both]))
-    spread = 1.4826 * float(np.median(np.abs(rise[both] - typical)))
-    bridged = both & (rise > typical + max(NECK_RATIO * contrast, 6.0 * spread))
+    least = NECK_RATIO * float(np.ptp(seen.discs.profile))
+    typical = float(np.median(levels[both]))
+    spread = 1.4826 * float(np.median(np.abs(levels[both] - typical)))
+    bridged = both & (levels > typical + max(least, 6.0 * spread))
+    if before is not None:
+        rise = levels - before
+        bridged &= rise > float(np.median(rise[both])) + 0.5 * least
     return [(int(a), int(b)) for a, b in ball_map.neighbours[bridged]]
 
 

@@ -56,7 +56,9 @@ PARTIAL_FULL_RATIO = 0.3
 
 EXCESS_SHARE = 1.15
 EXCESS_FULL_RATIO = 0.9
-"""Strength against the typical ball and against a full coat above both of which a ball carries too much."""
+EXCESS_STRENGTH = 0.05
+"""A ball carries too much above both ratios, to the typical ball and to a full coat, and by this much more than the
+typical ball: five times the scatter of a reading."""
 
 EXCESS_HALO_RATIO = 0.12
 """Rise outside the ball, share of the ring's peak, from which material stands beside it."""
@@ -149,15 +151,18 @@ def judge_wetting(reading: WetReading, ball_map: BallMap, full_strength: float =
     wetting = []
     for site, name in enumerate(ball_map.names):
         ratio = float(max(strength[site], 0.0) / full_strength)
-        state = _state(ratio, typical / full_strength, reading, site) if touched[site] else "dry"
+        most = max(EXCESS_SHARE * typical, EXCESS_FULL_RATIO * full_strength, typical + EXCESS_STRENGTH)
+        state: WettingState = "dry"
+        if touched[site]:
+            state = _state(ratio, typical / full_strength, most / full_strength, reading, site)
         wetting.append(BallWetting(name, state, float(probability[site]), ratio))
     tilt_x, tilt_y = _tilt(np.where(seen, strength / full_strength, np.nan), ball_map)
     return WetJudgement(tuple(wetting), tilt_x, tilt_y, float(probability.min()))
 
 
-def _state(ratio: float, typical: float, reading: WetReading, site: int) -> WettingState:
-    """Verdict on a ball that took material; ratio and typical in units of a full coat."""
-    if reading.halo_ratio[site] > EXCESS_HALO_RATIO or ratio > max(EXCESS_SHARE * typical, EXCESS_FULL_RATIO):
+def _state(ratio: float, typical: float, most: float, reading: WetReading, site: int) -> WettingState:
+    """Verdict on a ball that took material; ratio, typical and most in units of a full coat."""
+    if reading.halo_ratio[site] > EXCESS_HALO_RATIO or ratio > most:
         return "excess"
     rim = float(reading.rim_ratio[site])
     too_shallow = rim < PARTIAL_RIM_RATIO if math.isfinite(rim) else ratio < PARTIAL_FULL_RATIO

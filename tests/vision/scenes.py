@@ -7,6 +7,7 @@ here shares a line with vision or with the product renderer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -120,10 +121,17 @@ def stamp(picture, centre_px, half_px, paint):
     picture[r1:r2, c1:c2] = picture[r1:r2, c1:c2] * (1 - area) + mean(level * cover)
 
 
+@lru_cache(maxsize=1)
+def noise_store():
+    """Normal noise to cut from at a random place: drawing it anew takes longer than all the rest."""
+    return np.random.default_rng(99).standard_normal(7_200_000, dtype=np.float32)
+
+
 def finish(picture, rng, blur_px=1.2, noise=1.0, gain=1.0):
     picture = cv2.GaussianBlur(picture, (0, 0), blur_px) * gain
     sigma = np.sqrt(np.maximum(picture, 0) / 39 + 0.04) * np.sqrt(noise)
-    picture = picture + sigma * rng.standard_normal(picture.shape, dtype=np.float32)
+    start = int(rng.integers(0, 1 << 21))
+    picture = picture + sigma * noise_store()[start : start + picture.size].reshape(picture.shape)
     return np.clip(np.round(picture), 0, 255).astype(np.uint8)
 
 
@@ -285,14 +293,15 @@ def site_shots(seed, x_um, y_um, theta_deg, *, lands=LANDS_168, body_um=12000.0,
 
         def body(size, pose, level, picture=picture, px=px):
             corners = px(turned(np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * size / 2, *pose))
-            y, x = np.mgrid[0 : DOWN_SHAPE[0], 0 : DOWN_SHAPE[1]].astype(np.float32)
+            x = np.arange(DOWN_SHAPE[1], dtype=np.float32)[None, :]
+            y = np.arange(DOWN_SHAPE[0], dtype=np.float32)[:, None]
             cover = np.ones(DOWN_SHAPE, np.float32)
             for a, b in zip(corners, np.roll(corners, -1, axis=0)):
                 normal = np.array([b[1] - a[1], a[0] - b[0]]) / np.hypot(*(b - a))
-                inner = (corners.mean(axis=0) - a) @ normal
-                normal = normal * np.sign(inner)
-                cover *= np.clip((x - a[0]) * normal[0] + (y - a[1]) * normal[1] + 0.5, 0, 1)
-            picture[:] = picture * (1 - cover) + level * cover
+                normal = (normal * np.sign((corners.mean(axis=0) - a) @ normal)).astype(np.float32)
+                reach = np.float32(0.5 - a @ normal)
+                cover *= np.clip(x * normal[0] + (y * normal[1] + reach), 0, 1)
+            picture += (np.float32(level) - picture) * cover
 
         if not bare:
             body(body_um, (theta_deg, x_um, y_um), 45.0)
