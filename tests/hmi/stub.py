@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
 from station.hmi import PAGE_HEADERS, STATIC_FOLDER
+from tests.hmi import snapshots
 from tests.hmi.pictures import ball_field, ball_picture
 from tests.hmi.snapshots import BALL_STATES, Snapshot
 
@@ -37,7 +38,7 @@ class Station:
     snapshot: Snapshot
     posted: list[Posted] = field(default_factory=list)
     refusal: dict[str, Any] | None = None
-    lost_replies: int = 0
+    jobs: list[dict[str, Any]] = field(default_factory=list)
     address: str = ""
     _loop: asyncio.AbstractEventLoop | None = None
     _listeners: list[asyncio.Queue[Snapshot | None]] = field(default_factory=list)
@@ -67,6 +68,10 @@ def application(station: Station) -> FastAPI:
     async def state() -> Snapshot:
         return station.snapshot
 
+    @app.get("/v1/jobs")
+    async def jobs() -> dict[str, Any]:
+        return {"items": station.jobs}
+
     @app.get("/v1/recipes")
     async def recipes() -> list[dict[str, str]]:
         return [{"name": "pop_12x12_168"}, {"name": "pop_14x14_216"}]
@@ -83,11 +88,12 @@ def application(station: Station) -> FastAPI:
     async def post(path: str, request: Request) -> Response:
         body = await request.json()
         station.posted.append(Posted(f"/v1/{path}", body, request.headers.get("Idempotency-Key", "")))
-        if station.lost_replies > 0:
-            station.lost_replies -= 1
-            raise ConnectionAbortedError("the reply is lost")
         if station.refusal is not None:
             return JSONResponse(station.refusal, status_code=409, media_type="application/problem+json")
+        if path == "jobs":
+            job = snapshots.running()["job"] | {"id": "job-8", "state": "queued", "boards_done": 0, **body}
+            station.jobs.append(job)
+            return JSONResponse(job, status_code=201)
         return JSONResponse({"accepted": True}, status_code=202)
 
     app.mount("/", StaticFiles(directory=STATIC_FOLDER, html=True))

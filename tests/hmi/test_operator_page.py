@@ -129,6 +129,15 @@ def test_a_new_job_is_asked_for_with_recipe_and_board_count(watched: Watched, st
     page.locator(".form-end").get_by_role("button", name="New job").click()
     expect(page.get_by_text("New job: accepted")).to_be_visible()
     assert (station.posted[0].path, station.posted[0].body) == ("/v1/jobs", {"recipe": "pop_14x14_216", "boards": 2})
+    # The waiting job can be started although the station's picture does not show it yet.
+    expect(page.locator(".job-line")).to_contain_text("pop_14x14_216")
+    expect(page.get_by_role("button", name="New job")).to_be_disabled()
+    ready = copy.deepcopy(snapshots.idle())
+    ready["commands"]["start"] = {"allowed": True, "reason": None}
+    station.show(ready)
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_text("Start: accepted")).to_be_visible()
+    assert (station.posted[1].path, station.posted[1].body) == ("/v1/jobs/job-8/actions", {"action": "start"})
 
 
 def test_the_board_map_is_walked_with_the_arrow_keys(watched: Watched) -> None:

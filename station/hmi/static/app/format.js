@@ -10,6 +10,11 @@ export function fixed(value, decimals) {
   return typeof value === "number" && Number.isFinite(value) ? value.toFixed(decimals).replace("-", "−") : NOTHING;
 }
 
+/** One decimal where there is one, for wishes and limits. @param {number|null|undefined} value */
+export function short(value) {
+  return fixed(value, 1).replace(/\.0$/, "");
+}
+
 /** Signed, for offsets. @param {number|null|undefined} value @param {number} decimals */
 export function signed(value, decimals) {
   const text = fixed(value, decimals);

@@ -1,6 +1,6 @@
 /** Strip of the numbers that matter now, each with its unit, its wish and its limits. */
 import { snapshot } from "./feed.js";
-import { duration, fixed, signed } from "./format.js";
+import { duration, fixed, short, signed } from "./format.js";
 import { html } from "./html.js";
 import * as jobs from "./jobs.js";
 import { t } from "./words.js";
@@ -45,7 +45,7 @@ function FilmCell() {
   const high = film.target_um + film.tolerance_um;
   const isOut = typeof film.height_um === "number" && (film.height_um < low || film.height_um > high);
   return html`<${Cell} id="film" label=${t("number.film")} value=${fixed(film.height_um, 1)} unit="µm" isOut=${isOut}
-    note=${t("number.film_note", { target: fixed(film.target_um, 0), tolerance: fixed(film.tolerance_um, 0), age: duration(film.age_s) })}
+    note=${t("number.film_note", { target: short(film.target_um), tolerance: short(film.tolerance_um), age: duration(film.age_s) })}
     bar=${html`<${Bar} value=${film.height_um} low=${low} high=${high} />`} />`;
 }
 
