@@ -163,8 +163,9 @@ def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Float
     along = (second - first) / np.maximum(span, 1e-6)[:, None]
     across = np.column_stack([-along[:, 1], along[:, 0]])
     share = np.linspace(0.0, 1.0, 13)
-    low, high = 1.08 * radius_px, span - 1.08 * radius_px
-    way = low + (high - low)[:, None] * share  # (pairs, steps)
+    low = np.minimum(1.18 * radius_px, 0.42 * span)  # clear of the dark limb and its blur
+    high = span - low
+    way = low[:, None] + (high - low)[:, None] * share  # (pairs, steps)
     points = first[:, None, :] + way[..., None] * along[:, None, :]
     side_px = np.array([-1.5, 0.0, 1.5])
     points = points[:, :, None, :] + side_px[None, None, :, None] * across[:, None, None, :]
@@ -201,6 +202,7 @@ def ball_findings(
     bridged = {site for pair in pairs for site in pair}
     offset_um = np.hypot(*(frame.to_um(seen.discs.centres_px) - seen.fit.apply(ball_map.xy_um)).T)
     expected_px = frame.to_px(seen.fit.apply(ball_map.xy_um))
+    typical_um = float(np.median(ball_map.diameter_um))
     findings = []
     for site, name in enumerate(ball_map.names):
         if not seen.present[site]:
@@ -214,11 +216,11 @@ def ball_findings(
         elif abs(size - 1.0) > SIZE_TOLERANCE or oval > OVAL_TOLERANCE:
             state = "deformed"
         col_px, row_px = seen.discs.centres_px[site]
-        diameter_um = size * float(np.median(ball_map.diameter_um))
+        diameter_um = size * typical_um
         findings.append(BallFinding(name, state, float(col_px), float(row_px), diameter_um, float(offset_um[site])))
     for number in range(seen.extra_count):
         col_px, row_px = seen.extras.centres_px[number]
-        diameter_um = float(seen.extras.size_ratio[number] * np.median(ball_map.diameter_um))
+        diameter_um = float(seen.extras.size_ratio[number]) * typical_um
         findings.append(
             BallFinding(f"extra {number + 1}", "extra", float(col_px), float(row_px), diameter_um, float("nan"))
         )

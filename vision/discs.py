@@ -22,6 +22,9 @@ PHASES = 3
 BIN_PX = 0.5
 """Radial resolution of the learned profile, well below any point spread of the optics."""
 
+THIN_FROM_PX = 12.0
+"""Windows larger than this are thinned to every second pixel until the last solution, which takes all."""
+
 SETTLED_PX = 0.03
 """A round that moves 95 % of the discs less than this is the last one."""
 
@@ -95,13 +98,19 @@ class _Window:
     inside: Float32
     """weight 1 within the reach, 0 beyond, half a pixel of slope between"""
 
+    bins: int
+    """length of a profile"""
 
-@lru_cache(maxsize=16)
-def _window(reach_px: float) -> _Window:
+
+@lru_cache(maxsize=32)
+def _window(reach_px: float, *, thin: bool = False) -> _Window:
+    """A window of this radius; thin = every second pixel, like the white squares of a chessboard."""
     half = math.ceil(reach_px + 0.5)
     dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
-    inside = np.hypot(dx, dy) <= reach_px + 0.75
-    dx, dy = dx[inside], dy[inside]
+    chosen = np.hypot(dx, dy) <= reach_px + 0.75
+    if thin:
+        chosen &= (dx + dy) % 2 == 0
+    dx, dy = dx[chosen], dy[chosen]
     step = (np.arange(PHASES) - (PHASES - 1) / 2.0) / PHASES
     phase_x, phase_y = np.meshgrid(step, step)
     phase_px = np.column_stack([phase_x.ravel(), phase_y.ravel()])
@@ -114,7 +123,7 @@ def _window(reach_px: float) -> _Window:
     upper = radius / BIN_PX - low
     return _Window(
         dx, dy, phase_px, radius.astype(np.float32), (x / safe).astype(np.float32), (y / safe).astype(np.float32),
-        low, upper.astype(np.float32), weight.astype(np.float32),
+        low, upper.astype(np.float32), weight.astype(np.float32), int((reach_px + 2.0) / BIN_PX) + 3,
     )  # fmt: skip
 
 
@@ -138,7 +147,7 @@ def _cut(pixels: ByteArray, centres_px: FloatArray, window: _Window) -> _Cut:
 
 def learned_profile(cut: _Cut, window: _Window, members: NDArray[np.bool_]) -> FloatArray:
     """Mean level over radius of the member discs; first harmonics cancel in the mean over all directions."""
-    length = int(window.low.max()) + 2
+    length = window.bins
     total = np.zeros(length)
     count = np.zeros(length)
     for phase in np.unique(cut.phase[members]):
@@ -158,49 +167,53 @@ class _Operators:
     """Linear answers per phase: `rows[phase] @ patch` gives the coefficients, the projection on the template and the
     mean; `spread` is the standard deviation of the template over the window."""
 
-    rows: Float32
-    weight: Float32
+    rows: dict[int, Float32]
+    weight: dict[int, Float32]
     spread: FloatArray
     lever_px: float
     """mean radius at which a shift is read"""
 
 
-def _operators(profile: FloatArray, window: _Window, *, final: bool) -> _Operators:
+def _operators(profile: FloatArray, window: _Window, used: NDArray[np.int64], *, final: bool) -> _Operators:
     """Weighted least squares of a patch against shift x, shift y, tilt x, tilt y, amplitude, base; when `final` also
     size, two ovals and the shift and tilt columns turning three times as fast: nothing real lives there, so what they
     pick up is the noise of the shift."""
+    phases = np.unique(used)
     level = profile.astype(np.float32)
     slopes = np.gradient(profile, BIN_PX).astype(np.float32)
-    template = level[window.low] * (1 - window.upper) + level[window.low + 1] * window.upper
-    slope = slopes[window.low] * (1 - window.upper) + slopes[window.low + 1] * window.upper
-    cos, sin = window.cos, window.sin
+    low, upper = window.low[phases], window.upper[phases]
+    template = level[low] + (level[low + 1] - level[low]) * upper
+    slope = slopes[low] + (slopes[low + 1] - slopes[low]) * upper
+    cos, sin, radius, inside = window.cos[phases], window.sin[phases], window.radius[phases], window.inside[phases]
     columns = [-slope * cos, -slope * sin, template * cos, template * sin, template, np.ones_like(template)]
     if final:
         cos2, sin2 = cos * cos - sin * sin, 2 * cos * sin
         cos3, sin3 = cos * cos2 - sin * sin2, sin * cos2 + cos * sin2
-        stretch = -slope * window.radius
+        stretch = -slope * radius
         columns += [stretch, stretch * cos2, stretch * sin2]
         columns += [-slope * cos3, -slope * sin3, template * cos3, template * sin3]
     design = np.stack(columns, axis=1)
-    weighted = design * (window.inside / (1.0 + np.maximum(template, 0.0) / 40.0))[:, None, :]
+    weighted = design * (inside / (1.0 + np.maximum(template, 0.0) / 40.0))[:, None, :]
     normal = (weighted @ design.transpose(0, 2, 1)).astype(np.float64)
     width = design.shape[1]
     normal[:, np.arange(width), np.arange(width)] *= 1 + 1e-6
     answers = np.linalg.inv(normal).astype(np.float32) @ weighted
-    share = window.inside / window.inside.sum(axis=1, keepdims=True)
+    share = inside / inside.sum(axis=1, keepdims=True)
     centred = share * (template - (share * template).sum(axis=1, keepdims=True))
-    spread = np.sqrt(np.maximum((centred * template).sum(axis=1), 1e-9)).astype(np.float64)
-    lever_px = float(np.mean((answers[:, 0] * (-slope * window.radius * cos)).sum(axis=1)))
+    spread = np.ones(len(window.phase_px))
+    spread[phases] = np.sqrt(np.maximum((centred * template).sum(axis=1), 1e-9))
+    lever_px = float(np.mean((answers[:, 0] * (-slope * radius * cos)).sum(axis=1)))
     rows = np.concatenate([answers, centred[:, None], share[:, None]], axis=1)
-    return _Operators(rows, share, spread, lever_px)
+    of_phase = dict(zip(phases.tolist(), rows)), dict(zip(phases.tolist(), share))
+    return _Operators(*of_phase, spread, lever_px)
 
 
 def _solve(cut: _Cut, operators: _Operators) -> tuple[FloatArray, FloatArray]:
     """Every disc against the template of its phase: coefficients (n, m) and match (n,)."""
-    width = operators.rows.shape[1]
+    width = len(next(iter(operators.rows.values())))
     answers = np.empty((len(cut.patches), width))
     squares = np.empty(len(cut.patches))
-    for phase in np.unique(cut.phase):
+    for phase in np.unique(cut.phase).tolist():
         members = np.flatnonzero(cut.phase == phase)
         patches = cut.patches[members]
         answers[members] = patches @ operators.rows[phase].T
@@ -231,7 +244,7 @@ def fit_discs(
     returns      DiscFit; points whose window leaves the picture are not seen
     """
     reach_px = round(max(radius_px * reach_ratio, 2.5) * 4) / 4
-    window = _window(reach_px)
+    window = _window(reach_px, thin=reach_px > THIN_FROM_PX)
     limit = 0.6 * radius_px if max_move_px is None else max_move_px
     margin = math.ceil(reach_px + 0.5) + 0.5
     rows, cols = pixels.shape
@@ -246,7 +259,7 @@ def fit_discs(
     cut = _cut(pixels, centres, window)
     for _ in range(rounds):
         learned = learned_profile(cut, window, members) if profile is None else profile
-        coefficients, match = _solve(cut, _operators(learned, window, final=False))
+        coefficients, match = _solve(cut, _operators(learned, window, cut.phase, final=False))
         amplitude = coefficients[:, 4]
         offset = coefficients[:, :2] / np.where(np.abs(amplitude) > 0.05, amplitude, 0.05)[:, None]
         moved = cut.nearest + window.phase_px[cut.phase] + _clipped(offset, 0.15 * radius_px + 1.0)
@@ -257,7 +270,9 @@ def fit_discs(
         if float(np.quantile(step[members], 0.95)) < SETTLED_PX:
             break
         cut = _cut(pixels, centres, window)
-    operators = _operators(learned, window, final=True)
+    window = _window(reach_px)
+    cut = _cut(pixels, centres, window)
+    operators = _operators(learned, window, cut.phase, final=True)
     final, match = _solve(cut, operators)
     centres = cut.nearest + window.phase_px[cut.phase] + _clipped(_last_shift(final, operators.lever_px), 0.5)
     centres = np.clip(start + _clipped(centres - start, limit), low, high)

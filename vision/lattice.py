@@ -64,8 +64,8 @@ def bright_blobs(frame: Frame, ball_map: BallMap) -> FloatArray:
 
 def _ground_and_peak(small: NDArray[np.uint8], ball_map: BallMap, um_per_px: float) -> tuple[float, float]:
     """Level of the surroundings and of the bright part of the balls; a fifth of every ball counts as bright."""
-    counts = np.bincount(small.ravel(), minlength=256)
-    cumulative = np.cumsum(counts) / small.size
+    sample = small[::2, ::2]
+    cumulative = np.cumsum(np.bincount(sample.ravel(), minlength=256)) / sample.size
     bright_share = 0.2 * ball_map.count * math.pi * (ball_map.radius_um / um_per_px) ** 2 / small.size
     peak = int(np.searchsorted(cumulative, 1.0 - 0.4 * min(bright_share, 0.5)))
     array_share = min(0.9, 4.0 * ball_map.reach_um**2 / um_per_px**2 / small.size)
