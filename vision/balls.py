@@ -84,6 +84,12 @@ def see_array(
     return ArraySeen(discs, present, fit, _extra_balls(frame, ball_map, fit.pose, discs, blobs_um, radius_px))
 
 
+def edge_width_px(seen: ArraySeen) -> float:
+    """Width of the steepest edge of the typical ball: how sharp the picture is."""
+    steepest = float(np.abs(np.diff(seen.discs.profile)).max()) / BIN_PX
+    return float(np.ptp(seen.discs.profile)) / max(steepest, 1e-6)
+
+
 def turned_sites(
     seen: ArraySeen, ball_map: BallMap, quarter_turns: int, um_per_px: float, seen_um: FloatArray
 ) -> ArraySeen:
@@ -150,7 +156,7 @@ def _extra_balls(
     away = nearest_within(blobs_um, sites_um, 0.5 * ball_map.pitch_um) < 0
     near = np.hypot(*(blobs_um - (pose.x_um, pose.y_um)).T) < ball_map.reach_um + 2 * ball_map.pitch_um
     start_px = frame.to_px(blobs_um[away & near])
-    found = fit_discs(frame.pixels, start_px, radius_px, reach_ratio=BALL_REACH_RATIO, profile=discs.profile)
+    found = fit_discs(frame.pixels, start_px, radius_px, reach_ratio=BALL_REACH_RATIO, profile=discs.profile, rounds=3)
     return found.picked(_looks_like_ball(found))
 
 

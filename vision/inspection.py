@@ -14,6 +14,7 @@ from vision.balls import (
     ball_findings,
     bridged_pairs,
     dry_profile,
+    edge_width_px,
     gap_levels,
     see_array,
     turned_sites,
@@ -48,6 +49,9 @@ FOUND_LEAST_RATIO = 0.7
 SIDE_LEAST_RATIO = 1.0 / 3.0
 """A side that shows fewer of its balls cannot be told from a shifted or smaller array."""
 
+BLUR_MOST_RATIO = 0.38
+"""Width of the steepest edge on the balls over their radius; softer pictures show pads and balls alike (measured)."""
+
 EXTRA_MOST_RATIO = 0.05
 """More balls than this where none belong: another part."""
 
@@ -69,6 +73,10 @@ def inspect_package(
     raises            BadRequest
     """
     _check_request(expected, scale_tolerance, turn_known)
+    if not ball_map.is_lattice:
+        raise BadRequest(
+            "the ball map is not on one square lattice along its axes: such an array cannot be searched for"
+        )
     unhealthy = health_reasons(frame)
     if unhealthy:
         return refused_array(ball_map, unhealthy)
@@ -150,7 +158,7 @@ def find_array(
 ) -> ArraySeen | None:
     """The array with its quarter turn still open; None when no array is seen."""
     blobs_um = bright_blobs(frame, ball_map)
-    coarse = placed_on_lattice(blobs_um, ball_map, scale_tolerance) if ball_map.is_lattice else None
+    coarse = placed_on_lattice(blobs_um, ball_map, scale_tolerance)
     return None if coarse is None else see_array(frame, ball_map, coarse.pose, blobs_um, known_profile)
 
 
@@ -184,7 +192,7 @@ def array_answer(
     scale_tolerance: float,
 ) -> ArrayFix:
     """An array as seen as an answer; the gates that refuse it are all here."""
-    reasons = array_problems(ball_map, seen, scale_tolerance)
+    reasons = array_problems(frame, ball_map, seen, scale_tolerance)
     findings = ball_findings(frame, seen, ball_map, pairs)
     found_count, fit = int(seen.present.sum()), seen.fit
     if reasons:
@@ -196,13 +204,16 @@ def array_answer(
     )  # fmt: skip
 
 
-def array_problems(ball_map: BallMap, seen: ArraySeen, scale_tolerance: float) -> tuple[str, ...]:
+def array_problems(frame: Frame, ball_map: BallMap, seen: ArraySeen, scale_tolerance: float) -> tuple[str, ...]:
     """Why the array as seen is not the expected one; empty when it is."""
     problems = []
     outside = int((~seen.discs.seen).sum())
     if outside:
         problems.append(f"{outside} of {ball_map.count} balls lie outside the picture")
     problems += _side_problems(ball_map, seen)
+    soft_um, most_um = edge_width_px(seen) * frame.um_per_px, BLUR_MOST_RATIO * ball_map.radius_um
+    if soft_um > most_um:
+        problems.append(f"picture blurred: edges on the balls are {soft_um:.0f} um wide, allowed {most_um:.0f} um")
     found = int(seen.present.sum())
     if found < FOUND_LEAST_RATIO * ball_map.count:
         problems.append(f"only {found} of {ball_map.count} balls found, at least {FOUND_LEAST_RATIO:.0%} wanted")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from vision.balls import ArraySeen
-from vision.frame import FloatArray, Frame
+from vision.frame import FloatArray, Frame, thinned
 from vision.maps import BallMap, nearest_within, quarter_turned
 from vision.pose import apply_pose, wrapped_deg
 from vision.results import Pose
@@ -113,13 +113,15 @@ def disc_contrast(frame: Frame, at_px: FloatArray, radius_um: float, play_um: fl
     size = half + play
     if row - size < 0 or col - size < 0 or row + size >= frame.size_px[1] or col + size >= frame.size_px[0]:
         return 0.0
-    window = frame.pixels[row - size : row + size + 1, col - size : col + size + 1].astype(np.float32)
+    window = frame.pixels[row - size : row + size + 1, col - size : col + size + 1]
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
-    template = np.clip(radius_px - np.hypot(x, y) + 0.5, 0, 1).astype(np.float32)
-    match = cv2.matchTemplate(window, template, cv2.TM_CCOEFF_NORMED)
+    template = np.round(200 * np.clip(radius_px - np.hypot(x, y) + 0.5, 0, 1)).astype(np.uint8)
+    thin = 2 if radius_px > 12 else 1  # the place is needed to a pixel or two only
+    match = cv2.matchTemplate(thinned(window, thin), thinned(template, thin), cv2.TM_CCOEFF_NORMED)
     best_row, best_col = (int(v) for v in np.unravel_index(int(np.argmax(match)), match.shape))
     if not match[best_row, best_col] > MARK_MATCH_LEAST:
         return 0.0
+    best_row, best_col = best_row * thin, best_col * thin
     patch = window[best_row : best_row + 2 * half + 1, best_col : best_col + 2 * half + 1]
     radius = np.hypot(x, y)
     inner = patch[radius < 0.8 * radius_px]

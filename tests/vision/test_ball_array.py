@@ -214,10 +214,20 @@ def test_picture_without_a_package_is_refused_in_plain_words(level, word):
     assert word in fix.reasons[0]
 
 
+def test_blurred_picture_is_refused_in_plain_words():
+    frame, _ = small_part(2).draw(blur_px=9.0, **SMALL_OPTICS)
+    fix = inspect_package(frame, SMALL)
+    assert fix.status == "refused"
+    assert any("blurred" in reason for reason in fix.reasons)
+
+
 def test_senseless_requests_are_errors(dry):
     frame, _ = dry
     with pytest.raises(BadRequest, match="scale"):
         inspect_package(frame, POP_168, scale_tolerance=float("nan"))
+    crooked = dataclasses.replace(POP_168, x_um=POP_168.x_um + 0.1 * POP_168.y_um)
+    with pytest.raises(BadRequest, match="lattice"):
+        inspect_package(frame, crooked)
     with pytest.raises(BadRequest, match="turn"):
         inspect_package(frame, POP_168, turn_known=True)
     with pytest.raises(BadRequest, match="finite"):
