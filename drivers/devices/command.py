@@ -43,6 +43,7 @@ DEADLINE_MARGIN_S = 0.2
 POLL_FIRST_S = 0.005
 POLL_LONGEST_S = 0.020
 WRITES_MAX = 3
+TIMER_RESOLUTION_S = 1e-6  # a timer may fire a little early; waiting for the rest of nothing would never end
 STANDSTILL_WITHIN_S = 0.5  # the slowest axis stops from full speed in 0.1 s
 
 _FAILURES: dict[Result, tuple[type[DeviceError], str]] = {
@@ -204,11 +205,12 @@ class CommandChannel:
                 reading = await self._write(pending)
                 is_in_doubt = not pending.is_write_confirmed
                 continue
-            if loop.time() >= deadline_s:
+            now_s = loop.time() + TIMER_RESOLUTION_S
+            if now_s >= deadline_s:
                 return await self._overdue(pending, expected_s, limit_s)
             if not is_in_doubt:
-                if look_at_s <= loop.time():
-                    look_at_s, pause_s = loop.time() + pause_s, min(1.5 * pause_s, POLL_LONGEST_S)
+                if look_at_s <= now_s:
+                    look_at_s, pause_s = now_s + pause_s, min(1.5 * pause_s, POLL_LONGEST_S)
                 await self._wait_until(min(look_at_s, deadline_s))
             if pending.is_device_restarted:
                 raise self._unknown(pending, "the device restarted")

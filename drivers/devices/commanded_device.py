@@ -6,12 +6,14 @@ It knows neither wire nor commands: a Modbus or a serial device brings the bytes
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from drivers.devices.command import CommandChannel
+from drivers.devices.command import TIMER_RESOLUTION_S, CommandChannel
 from drivers.devices.reading import Reading
 from drivers.errors import BadReply, DriverError, LinkError, LinkLost, ReplyTimeout, StaleReading
+from drivers.wire.encoding import Number
 from drivers.wire.handshake import HEARTBEAT_PERIOD_S, WATCHDOG_LIMIT_S, Stop
 
 SILENCE_LIMIT_S = WATCHDOG_LIMIT_S
@@ -30,7 +32,8 @@ class CommandedDevice(ABC):
 
     session         number of this host start, 1 to 2^32 - 1, given by the composer; every later `connect` takes the
                     next one, so that a block of the connection before can never be executed
-    on_lost         called once for every loss, at once; a command under way still tries to regain the link for 1 s
+    on_lost         called once for every loss, at once. The link is then tried again for 1 s, under the same session; a
+                    device that has restarted is not: it must be connected and homed again
     rest_period_s   longest time between heartbeats while no command is under way; below half the watchdog limit
     """
 
@@ -52,14 +55,16 @@ class CommandedDevice(ABC):
         self._heartbeat = 0
         self._boot_id: int | None = None
         self._life = -1
-        self._alive_at_s = 0.0
+        self._alive_at_s = self._silent_since_s = 0.0
         self._beat_at_s = 0.0
         self._round_trip_s = 0.0
         self._reading: Reading | None = None
         self._is_open = False
         self._was_connected = False
+        self._has_restarted = False
         self._regaining = asyncio.Lock()
         self._beating: asyncio.Task[None] | None = None
+        self._returning: asyncio.Task[None] | None = None
 
     # -- for the station ----------------------------------------------------------------------------------------
 
@@ -75,6 +80,7 @@ class CommandedDevice(ABC):
         for channel in self.channels.values():
             channel.session_renewed()
         self._boot_id = None
+        self._has_restarted = False
         try:
             await self._open()
         except BaseException:
@@ -84,10 +90,11 @@ class CommandedDevice(ABC):
     async def close(self) -> None:
         """Stop the heartbeat and close the link; a device in motion then stops by its watchdog."""
         self._is_open = False
-        beating, self._beating = self._beating, None
-        if beating is not None:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+        tasks = [task for task in (self._beating, self._returning) if task is not None]
+        self._beating = self._returning = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._close_link()
         self._wake_all()
 
@@ -109,6 +116,11 @@ class CommandedDevice(ABC):
     def boot_id(self) -> int | None:
         """Number of the device's own start; None before the first connection."""
         return self._boot_id
+
+    @property
+    def last_values(self) -> Mapping[str, Number]:
+        """The last status whatever its age, empty before the first; for estimates of time, never for a decision."""
+        return self._reading.values if self._reading is not None else {}
 
     def newest(self, *, max_age_s: float = SILENCE_LIMIT_S) -> Reading:
         """The newest status. Raises StaleReading when there is none or it is older than `max_age_s`."""
@@ -148,9 +160,11 @@ class CommandedDevice(ABC):
             raise LinkLost(f"{self.name}: not connected. Connect first.", device=self.name)
         return await self._beat()
 
-    @abstractmethod
     async def send_command(self, channel: str, sequence: int, code: int, counts: list[int]) -> Reading | None:
-        """Write one command block; return the status when the wire brings it along."""
+        """Write one command block; return the status when the wire brings it along. Raises LinkError."""
+        if not self._is_open:
+            raise LinkLost(f"{self.name}: not connected. Connect first.", device=self.name)
+        return await self._send_command(channel, sequence, code, counts)
 
     async def regain(self) -> None:
         """Open a lost link again within 1 s, under the same session, so that the device can tell what it did.
@@ -162,7 +176,7 @@ class CommandedDevice(ABC):
                 return
             give_up_s = asyncio.get_running_loop().time() + REGAIN_WITHIN_S
             pause_s = 0.02
-            while True:
+            while not self._has_restarted:
                 try:
                     await self._open()
                     return
@@ -172,6 +186,7 @@ class CommandedDevice(ABC):
                         raise
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, 0.2)
+            raise self._restarted()
 
     # -- the wire brings ----------------------------------------------------------------------------------------
 
@@ -186,6 +201,9 @@ class CommandedDevice(ABC):
         """Prove who answers and, when asked, that its dead-man is armed; called at connect and once an hour."""
 
     @abstractmethod
+    async def _send_command(self, channel: str, sequence: int, code: int, counts: list[int]) -> Reading | None: ...
+
+    @abstractmethod
     async def _exchange_beat(self, heartbeat: int) -> Reading: ...
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -193,7 +211,7 @@ class CommandedDevice(ABC):
     async def _open(self) -> None:
         await self._open_link()
         loop = asyncio.get_running_loop()
-        self._life, self._alive_at_s = -1, loop.time()
+        self._life, self._silent_since_s = -1, loop.time()
         # Nothing is written before it is proven who reads it; some watchdogs run only after the first beat.
         await self._identify(with_watchdog=False)
         await self._announce()
@@ -237,20 +255,24 @@ class CommandedDevice(ABC):
             self._boot_id = reading.boot_id
             for channel in self.channels.values():
                 channel.device_restarted()
-            if self._is_open:
-                error = LinkLost(f"{self.name}: the device has restarted. Connect again, then home.", device=self.name)
-                self._lose(error)
-                raise error
+            self._has_restarted = True
+            error = self._restarted()
+            self._lose(error)
+            raise error
         if reading.life == self._life:
             self._check_silence("its counter of life stands still")
         else:
-            self._life, self._alive_at_s = reading.life, reading.received_at_s
+            self._life = reading.life
+            self._alive_at_s = self._silent_since_s = reading.received_at_s
         self._reading = reading
         for channel in self.channels.values():
             channel.look(reading)
 
+    def _restarted(self) -> LinkLost:
+        return LinkLost(f"{self.name}: the device has restarted. Connect again, then home.", device=self.name)
+
     def _check_silence(self, why: str) -> None:
-        silent_s = asyncio.get_running_loop().time() - self._alive_at_s
+        silent_s = asyncio.get_running_loop().time() - self._silent_since_s
         if silent_s < SILENCE_LIMIT_S:
             return
         error = LinkLost(
@@ -274,8 +296,15 @@ class CommandedDevice(ABC):
         if beating is not None and beating is not asyncio.current_task():
             beating.cancel()
         self._wake_all()
+        if isinstance(error, LinkLost) and not self._has_restarted:
+            self._returning = asyncio.get_running_loop().create_task(self._return(), name=f"{self.name} return")
         if self.on_lost is not None:
             self.on_lost(error)
+
+    async def _return(self) -> None:
+        """A short disturbance ends by itself, whether or not a command waits for it; a long one stays reported."""
+        with contextlib.suppress(DriverError):
+            await self.regain()
 
     def _wake_all(self) -> None:
         for channel in self.channels.values():
@@ -287,9 +316,9 @@ class CommandedDevice(ABC):
         identity_due_s = loop.time() + IDENTITY_PERIOD_S
         try:
             while self._is_open:
-                due_s = self._beat_at_s + self._period_s()
-                if loop.time() < due_s:
-                    await asyncio.sleep(due_s - loop.time())
+                rest_s = self._beat_at_s + self._period_s() - loop.time()
+                if rest_s > TIMER_RESOLUTION_S:
+                    await asyncio.sleep(rest_s)
                     continue
                 try:
                     await self._beat()

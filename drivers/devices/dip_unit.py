@@ -84,7 +84,7 @@ class DipUnit(ModbusDevice):
         raises   NotHomed, NothingThere (no material), InterlockOpen (cover, plate), LimitExceeded, DriverError
         """
         limits = self.limits
-        set_s = abs(gap_um - self.newest().values["gap_um"]) / limits.gap_speed_um_per_s + limits.gap_settle_s
+        set_s = abs(gap_um - self.last_values.get("gap_um", 0.0)) / limits.gap_speed_um_per_s + limits.gap_settle_s
         wipe_s = strokes * limits.sweep_um / wipe_speed_um_per_s
         evidence = await self._blade.execute(
             LEVEL,

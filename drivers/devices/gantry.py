@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from drivers.devices.motion_plc import MotionPlc
 from drivers.devices.travel import AxisLimits, path_time_s
-from drivers.errors import DriverError
 from drivers.wire.motion_plc import HOME, HOMED_ALL, MOVE, AxisFlags
 
 
@@ -143,9 +142,8 @@ class Gantry:
         return AxisFlags(int(self._plc.newest().values["axis_flags"]))
 
     def _start(self) -> GantryPosition:
+        """Where a move starts, for the estimate of its time."""
         if self._stands_at is not None:
             return self._stands_at
-        try:
-            return self.position
-        except DriverError:
-            return GantryPosition(0.0, 0.0, 0.0)
+        values = self._plc.last_values
+        return GantryPosition(values.get("x_um", 0.0), values.get("y_um", 0.0), values.get("theta_deg", 0.0))

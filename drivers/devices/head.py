@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from drivers.devices.commanded_device import OnLost
+from drivers.devices.commanded_device import SILENCE_LIMIT_S, OnLost
 from drivers.devices.serial_device import CommandedSerialDevice
 from drivers.devices.travel import AxisLimits, travel_time_s
 from drivers.errors import BadReply, DriverError, InterlockOpen, ReplyTimeout
@@ -210,7 +210,7 @@ class Head(CommandedSerialDevice):
         raises   NoContact, EarlyContact, ForceLimitExceeded, NotHomed, LimitExceeded, InterlockOpen when the contact
                  stop of the drive is not armed, DriverError
         """
-        flags = self.status.flags
+        flags = (self.status if self.age_s <= SILENCE_LIMIT_S else await self.refresh()).flags
         if Flags.HOMED in flags and Flags.CONTACT_STOP_ARMED not in flags:
             raise InterlockOpen(
                 f"{self.name}: contact stop of the Z drive is not armed, it must be before any move towards a surface. "
@@ -294,7 +294,7 @@ class Head(CommandedSerialDevice):
         raise failure
 
     def _z_um(self) -> float:
-        return self.newest().values["z_um"]
+        return self.last_values.get("z_um", 0.0)
 
     def _fast_s(self, from_um: float, to_um: float, speed_um_per_s: float) -> float:
         limits = self.limits

@@ -44,7 +44,7 @@ class ModbusDevice(CommandedDevice):
         self._lamps = 0
         link.on_lost = self.link_lost
 
-    async def send_command(self, channel: str, sequence: int, code: int, counts: list[int]) -> Reading | None:
+    async def _send_command(self, channel: str, sequence: int, code: int, counts: list[int]) -> Reading | None:
         crc = command_crc(self.session, sequence, code, counts)
         block = _COMMAND.pack(self.session, sequence, code, *counts, crc)
         await self._link.write(self._command_address[channel], block)

@@ -62,7 +62,7 @@ class CommandedSerialDevice(CommandedDevice):
         self._serial_number = serial_number
         line.on_lost = self.link_lost
 
-    async def send_command(self, channel: str, sequence: int, code: int, counts: list[int]) -> Reading | None:
+    async def _send_command(self, channel: str, sequence: int, code: int, counts: list[int]) -> Reading | None:
         fields = map(str, (self.session, sequence, code, *counts))
         reading = self._read(await self._line.request(COMMAND, tuple(fields)))
         self._take(reading)

@@ -29,7 +29,7 @@ READ_WRITE_MULTIPLE = 23
 
 REPLY_TIMEOUT_S = 0.150  # a PLC answers within 10 ms; a scan that hangs for longer is a fault
 CONNECT_TIMEOUT_S = 1.0
-RTU_QUIET_S = 0.150  # silence after an error, so that a late reply has come and gone before the next request
+RTU_QUIET_S = 0.100  # silence after an error, so that a late reply has come and gone before the next request
 DEFAULT_BAUDRATE = 115_200
 
 _NOT_NOW_CODES = (5, 6, 10, 11)  # acknowledge, busy, gateway path, gateway target: the device itself refused nothing

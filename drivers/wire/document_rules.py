@@ -94,7 +94,7 @@ V1.1b3, modbus.org. A request that names anything else is answered with exceptio
 - A command block is written whole with one function code 16. cmd_crc covers all registers of the block before it, each
   as two bytes, high byte first.
 - The host sends one request at a time, waits 150 ms for the reply and repeats nothing by itself. On RTU it keeps quiet
-  for another 150 ms after an error.
+  for another 100 ms after an error.
 - RTU: 115200 baud, 8 data bits, no parity, 1 stop bit; frames may also be carried over a TCP connection as they are.
 """
 

@@ -256,3 +256,12 @@ async def test_a_torn_or_foreign_reading_is_never_used():
             cell.plant.plc._scanned = scanned  # type: ignore[method-assign]
             await cell.plc.beat()
             assert cell.plc.is_connected
+
+
+@virtual
+async def test_heartbeats_go_on_when_rounding_lets_timers_fire_a_hair_early():
+    async with bench() as cell:
+        cell.plant.faults.inject(FaultSpec("reply_late", at_s=now_s() + 1.0, value=0.1, duration_s=1.0), now_s())
+        await asyncio.sleep(10.0)
+        assert cell.plc.is_connected
+        assert cell.plc.age_s <= 0.11

@@ -89,7 +89,7 @@ async def test_a_move_command_on_the_wire():
             "speed_um_per_s": 1_500_000,
             "accel_um_per_s2": 20_000_000,
         }
-        await plc.send_command("gantry", 1, MOVE.code, MOVE.pack_args(targets))
+        await plc._send_command("gantry", 1, MOVE.code, MOVE.pack_args(targets))
         assert peer.received == [bytes.fromhex("0001 0000 0033 01 10 0140 0016 2C" + block)]
         await link.close()
 
