@@ -2,10 +2,11 @@
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 
-from tests.vision.scenes import POP_152, POP_168, POP_216, PackagePart, perimeter_map, to_px
+from tests.vision.scenes import POP_152, POP_168, POP_216, PackagePart, perimeter_map, to_px, turned
 from vision.errors import BadRequest
 from vision.frame import Frame
 from vision.inspection import inspect_package
@@ -199,6 +200,18 @@ def test_symmetric_array_without_a_readable_mark_is_ambiguous(part):
     assert fix.turn_margin == 0.0
     plain = dataclasses.replace(POP_168, a1_x_um=None, a1_y_um=None, a1_diameter_um=None)
     assert inspect_package(frame, plain).status == "ambiguous"
+
+
+def test_two_discs_that_could_be_the_turn_mark_are_ambiguous(dry):
+    frame, truth = dry
+    pixels = frame.pixels.copy()
+    rival = turned(np.array([[3500.0, 3500.0]]), truth.theta_deg, truth.x_um, truth.y_um)
+    col, row = to_px(rival, pixels.shape, 8.0)[0]
+    cv2.circle(pixels, (round(col), round(row)), 31, 125, -1)
+    assert inspect_package(frame, POP_168).status == "found"
+    fix = inspect_package(Frame(pixels, 8.0), POP_168)
+    assert fix.status == "ambiguous"
+    assert "not readable" in fix.reasons[0]
 
 
 @pytest.mark.parametrize(
