@@ -258,10 +258,54 @@ async def test_a_torn_or_foreign_reading_is_never_used():
             assert cell.plc.is_connected
 
 
+def test_heartbeats_do_not_stop_the_clock_when_rounding_lets_timers_fire_a_hair_early(monkeypatch):
+    sleep, sleeps = asyncio.sleep, 0
+
+    async def counted(delay_s: float) -> None:
+        nonlocal sleeps
+        sleeps += 1
+        assert sleeps < 10_000, "the heartbeats wait for nothing, again and again"
+        await sleep(delay_s)
+
+    @virtual
+    async def story():
+        monkeypatch.setattr("drivers.devices.commanded_device.asyncio.sleep", counted)
+        async with bench() as cell:
+            late = FaultSpec("reply_late", at_s=now_s() + 1.0, value=0.1, duration_s=1.0, target="plc")
+            cell.plant.faults.inject(late, now_s())
+            await cell.gantry.home()
+            await cell.head.home()
+            await cell.dip_unit.home()
+            await cell.feeder.change_tray()
+            assert cell.lost == []
+
+    story()
+
+
 @virtual
-async def test_heartbeats_go_on_when_rounding_lets_timers_fire_a_hair_early():
+async def test_a_link_that_drops_at_rest_is_back_within_a_second_and_the_loss_was_reported():
     async with bench() as cell:
-        cell.plant.faults.inject(FaultSpec("reply_late", at_s=now_s() + 1.0, value=0.1, duration_s=1.0), now_s())
-        await asyncio.sleep(10.0)
+        await cell.gantry.home()
+        session = cell.plc.session
+        cell.plant.cut_link("plc", 0.4)
+        await asyncio.sleep(0.01)
+        assert not cell.plc.is_connected
+        assert isinstance(cell.lost[0], errors.LinkLost)
+        await asyncio.sleep(0.99)
         assert cell.plc.is_connected
-        assert cell.plc.age_s <= 0.11
+        assert cell.plc.session == session
+        await cell.gantry.move_to(1_000, 1_000, 0)
+
+
+@virtual
+async def test_a_device_that_restarted_at_rest_stays_away_until_it_is_connected_again():
+    async with bench() as cell:
+        await cell.head.home()
+        cell.plant.reboot("head")
+        await asyncio.sleep(2.0)
+        assert not cell.head.is_connected
+        with pytest.raises(errors.OutcomeUnknown, match="restarted"):
+            await cell.head.move_z(1_000)
+        await cell.head.connect()
+        with pytest.raises(errors.NotHomed):
+            await cell.head.move_z(1_000)
