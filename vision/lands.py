@@ -24,7 +24,8 @@ CONTRAST_LEAST = 20.0
 """Grey levels of the lands over the body."""
 
 MOULD_LEVEL_LEAST = 95.0
-"""Typical level inside the pattern from which a top package covers it; bare board and bottom body stay below 80."""
+"""Typical level inside the pattern from which a top package covers it; an estimate
+for nominal light, and wrong when the light is far from it."""
 
 STRAY_LEAST_RATIO = 0.4
 """Share of the free places of one row beside the pattern that must show a land to call it displaced."""

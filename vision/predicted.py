@@ -27,7 +27,7 @@ FLAT_REACH_RATIO = 1.35
 """Window of the refinement over the radius: a flat disc is located by its rim, so rim and some ground belong in it."""
 
 VOTE_FLOOR = 0.3
-"""Correlation with a plain disc below which a place has no vote; texture reaches this."""
+"""Correlation with a plain disc below which a place has no vote; an estimate."""
 
 DISC_MATCH_LEAST = 0.6
 DISC_AMPLITUDE_LEAST = 0.35
