@@ -29,8 +29,8 @@ SETTLED_PX = 0.03
 """A round that moves 95 % of the discs less than this is the last one."""
 
 SIGMA_FLOOR_PX = 0.004
-"""Added to every claim: shape and light of single discs that the model leaves out. Set so that claims match known centres
-on the pictures of the tests and of the simulator, so neither is an independent check of it."""
+"""Added to every claim: shape and light of single discs that the model leaves out. Set so that claims match known
+centres on the pictures of the tests and of the simulator, so neither is an independent check of it."""
 
 Float32 = NDArray[np.float32]
 
