@@ -36,7 +36,7 @@ FREE_LIMIT_KPA = -5.0
 Z_TOLERANCE_UM = 5.0
 """Z stands where it was sent within this. Estimate"""
 VIEW_MARGIN_UM = 300.0
-"""kept free at the border of the down camera's field, for the place a thing may be off"""
+"""of the down camera's field. Estimate"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +134,16 @@ class Cell:
             return point.moved(Shift(-camera.dx_um, -camera.dy_um))
         return point.moved(Shift(-calibration.down.x_um, -calibration.down.y_um))
 
-    def down_views(self, centre: MachinePoint, width_um: float, height_um: float) -> tuple[MachinePoint, ...]:
-        """Gantry positions whose pictures together show a field about `centre`; as few as possible."""
+    def down_views(
+        self, centre: MachinePoint, width_um: float, height_um: float, margin_um: float = VIEW_MARGIN_UM
+    ) -> tuple[MachinePoint, ...]:
+        """Gantry positions whose pictures together show a field about `centre`; as few as possible.
+
+        margin_um   kept free at the border of every picture, for the place a thing may be off
+        """
         camera = self.profile.down_camera
-        columns = _spread(width_um, camera.width_px * camera.um_per_px - 2 * VIEW_MARGIN_UM)
-        rows = _spread(height_um, camera.height_px * camera.um_per_px - 2 * VIEW_MARGIN_UM)
+        columns = _spread(width_um, camera.width_px * camera.um_per_px - 2 * margin_um)
+        rows = _spread(height_um, camera.height_px * camera.um_per_px - 2 * margin_um)
         views = []
         for number, dy_um in enumerate(rows):
             # Back and forth row by row: the shortest way through the grid.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 from dataclasses import dataclass
+from math import cos, radians, sin
 
 import numpy as np
 
@@ -18,11 +19,12 @@ from station.calibrate.model import Calibration
 from station.cell import GRIP_LIMIT_KPA, Cell
 from station.coordinates import AffineMap, ImagePoint, MachinePoint, Shift, wrapped_deg
 from station.eyes import Eyes
-from vision.calibration import fit_camera, fit_rotation
+from vision.calibration import fit_rotation
 from vision.frame import FloatArray
+from vision.pose import fit_rigid
 
-UP_CROSS_UM = ((0.0, 0.0), (1500.0, 0.0), (0.0, 1500.0), (-1500.0, 0.0), (0.0, -1500.0))
-DOWN_CROSS_UM = ((0.0, 0.0), (1800.0, 0.0), (0.0, 700.0), (-1800.0, 0.0), (0.0, -700.0))
+UP_CROSS_UM = ((0.0, 0.0), (3000.0, 0.0), (0.0, 3000.0), (-3000.0, 0.0), (0.0, -3000.0))
+DOWN_CROSS_UM = ((0.0, 0.0), (1900.0, 0.0), (0.0, 700.0), (-1900.0, 0.0), (0.0, -700.0))
 TURNS_DEG = (0.0, 90.0, 180.0, -90.0)
 TRIALS = 8
 """place-and-look trials; their mean has a third of the scatter of one release"""
@@ -38,6 +40,7 @@ class _Sight:
 
     seen: ImagePoint
     theta_deg: float
+    scale_ratio: float
     gantry_at: MachinePoint
     gantry_theta_deg: float
 
@@ -109,10 +112,30 @@ async def calibrate(cell: Cell, eyes: Eyes) -> Calibration:
 
 def _up_map(sights: list[_Sight]) -> tuple[AffineMap[ImagePoint], float]:
     """The part is fixed on the nozzle: its image moves with the gantry, so image -> gantry shift."""
-    fit = fit_camera(_seen(sights), _stood(sights))
-    linear = _as_map(fit.matrix)
+    linear, residual_um = _turned_scale(sights, _stood(sights), mirrored=True)
     origin = sights[0].gantry_at.moved(-linear.shift_of(sights[0].seen))
-    return AffineMap(*_linear(linear), origin.x_um, origin.y_um), fit.rms_um
+    return AffineMap(*_linear(linear), origin.x_um, origin.y_um), residual_um
+
+
+def _down_map(sights: list[_Sight]) -> tuple[AffineMap[ImagePoint], float]:
+    """The part lies still: its image moves against the gantry, so image -> minus the gantry shift."""
+    return _turned_scale(sights, -_stood(sights), mirrored=False)
+
+
+def _turned_scale(
+    sights: list[_Sight], shifts_um: FloatArray, *, mirrored: bool
+) -> tuple[AffineMap[ImagePoint], float]:
+    """Camera scale from the glass, whose dots are known far better than any move; the turn from the moves.
+
+    Square pixels and a right angle between the axes are taken for granted: over the few mm of a picture their errors
+    are a hundred times below the settling of the axes, and a free fit would take that settling for shear.
+    """
+    scale = statistics.fmean(sight.scale_ratio for sight in sights)
+    side = -1.0 if mirrored else 1.0
+    seen_um = np.array([(side * s.seen.x_um / scale, s.seen.y_um / scale) for s in sights])
+    fit = fit_rigid(seen_um, shifts_um)
+    c, s_ = cos(radians(fit.theta_deg)) / scale, sin(radians(fit.theta_deg)) / scale
+    return AffineMap(side * c, -s_, side * s_, c), fit.rms_um
 
 
 def _centred_on_axis(up: AffineMap[ImagePoint], turned: list[_Sight]) -> tuple[AffineMap[ImagePoint], float]:
@@ -123,23 +146,8 @@ def _centred_on_axis(up: AffineMap[ImagePoint], turned: list[_Sight]) -> tuple[A
     return AffineMap(*_linear(up), up.x_um - centre_x_um, up.y_um - centre_y_um), fit.rms_um
 
 
-def _down_map(sights: list[_Sight]) -> tuple[AffineMap[ImagePoint], float]:
-    """The part lies still: its image moves against the gantry, so image -> minus the gantry shift."""
-    fit = fit_camera(_seen(sights), -_stood(sights))
-    return _as_map(fit.matrix), fit.rms_um
-
-
-def _seen(sights: list[_Sight]) -> FloatArray:
-    return np.array([(s.seen.x_um, s.seen.y_um) for s in sights])
-
-
 def _stood(sights: list[_Sight]) -> FloatArray:
     return np.array([(s.gantry_at.x_um, s.gantry_at.y_um) for s in sights])
-
-
-def _as_map(matrix: FloatArray) -> AffineMap[ImagePoint]:
-    (a, b), (c, d) = ((float(value) for value in row) for row in matrix)
-    return AffineMap(a, b, c, d)
 
 
 def _linear(found: AffineMap[ImagePoint]) -> tuple[float, float, float, float]:
@@ -161,7 +169,7 @@ async def _sight_up(cell: Cell, eyes: Eyes, offset: Shift, theta_deg: float) -> 
     fix = await eyes.locate_glass(frame, from_above=False)
     if fix.status != "found":
         raise ProcessAlarm("calibration_failed", what=f"glass part not recognised from below: {'; '.join(fix.reasons)}")
-    return _Sight(ImagePoint(fix.x_um, fix.y_um), fix.theta_deg, cell.here(), theta_deg)
+    return _Sight(ImagePoint(fix.x_um, fix.y_um), fix.theta_deg, fix.scale_ratio, cell.here(), theta_deg)
 
 
 async def _sight_down(cell: Cell, eyes: Eyes, part_at: MachinePoint, offset: Shift, theta_deg: float) -> _Sight:
@@ -171,7 +179,7 @@ async def _sight_down(cell: Cell, eyes: Eyes, part_at: MachinePoint, offset: Shi
     fix = await eyes.locate_glass(frame, from_above=True)
     if fix.status != "found":
         raise ProcessAlarm("calibration_failed", what=f"glass part not recognised from above: {'; '.join(fix.reasons)}")
-    return _Sight(ImagePoint(fix.x_um, fix.y_um), fix.theta_deg, cell.here(), theta_deg)
+    return _Sight(ImagePoint(fix.x_um, fix.y_um), fix.theta_deg, fix.scale_ratio, cell.here(), theta_deg)
 
 
 def glass_press(cell: Cell) -> PressProfile:

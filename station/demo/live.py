@@ -16,7 +16,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="station-live-") as folder:
         ports = Path(folder) / "ports.json"
         machine = subprocess.Popen(
-            [sys.executable, "-m", "sim_hardware", "--fidelity", "real", "--rendering", "full", "--ports-file", str(ports)],
+            [
+                sys.executable,
+                "-m",
+                "sim_hardware",
+                "--fidelity",
+                "real",
+                "--rendering",
+                "full",
+                "--ports-file",
+                str(ports),
+            ],
             stdout=subprocess.PIPE,
             text=True,
         )

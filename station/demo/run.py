@@ -185,11 +185,10 @@ async def _operator(controller: Controller) -> None:
     """Answers what is asked: a few retries, then the next sensible thing."""
     retries: dict[int, int] = {}
     while True:
-        await controller.wait_for(State.HELD)
+        await controller.wait_for_question()
         await asyncio.sleep(ANSWER_AFTER_S)
         for alarm in [a for a in controller.alarms.standing if a.answer is not None]:
             controller.answer(alarm.id, _sensible(alarm, retries), alarm.state_token)
-        await asyncio.sleep(0.1)
 
 
 def _sensible(alarm: ActiveAlarm, retries: dict[int, int]) -> str:

@@ -17,11 +17,20 @@ from vision.results import Pose
 OUTLINE_SIGMA_UM = 12.0
 """body outline against ball array, per axis: what sawing leaves. Estimate; a package drawing says more"""
 OUTLINE_SIGMA_DEG = 0.02
+EDGE_ROOM_UM = 290.0
+"""beside an edge: how far it is searched, and the ground that tells it from noise"""
+EDGE_MARGIN_UM = 90.0
 
 
 async def look_at_placed(cell: Cell, work: Work) -> PlacedExposed:
     package = work.recipe.package
-    views = cell.down_views(work.findings.the(SiteLocated).pose.point, package.body_x_um, package.body_y_um)
+    # The outline was placed by this station a moment ago: little margin is needed, but both sides of every edge.
+    views = cell.down_views(
+        work.findings.the(SiteLocated).pose.point,
+        package.body_x_um + 2 * EDGE_ROOM_UM,
+        package.body_y_um + 2 * EDGE_ROOM_UM,
+        margin_um=EDGE_MARGIN_UM,
+    )
     frames, places = await cell.expose_down(views, down_light(work.recipe), cell.gantry.position.theta_deg)
     return PlacedExposed(frames=frames, at=places, gantry_theta_deg=cell.gantry.position.theta_deg)
 

@@ -116,6 +116,12 @@ class Controller:
             await self._changed.wait()
         return self.packml.state
 
+    async def wait_for_question(self) -> None:
+        """Wait until an alarm stands that a person has to answer."""
+        while not self._questions():
+            self._changed.clear()
+            await self._changed.wait()
+
     # -- verbs -----------------------------------------------------------------------------------------------
 
     def submit(self, recipe_name: str, boards: int) -> Job:
@@ -317,7 +323,7 @@ class Controller:
         return answer
 
     def _questions(self) -> list[ActiveAlarm]:
-        return [alarm for alarm in self.alarms.standing if alarm.answer is not None]
+        return [alarm for alarm in self.alarms.standing if alarm.answer is not None and not alarm.answer.done()]
 
     def _on_step(self, step: Step | None) -> None:
         self._show(step.title if step else "")
