@@ -41,13 +41,9 @@ class Sigmas:
 
 SIGMAS = Sigmas()
 
-# Separation of wet from dry balls in the pair of pictures, against the strength of the effect. Assumed optical effect,
-# so only the order of magnitude means anything: weak films are told apart worse.
-_STRENGTHS = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7])
-_SEPARATION = np.array([0.0, 2.8, 4.5, 5.0, 5.3, 6.0, 7.9])
-CALL_THRESHOLD = 3.1
-"""a dry ball is called wet in 0.1 % of cases"""
-_CALL_SLOPE = 6.2
+WET_AT_STRENGTH = 0.055
+WET_SPREAD = 0.006
+"""A ball is as likely called wet as dry at this strength of the effect; logistic width. Dry balls reach 0.04."""
 PARTIAL_SHARE = 0.25
 """immersed share of the ball height below which a ball is called partial"""
 EXCESS_COAT_UM = 45.0
@@ -121,18 +117,16 @@ class WettingCalls:
 def call_wetting(strength: Floats, share: Floats, rng: np.random.Generator | None) -> WettingCalls:
     """Wet or dry with the errors of a real reading; `rng` None = without errors.
 
-    A latent separation with unit noise is compared with a threshold. Beyond the equator (share above about 0.5) the
-    outline of the cap no longer grows, so the depth is read worse there.
+    The strength of the effect is read with the scatter that pairs of rendered pictures show. Beyond the equator (share
+    above about 0.5) the outline of the cap no longer grows, so the depth is read worse there.
     """
-    separation = np.interp(strength, _STRENGTHS, _SEPARATION)
-    ratio = strength / FULL_STRENGTH
+    read = strength
     if rng is not None:
-        noise = rng.standard_normal((3, len(strength)))
-        separation = separation + noise[0]
-        ratio = ratio + SIGMAS.strength_ratio * noise[1]
-        share = share + _SHARE_SIGMA * (1.0 + 3.0 * (share > 0.5)) * noise[2]
-    probability = 1.0 / (1.0 + np.exp(-_CALL_SLOPE * (separation - CALL_THRESHOLD)))
-    return WettingCalls(probability, np.maximum(ratio, 0.0), share)
+        noise = rng.standard_normal((2, len(strength)))
+        read = strength + SIGMAS.strength * noise[0]
+        share = share + _SHARE_SIGMA * (1.0 + 3.0 * (share > 0.5)) * noise[1]
+    probability = 1.0 / (1.0 + np.exp(np.clip((WET_AT_STRENGTH - read) / WET_SPREAD, -60.0, 60.0)))
+    return WettingCalls(probability, np.maximum(read / FULL_STRENGTH, 0.0), share)
 
 
 def plane_tilt(value: Floats, x_um: Floats, y_um: Floats) -> tuple[float, float]:
