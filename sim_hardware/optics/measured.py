@@ -35,8 +35,8 @@ class Sigmas:
     mark_um: float = 1.0
     """one mark in the film; an estimate, because the finder reports the whole print only"""
     scale_ratio: float = 6.5e-7
-    strength_ratio: float = 0.04
-    """wetting strength in units of a well coated ball; an estimate"""
+    strength: float = 0.012
+    """strength of the wetting effect of one ball: 1,536 balls of eight pairs of rendered pictures"""
 
 
 SIGMAS = Sigmas()

@@ -129,9 +129,9 @@ def test_every_undipped_ball_is_called_dry_and_every_well_dipped_one_wet() -> No
 def test_wrong_calls_are_as_rare_as_documented() -> None:
     rng = np.random.default_rng(5)
     dry = call_wetting(np.zeros(200_000), np.zeros(200_000), rng)
-    assert 0.0005 < (dry.probability_wet > 0.5).mean() < 0.0016
+    assert (dry.probability_wet > 0.5).mean() < 5e-5
     faint = call_wetting(np.full(200_000, 0.055), np.full(200_000, 0.1), rng)
-    assert 0.06 < (faint.probability_wet < 0.5).mean() < 0.10
+    assert 0.49 < (faint.probability_wet < 0.5).mean() < 0.51
     good = call_wetting(np.full(200_000, 0.65), np.full(200_000, 0.5), rng)
     assert (good.probability_wet < 0.5).mean() < 5e-5
 
