@@ -9,24 +9,26 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import selectors
+from collections import deque
 from collections.abc import Callable, Coroutine
+from heapq import heapify, heappop, heappush
 from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
 
 EPHEMERAL_PORT_FIRST = 49152  # start of the dynamic range, RFC 6335
+TIMERS_TIDY = 256
+"""so many timers may wait before the cancelled ones among them are thrown out"""
 
 
 class Stalled(RuntimeError):
     """Every task waits and no timer is set: on a real machine this would hang for ever."""
 
 
-class _JumpingClock(selectors.BaseSelector):
-    """Stands where the operating system's selector stands; waiting moves the clock instead of sleeping."""
+class _NoFiles(selectors.BaseSelector):
+    """Stands where the operating system's selector stands: there are no files and nobody ever waits here."""
 
     def __init__(self) -> None:
-        self.now_s = 0.0
-        self.loop: VirtualTimeLoop | None = None
         self._keys: dict[Any, selectors.SelectorKey] = {}
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -41,22 +43,57 @@ class _JumpingClock(selectors.BaseSelector):
         return self._keys
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            assert self.loop is not None
-            raise Stalled(f"all tasks wait for ever at {self.now_s:.3f} s: {self.loop.waiting_tasks()}")
-        if timeout > 0:
-            assert self.loop is not None
-            self.now_s = self.loop.next_timer_s()
         return []
 
 
-class MemoryTransport(asyncio.Transport):
-    """One end of a cable inside the loop. Bytes arrive in order, `latency_s` after they were written."""
+def _nothing() -> None:
+    """What is left of a cancelled callback."""
 
-    def __init__(self, loop: VirtualTimeLoop, port: int, latency_s: float) -> None:
+
+class _Callback(asyncio.Handle):
+    """A callback that waits for its turn, with what the loop looks at and no more."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, callback: Callable[..., Any], args: tuple[Any, ...], context: contextvars.Context | None
+    ) -> None:
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._context = contextvars.copy_context() if context is None else context
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._callback!r}>"
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback = _nothing
+        self._args = ()
+
+
+class _Timer(_Callback):
+    """A callback with the time at which it becomes due."""
+
+    __slots__ = ("when_s",)
+    when_s: float
+
+    def when(self) -> float:
+        return self.when_s
+
+
+class MemoryTransport(asyncio.Transport):
+    """One end of a cable inside the loop. Bytes arrive in order, `latency_s` after they were written.
+
+    Without latency the listening end receives while the calling end writes; whoever called receives a turn later, as
+    on a socket, so that a reply never comes before `write` has returned.
+    """
+
+    def __init__(self, loop: VirtualTimeLoop, port: int, latency_s: float, *, is_caller: bool) -> None:
         super().__init__(extra={"peername": ("127.0.0.1", port), "sockname": ("127.0.0.1", port)})
         self._loop = loop
         self._latency_s = latency_s
+        self._writes_through = is_caller and latency_s <= 0
         self._protocol: Any = None
         self._peer: MemoryTransport | None = None
         self._closing = False
@@ -73,13 +110,26 @@ class MemoryTransport(asyncio.Transport):
             self._loop.call_soon(callback, *args)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._closing and self._peer is not None and data:
-            self._later(self._peer.deliver, bytes(data))
+        peer = self._peer
+        if self._closing or peer is None or not data:
+            return
+        if self._writes_through:
+            peer.deliver(bytes(data))
+        else:
+            self._later(peer.deliver, bytes(data))
+
+    def write_at(self, when_s: float, data: bytes) -> None:
+        """Have the other end receive `data` at this time, unless this end is closed before."""
+        self._loop.call_at(when_s, self._hand_over, data)
+
+    def _hand_over(self, data: bytes) -> None:
+        if not self._closing and self._peer is not None:
+            self._peer.deliver(data)
 
     def deliver(self, data: bytes) -> None:
         if self._closing:
             return
-        if self._paused:
+        if self._paused or self._held:
             self._held.append(data)
         elif isinstance(self._protocol, asyncio.BufferedProtocol):
             raise NotImplementedError("buffered protocols are not used on this network")
@@ -91,9 +141,13 @@ class MemoryTransport(asyncio.Transport):
 
     def resume_reading(self) -> None:
         self._paused = False
-        held, self._held = self._held, []
-        for data in held:
-            self._loop.call_soon(self.deliver, data)
+        if self._held:
+            self._loop.call_soon(self._deliver_held)
+
+    def _deliver_held(self) -> None:
+        """What came during the pause, in its order; the protocol may pause again in between."""
+        while self._held and not self._paused and not self._closing:
+            self._protocol.data_received(self._held.pop(0))
 
     def is_reading(self) -> bool:
         return not self._paused
@@ -178,22 +232,86 @@ class _NamedPort:
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An asyncio loop in which an idle hour costs nothing and the same program gives the same run."""
+    """An asyncio loop in which an idle hour costs nothing and the same program gives the same run.
+
+    Callbacks run in the order in which they were given, timers by time and then in the order in which they were set.
+    """
+
+    _ready: deque[Any]
+    _closed: bool
+    _stopping: bool
 
     def __init__(self, *, latency_s: float = 0.0) -> None:
-        self._clock = _JumpingClock()
-        super().__init__(self._clock)
-        self._clock.loop = self
+        super().__init__(_NoFiles())
         self.latency_s = latency_s
         self.listeners: dict[int, MemoryServer] = {}
         self._next_port = EPHEMERAL_PORT_FIRST
+        self._now_s = 0.0
+        # Pairs compare in C down to the running number, which is never the same twice.
+        self._timers: list[tuple[float, int, _Timer]] = []
+        self._timers_set = 0
+        self._tidy_at = TIMERS_TIDY
 
     def time(self) -> float:
-        return self._clock.now_s
+        return self._now_s
 
-    def next_timer_s(self) -> float:
-        when: float = self._scheduled[0].when()  # type: ignore[attr-defined]
-        return float(max(when, self._clock.now_s))
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        handle = _Callback(callback, args, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        timer = _Timer(callback, args, context)
+        timer.when_s = when
+        self._timers_set += 1
+        heappush(self._timers, (when, self._timers_set, timer))
+        if len(self._timers) > self._tidy_at:
+            self._forget_cancelled_timers()
+        return timer  # type: ignore[return-value]
+
+    def _forget_cancelled_timers(self) -> None:
+        """Most time-outs are set and cancelled; far ones would otherwise stay until their time."""
+        self._timers = [entry for entry in self._timers if not entry[2]._cancelled]
+        heapify(self._timers)
+        self._tidy_at = max(TIMERS_TIDY, 2 * len(self._timers))
+
+    def _run_once(self) -> None:
+        """One turn: when nothing is ready let the time jump to the next timer, then run what is ready and due."""
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][2]._cancelled:
+            heappop(timers)
+        if not ready and not self._stopping:
+            if not timers:
+                raise Stalled(f"all tasks wait for ever at {self._now_s:.3f} s: {self.waiting_tasks()}")
+            self._now_s = max(timers[0][0], self._now_s)
+        now_s = self._now_s
+        while timers and timers[0][0] <= now_s:
+            ready.append(heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self.call_exception_handler(
+                    {"message": f"Exception in callback {handle!r}", "exception": error, "handle": handle}
+                )
 
     def waiting_tasks(self) -> str:
         names = sorted(task.get_name() for task in asyncio.all_tasks(self))
@@ -226,8 +344,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         server = self.listeners.get(port)
         if server is None:
             raise ConnectionRefusedError(111, f"nothing listens on port {port}")
-        near = MemoryTransport(self, port, self.latency_s)
-        far = MemoryTransport(self, port, self.latency_s)
+        near = MemoryTransport(self, port, self.latency_s, is_caller=True)
+        far = MemoryTransport(self, port, self.latency_s, is_caller=False)
         near_protocol, far_protocol = protocol_factory(), server.factory()
         near.join(near_protocol, far)
         far.join(far_protocol, near)

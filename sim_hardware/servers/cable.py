@@ -11,6 +11,7 @@ import struct
 from typing import cast
 
 from sim_hardware.faults import Faults
+from sim_hardware.virtual_time import MemoryTransport
 
 CUT_AFTER_S = 0.001
 """half a reply is on the wire before the reset comes: together they could reach a stream reader in one step"""
@@ -80,7 +81,10 @@ class Cable:
             return
         leaves_s = max(self.loop.time() + delay_s, self._last_leaves_s)
         self._last_leaves_s = leaves_s
-        self.loop.call_at(leaves_s, transport.write, data)
+        if isinstance(transport, MemoryTransport):
+            transport.write_at(leaves_s, data)
+        else:
+            self.loop.call_at(leaves_s, transport.write, data)
 
 
 def reset(transport: asyncio.Transport) -> None:
