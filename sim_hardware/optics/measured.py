@@ -118,13 +118,13 @@ def call_wetting(strength: Floats, share: Floats, rng: np.random.Generator | Non
     """Wet or dry with the errors of a real reading; `rng` None = without errors.
 
     The strength of the effect is read with the scatter that pairs of rendered pictures show. Beyond the equator (share
-    above about 0.5) the outline of the cap no longer grows, so the depth is read worse there.
+    above about 0.5) the rim of the material no longer moves: whatever went deeper reads as half.
     """
     read = strength
     if rng is not None:
         noise = rng.standard_normal((2, len(strength)))
         read = strength + SIGMAS.strength * noise[0]
-        share = share + _SHARE_SIGMA * (1.0 + 3.0 * (share > 0.5)) * noise[1]
+        share = np.minimum(share, 0.5) + _SHARE_SIGMA * noise[1]
     probability = 1.0 / (1.0 + np.exp(np.clip((WET_AT_STRENGTH - read) / WET_SPREAD, -60.0, 60.0)))
     return WettingCalls(probability, np.maximum(read / FULL_STRENGTH, 0.0), share)
 
