@@ -18,12 +18,11 @@ from drivers.devices.feeder import Feeder
 from drivers.devices.film_gauge import FilmGauge
 from drivers.devices.gantry import Gantry
 from drivers.devices.head import Head
-from drivers.devices.lights import Lights
+from drivers.devices.lights import DOWN_CAMERA, Lights
 from drivers.devices.motion_plc import MotionPlc
 from drivers.devices.safety import Safety
 from drivers.errors import DriverError
 from drivers.wire.handshake import Stop
-from drivers.wire.lights import DOWN_CAMERA
 from station.alarms.catalogue import ProcessAlarm
 from station.calibrate.model import Calibration
 from station.coordinates import ImagePoint, MachinePoint, Shift

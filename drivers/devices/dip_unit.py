@@ -8,7 +8,8 @@ from drivers.devices.commanded_device import OnLost
 from drivers.devices.modbus_device import ModbusDevice
 from drivers.errors import BadReply
 from drivers.links.modbus import ModbusLink
-from drivers.wire.dip_unit import CHANNEL, COMMAND_BLOCKS, DEVICE_KIND, HOME_BLADE, LEVEL, STATUS, Inputs, Reservoir
+from drivers.wire.dip_unit import CHANNEL, COMMAND_BLOCKS, DEVICE_KIND, HOME_BLADE, LEVEL, STATUS, Inputs
+from drivers.wire.dip_unit import Reservoir as Reservoir
 from drivers.wire.handshake import HEARTBEAT_PERIOD_S
 
 

@@ -14,6 +14,7 @@ from drivers.devices.serial_device import CommandedSerialDevice
 from drivers.links.serial_line import SerialLine
 from drivers.wire.encoding import Number
 from drivers.wire.film_gauge import CHANNEL, DEVICE_KIND, MEASURE, REFERENCE, STATUS
+from drivers.wire.film_gauge import REFERENCE_STEP_UM as REFERENCE_STEP_UM
 from drivers.wire.handshake import HEARTBEAT_PERIOD_S, CommandSpec
 
 

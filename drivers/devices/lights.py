@@ -7,6 +7,8 @@ from drivers.errors import DeviceError, LimitExceeded
 from drivers.links.serial_line import SerialLine
 from drivers.wire.encoding import WireError
 from drivers.wire.lights import DEVICE_KIND, LIGHT
+from drivers.wire.lights import DOWN_CAMERA as DOWN_CAMERA
+from drivers.wire.lights import UP_CAMERA as UP_CAMERA
 
 SET = "SET"
 TOLERANCE_RATIO = 0.02  # what the controller measures against what was set

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-PORTS_WITHIN_S = 20.0
+MACHINE = ("--fidelity", "real", "--rendering", "full")
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
             assert machine.stdout is not None
             # The machine prints its table of ports when all of them are open.
             for line in machine.stdout:
-                print(line, end="")
+                sys.stdout.write(line)
                 if ports.exists():
                     break
             if not ports.exists():

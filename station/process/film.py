@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from math import sqrt
 
-from drivers.wire.dip_unit import Reservoir
-from drivers.wire.film_gauge import REFERENCE_STEP_UM
+from drivers.devices.dip_unit import Reservoir
+from drivers.devices.film_gauge import REFERENCE_STEP_UM
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
 from station.process.outcomes import Dipped, FilmAccepted, FilmLevelled, FilmMeasured

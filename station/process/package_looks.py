@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.wire.lights import UP_CAMERA
+from drivers.devices.lights import UP_CAMERA
 from station.cell import Cell
 from station.coordinates import ImagePoint, MachinePoint, MachinePose
 from station.process.common import up_light

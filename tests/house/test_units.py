@@ -57,6 +57,7 @@ WITHOUT_UNIT = {
     ("drivers/devices/travel.py", "distance"),
     ("drivers/wire/camera_frame.py", "height"),
     ("vision/wetting.py", "radius"),
+    ("sim_hardware/virtual_time.py", "delay"),
 }
 """An axis in um or in deg, a count of pixels on the wire, a radius in units of the ball's own."""
 
