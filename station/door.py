@@ -78,6 +78,8 @@ class Door:
             raise NotFound(f"alarm {alarm_id} does not stand")
         try:
             self._controller.answer(alarm_id, answer, state_token)
+            # What a person has said must outlive a crash from here on.
+            await self._controller.store.commit()
         except AnswerRefused as refused:
             raise self._refused(refused) from refused
         return {"alarm": alarm_id, "answer": answer}

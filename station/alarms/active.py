@@ -26,8 +26,8 @@ class ActiveAlarm:
     raised_at: str
     objects: dict[str, Any]
     state_token: str
+    answers: tuple[Answer, ...]
     answer: asyncio.Future[Answer] | None = None
-    times: int = 1
 
     def view(self) -> dict[str, Any]:
         """As people and the MES see it."""
@@ -42,7 +42,7 @@ class ActiveAlarm:
             "severity": row.severity.value,
             "answers": [
                 {"id": answer.value, "label": ANSWER_TEXT[answer][0], "consequence": ANSWER_TEXT[answer][1]}
-                for answer in row.answers
+                for answer in self.answers
             ],
             "raised_at": self.raised_at,
             "objects": self.objects,
@@ -59,7 +59,10 @@ class AlarmList:
     _count: int = 0
 
     def raise_(self, alarm: ProcessAlarm, raised_at: str, objects: dict[str, Any], *, ask: bool) -> ActiveAlarm:
-        """Add an alarm. With `ask` its `answer` can be awaited."""
+        """Add an alarm. With `ask` it is a question: its `answer` can be awaited, and it stays until it is answered.
+
+        Without, the decision has been taken already, and a person can only take note of it.
+        """
         self._count += 1
         future: asyncio.Future[Answer] | None = asyncio.get_running_loop().create_future() if ask else None
         active = ActiveAlarm(
@@ -69,6 +72,7 @@ class AlarmList:
             raised_at=raised_at,
             objects=objects,
             state_token=f"T{self._count}",
+            answers=alarm.definition.answers if ask else (Answer.ACKNOWLEDGE,),
             answer=future,
         )
         self.standing.append(active)
@@ -83,7 +87,7 @@ class AlarmList:
             raise AnswerRefused(f"alarm {alarm_id} does not stand any more")
         if state_token != active.state_token:
             raise AnswerRefused("the machine has moved on since this question was asked; look again")
-        permitted = [permitted.value for permitted in active.definition.answers]
+        permitted = [permitted.value for permitted in active.answers]
         if answer not in permitted:
             raise AnswerRefused(f"{answer!r} is no answer to this alarm; permitted: {', '.join(permitted)}")
         if active.answer is not None and not active.answer.done():

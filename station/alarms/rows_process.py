@@ -315,6 +315,20 @@ register(
             position_trusted=False,
         ),
         AlarmDefinition(
+            903,
+            "interrupted_handling",
+            "The station was interrupted with a package in hand",
+            "'{step}' of {part} for {site} on board {board} was begun and its end is not recorded. {evidence}",
+            "Power, the service or a link failed, or the station was stopped in the middle of an act.",
+            (
+                "Find the package: in its pocket, on the nozzle, in the film?",
+                "Acknowledge when nothing lies in the way; a package on the nozzle is rejected, never placed.",
+            ),
+            Reaction.ASK,
+            answers=(Answer.ACKNOWLEDGE,),
+            position_trusted=False,
+        ),
+        AlarmDefinition(
             902,
             "too_many_rejects",
             "Too many packages rejected in a row",

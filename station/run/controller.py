@@ -16,7 +16,6 @@ from recipes import Recipe
 from station.alarms.active import ActiveAlarm, AlarmList
 from station.alarms.catalogue import Answer, ProcessAlarm
 from station.alarms.translate import alarm_for
-from station.calibrate.routine import calibrate
 from station.cell import Cell
 from station.clock import Clock
 from station.eyes import Eyes
@@ -24,11 +23,13 @@ from station.process import sheet
 from station.process.outcomes import Dipped, Findings
 from station.process.step import Step, Work
 from station.run.gate import Gate
+from station.run.homing import home_and_calibrate
+from station.run.interrupted import InterruptedActs
 from station.run.job import Job, JobRun, TrayCount
 from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
 from station.run.record import Frame
-from station.run.steps import RunEnded, StepRunner
+from station.run.steps import OpenAct, RunEnded, StepRunner
 from station.store.errors import StoreError
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
@@ -73,6 +74,10 @@ class Controller:
         self.sub_step = ""
         self.since_s = 0.0
         self.boards_done: dict[str, int] = {}
+        self._interrupted = InterruptedActs(
+            store, identity.station, self._utc, lambda alarm, objects: self._raise(alarm, objects, ask=True)
+        )
+        self._left_open: list[OpenAct] = []
         interrupted = bool(store.journal.open_intents())
         self.packml = Packml(State.ABORTED if interrupted else State.STOPPED, self._on_change)
         self._gate = Gate(self._quiet)
@@ -82,6 +87,7 @@ class Controller:
         self._background: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._job_count = 0
+        self._is_held_by_person = False
         self.current: JobRun | None = None
 
     # -- life ------------------------------------------------------------------------------------------------
@@ -92,8 +98,7 @@ class Controller:
         self.store.events.append(
             "station.online", {"software_version": SOFTWARE_VERSION, "simulated": self.identity.simulated}
         )
-        for intent in self.store.journal.open_intents():
-            self._ask_about(intent)
+        self._interrupted.ask_about_all_of_before()
         await self.store.commit()
         self._background = asyncio.create_task(self._save_regularly(), name="event saver")
 
@@ -151,21 +156,24 @@ class Controller:
             raise CommandRefused("start names a job: start the job itself")
         if command is Command.RESET and self.alarms.standing:
             raise CommandRefused(f"alarm {self.alarms.standing[0].definition.number} stands; answer or clear it first")
+        if command is Command.UNHOLD and self._questions():
+            raise CommandRefused(f"alarm {self._questions()[0].definition.number} waits for an answer; answer it first")
         self._command(command)
         match command:
             case Command.RESET:
                 self._task = asyncio.create_task(self._reset(), name="reset")
             case Command.HOLD:
+                self._is_held_by_person = True
                 self._gate.shut()
             case Command.UNHOLD:
-                self.packml.completed(State.UNHOLDING)
-                self._gate.open()
+                self._go_on()
             case Command.STOP:
-                await self._come_to_rest(Stop.CONTROLLED, State.STOPPING, "stopped")
+                await self._come_to_rest(Stop.CONTROLLED)
             case Command.ABORT:
-                await self._come_to_rest(Stop.QUICK, State.ABORTING, "aborted")
+                await self._come_to_rest(Stop.QUICK)
             case Command.CLEAR:
-                await self._clear()
+                self.alarms.clear()
+                self.packml.completed(State.CLEARING)
         return self.packml.state
 
     def answer(self, alarm_id: str, answer: str, state_token: str) -> None:
@@ -174,34 +182,29 @@ class Controller:
         self.store.events.append(
             "operator.answer", {"alarm": active.definition.number, "id": alarm_id, "answer": answer}
         )
-        op_id = active.objects.get("op_id")
-        if active.definition.key == "interrupted_act" and op_id is not None:
-            self.store.journal.closed(int(op_id), answer, "answered by a person")
+        self._interrupted.answered(active, Answer(answer))
 
     # -- acting states ---------------------------------------------------------------------------------------
 
     async def _reset(self) -> None:
         async def reset() -> None:
-            await self.cell.connect()
-            await self.cell.release_stop()
-            # Z first: nothing travels before the tip is known to be up.
-            self._show("Home Z")
-            await self.cell.head.home()
-            self._show("Home axes")
-            async with asyncio.TaskGroup() as together:
-                together.create_task(self.cell.gantry.home(), name="home gantry")
-                together.create_task(self.cell.dip_unit.home(), name="home blade")
-            if self._calibration_is_due():
-                self._show("Calibrate")
-                found = await calibrate(self.cell, self.eyes)
-                self.store.events.append("calibration.done", {"hash": found.hash, **_plain(found)})
+            await home_and_calibrate(self.cell, self.eyes, self.clock, self.store.events, self._show)
 
         if await self._guarded(reset, "Reset"):
             self.packml.completed(State.RESETTING)
 
     async def _run_job(self, job: Job) -> None:
+        calibration_hash = self.cell.known_calibration.hash
         steps = StepRunner(
-            self.cell, self.store.events, self.store.journal, self._gate, self._ask, self._on_step, self._before_try
+            self.cell,
+            self.store.events,
+            self.store.journal,
+            self._gate,
+            self._ask,
+            lambda step: self._show(step.title if step else ""),
+            self._before_try,
+            {"job_id": job.id, "software_version": SOFTWARE_VERSION, "calibration_hash": calibration_hash},
+            self._left_open.append,
         )
         work = Work(
             recipe=job.recipe,
@@ -217,7 +220,7 @@ class Controller:
             station=self.identity.station,
             job_id=job.id,
             software_version=SOFTWARE_VERSION,
-            calibration_hash=self.cell.known_calibration.hash,
+            calibration_hash=calibration_hash,
             part_lot="",
             material_lot="",
             pot_life_left_s=None,
@@ -233,6 +236,7 @@ class Controller:
             self._utc,
             self._ask,
             self._tray,
+            self.boards_done,
             keep_balls=self._keep_balls,
         )
         self.store.events.append("job.started", job.view())
@@ -260,40 +264,53 @@ class Controller:
             await activity()
             return True
         except RunEnded as ended:
-            alarm, abort = ended.alarm, ended.abort
+            alarm, abort, objects = ended.alarm, ended.abort, ended.objects
+            if ended.is_chosen:
+                await self._end_by_itself(abort=abort)
+                return False
         except Exception as error:
             first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
             alarm = alarm_for(first if isinstance(first, Exception) else error, name)
-            abort = alarm.definition.severity.value == "A"
-        await self._end_by_alarm(alarm, abort=abort)
+            abort, objects = alarm.definition.severity.value == "A", {}
+        if self.packml.allows(Command.ABORT if abort else Command.STOP):
+            # Otherwise a person stops the station already, and a step that was cut off is no news.
+            self._raise(alarm, objects, ask=False)
+        await self._end_by_itself(abort=abort)
         return False
 
-    async def _end_by_alarm(self, alarm: ProcessAlarm, *, abort: bool) -> None:
-        self._raise(alarm, {}, ask=False)
-        self._command(Command.ABORT if abort else Command.STOP)
-        await self.cell.stop(Stop.QUICK if abort else Stop.CONTROLLED)
-        await self._rest(State.ABORTING if abort else State.STOPPING, "aborted" if abort else "stopped")
+    async def _end_by_itself(self, *, abort: bool) -> None:
+        command = Command.ABORT if abort else Command.STOP
+        if self.packml.allows(command):
+            self._command(command)
+            await self.cell.stop(Stop.QUICK if abort else Stop.CONTROLLED)
+            await self._rest()
 
-    async def _come_to_rest(self, level: Stop, acting: State, job_state: str) -> None:
+    async def _come_to_rest(self, level: Stop) -> None:
         """Stop the machine first, then the task that ran it."""
         await self.cell.stop(level)
         await self._end_task()
-        await self._rest(acting, job_state)
+        await self._rest()
 
-    async def _rest(self, acting: State, job_state: str) -> None:
+    async def _rest(self) -> None:
+        """The machine stands: from Stopping to Stopped, or from Aborting to Aborted."""
+        acting = self.packml.state
         for job in self.jobs.values():
             if job.state == "running":
-                job.state = job_state
+                job.state = "aborted" if acting is State.ABORTING else "stopped"
+        self._is_held_by_person = False
         self._gate.open()
+        while self._left_open:
+            self._interrupted.ask(self._left_open.pop(0))
         try:
             await self.store.commit()
         except StoreError as error:
-            self._raise(alarm_for(error, "commit"), {}, ask=False)
+            self._raise_store_failed(error)
         self.packml.completed(acting)
 
-    async def _clear(self) -> None:
-        self.alarms.clear()
-        self.packml.completed(State.CLEARING)
+    def _raise_store_failed(self, error: StoreError) -> None:
+        """Once: nothing is written any more until the service is started anew."""
+        if all(alarm.definition.key != "store_failed" for alarm in self.alarms.standing):
+            self._raise(alarm_for(error, "commit"), {}, ask=False)
 
     async def _end_task(self) -> None:
         task, self._task = self._task, None
@@ -315,29 +332,25 @@ class Controller:
             answer = await active.answer
         finally:
             self.alarms.remove(active)
-        if self.packml.state in (State.HELD, State.HOLDING) and not self._questions():
+        if self.packml.state in (State.HELD, State.HOLDING) and not self._is_held_by_person and not self._questions():
             await self.wait_for(State.HELD)
             self._command(Command.UNHOLD)
-            self.packml.completed(State.UNHOLDING)
-            self._gate.open()
+            self._go_on()
         return answer
+
+    def _go_on(self) -> None:
+        self._is_held_by_person = False
+        self.packml.completed(State.UNHOLDING)
+        self._gate.open()
 
     def _questions(self) -> list[ActiveAlarm]:
         return [alarm for alarm in self.alarms.standing if alarm.answer is not None and not alarm.answer.done()]
-
-    def _on_step(self, step: Step | None) -> None:
-        self._show(step.title if step else "")
 
     async def _before_try(self, step: Step, work: Work) -> None:
         if step is sheet.GO_TO_TRAY:
             work.pocket, work.tray = await self._tray.next(self.cell)
 
     # -- small things ----------------------------------------------------------------------------------------
-
-    def _calibration_is_due(self) -> bool:
-        found = self.cell.calibration
-        limit_s = self.cell.profile.limits.calibration_max_age_s
-        return found is None or self.clock.mono_s() - found.at_s > limit_s
 
     def _command(self, command: Command) -> None:
         try:
@@ -350,18 +363,6 @@ class Controller:
         self.store.events.append("fault.raised", active.view())
         self._notify()
         return active
-
-    def _ask_about(self, intent: Any) -> None:
-        args = intent.args
-        alarm = ProcessAlarm(
-            "interrupted_act",
-            step=intent.step,
-            part=args.get("part"),
-            site=args.get("site"),
-            board=args.get("board"),
-            evidence="Nothing is known of its end." if intent.evidence is None else f"Last seen: {intent.evidence}.",
-        )
-        self._raise(alarm, {**args, "op_id": intent.op_id, "step": intent.step}, ask=False)
 
     def _on_change(self, old: State, new: State) -> None:
         self.since_s = self.clock.mono_s()
@@ -390,16 +391,8 @@ class Controller:
             try:
                 await self.store.commit()
             except StoreError as error:
+                self._raise_store_failed(error)
                 if self.packml.allows(Command.STOP):
-                    await self._end_task()
-                    await self._end_by_alarm(alarm_for(error, "commit"), abort=False)
+                    self._command(Command.STOP)
+                    await self._come_to_rest(Stop.CONTROLLED)
                 return
-
-
-def _plain(found: Any) -> dict[str, float]:
-    return {
-        "up_residual_um": found.up_residual_um,
-        "down_residual_um": found.down_residual_um,
-        "axis_residual_um": found.axis_residual_um,
-        "offset_sigma_um": found.offset_sigma_um,
-    }

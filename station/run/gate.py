@@ -16,6 +16,8 @@ class Gate:
         self._open = asyncio.Event()
         self._open.set()
         self._under_way = 0
+        self._nothing_runs = asyncio.Event()
+        self._nothing_runs.set()
         self._on_quiet = on_quiet
 
     @property
@@ -34,10 +36,17 @@ class Gate:
         while not self._open.is_set():
             await self._open.wait()
         self._under_way += 1
+        self._nothing_runs.clear()
 
     def leave(self) -> None:
         self._under_way -= 1
+        if self._under_way == 0:
+            self._nothing_runs.set()
         self._check_quiet()
+
+    async def quiet(self) -> None:
+        """Wait until no step is under way."""
+        await self._nothing_runs.wait()
 
     def _check_quiet(self) -> None:
         if not self._open.is_set() and self._under_way == 0:

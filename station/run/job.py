@@ -47,6 +47,11 @@ PART_FINDINGS = (
 )
 """Forgotten before every package; film and dip generation stay, so that no film is used twice."""
 
+TAKEN = ("placed", "placed_unverified", "ambiguous")
+"""results of records that forbid another package at that site"""
+
+RECORDS_READ = 500
+
 REJECTS_IN_A_ROW = 5
 """so many packages rejected one after another is something systematic. Estimate"""
 
@@ -96,12 +101,13 @@ class JobRun:
         utc: Callable[[], str],
         ask: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Any]],
         tray: TrayCount,
+        boards_done: dict[str, int],
         *,
         keep_balls: bool,
     ) -> None:
         self.job, self.work = job, work
         self._cell, self._store, self._steps, self._frame, self._utc, self._ask = cell, store, steps, frame, utc, ask
-        self._tray = tray
+        self._tray, self._boards_done = tray, boards_done
         self._keep_balls = keep_balls
         self._rejects_in_a_row = 0
         self._last_placed_s: float | None = None
@@ -138,7 +144,8 @@ class JobRun:
         self.job.site_states = {site.name: "pending" for site in self.job.recipe.board.sites}
         for step in sheet.BOARD_IN_STEPS:
             await self._on_board(step)
-        sites = self.job.recipe.board.sites
+        serial = self.work.findings.the(o.BoardRead).serial
+        sites = await self._free_sites(serial)
         for number, site in enumerate(sites):
             last = number == len(sites) - 1 and self.job.boards_done + 1 == self.job.boards_total
             await self._site(site, another_follows=not last)
@@ -146,9 +153,23 @@ class JobRun:
         # The board leaves only when everything about it is durable.
         await self._store.commit()
         await self._on_board(sheet.BOARD_OUT)
-        serial = self.work.findings.the(o.BoardRead).serial
+        self._boards_done[serial] = len(self.job.site_states)
         self._store.events.append("board.departed", {"serial": serial, "sites": dict(self.job.site_states)})
         await self._store.commit()
+
+    async def _free_sites(self, serial: str) -> list[Site]:
+        """Sites that no record says to be taken. A placement that may have happened counts as one that did."""
+        taken: dict[str, str] = {}
+        after: int | None = 0
+        while after is not None:
+            page = await self._store.records.page(after, RECORDS_READ, board=serial)
+            for record in page.items:
+                if record["result"] in TAKEN:
+                    taken[record["site"]] = record["result"]
+            after = page.next_after
+        for site, result in taken.items():
+            self.job.site_states[site] = "done" if result == "placed" else "failed"
+        return [site for site in self.job.recipe.board.sites if site.name not in taken]
 
     async def _on_board(self, step: Step) -> None:
         await self._steps.do(step, self.work, HEAD)
@@ -196,7 +217,9 @@ class JobRun:
     async def _close(self, verdict: o.Verdict, result: str) -> None:
         """Write the record of the attempt; a part that is still on the nozzle goes to the bin first."""
         found = self.work.findings
-        if result in ("rejected", "unplaced", "ambiguous") and found.find(o.Picked) is not None:
+        # What hung on the nozzle before the pick belongs to nobody: it is never placed.
+        is_foreign = verdict.code == "nozzle_not_empty"
+        if result in ("rejected", "unplaced", "ambiguous") and (is_foreign or found.find(o.Picked) is not None):
             await self._on_board(sheet.BIN_PART)
         await self._write_record(verdict, result)
         if result in ("placed", "placed_unverified"):

@@ -25,11 +25,18 @@ class PackageRun:
 
         raises   PartSettled, RunEnded of the lane that failed first, when all lanes stand
         """
-        async with asyncio.TaskGroup() as group:
-            for lane in LANES:
-                slots = [slot for slot in self._slots if slot.lane == lane]
-                if slots:
-                    group.create_task(self._lane(slots), name=f"lane {lane}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                for lane in LANES:
+                    slots = [slot for slot in self._slots if slot.lane == lane]
+                    if slots:
+                        group.create_task(self._lane(slots), name=f"lane {lane}")
+        except ExceptionGroup as group_of_failures:
+            if self._failure is None:
+                raise
+            others = group_of_failures.split(RunEnded)[1]
+            if others is not None:
+                raise others from None
         if self._failure is not None:
             raise self._failure
         return self._verdict
@@ -45,9 +52,15 @@ class PackageRun:
                 return
             try:
                 outcome = await self._steps.do(slot.step, self._work, slot.lane)
-            except (PartSettled, RunEnded) as failure:
+            except PartSettled as failure:
                 self._fail(failure)
                 return
+            except RunEnded as failure:
+                self._fail(failure)
+                if not failure.abort:
+                    await self._steps.quiet()
+                # Ends the other lanes as well: none may go on waiting for an answer that changes nothing any more.
+                raise
             self._note(outcome.verdict)
             if self._is_over():
                 self._wake_all()

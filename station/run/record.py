@@ -79,6 +79,39 @@ def placement_record(
     }
 
 
+def interrupted_record(
+    station: str, args: dict[str, Any], result: str, text: str, answer: str, started_at: str, ended_at: str
+) -> dict[str, Any]:
+    """The record of a placement whose end nobody saw, by a person's answer. `args` are those of its intent."""
+    return {
+        "record_id": "",
+        "station": station,
+        "job_id": args.get("job_id"),
+        "recipe": args.get("recipe"),
+        "software_version": args.get("software_version"),
+        "calibration_hash": args.get("calibration_hash"),
+        "board": {"serial": args.get("board"), "index": None},
+        "site": args.get("site"),
+        "level": args.get("level"),
+        "below": None,
+        "package": {"name": args.get("package"), "tray": args.get("tray"), "pocket": args.get("pocket")},
+        "lots": None,
+        "floor_life_left_s": None,
+        "pot_life_left_s": None,
+        "result": result,
+        "reason": {"code": "interrupted_act", "text": text},
+        "film": None,
+        "dip": None,
+        "vision": {"dry": None, "wet": None, "site": None, "imprint": None},
+        "place": None,
+        "verify": None,
+        "spans": [],
+        "started_at": started_at,
+        "ended_at": ended_at,
+        "operator": [{"alarm": 901, "answer": answer, "answered_at": ended_at}],
+    }
+
+
 def _film(work: Work, dipped: o.Dipped | None) -> dict[str, Any] | None:
     if dipped is None:
         return None

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from station.alarms.catalogue import Answer, ProcessAlarm
+from station.alarms.catalogue import Answer, ProcessAlarm, Reaction
 from station.alarms.translate import alarm_for, is_bug
 from station.cell import Cell
 from station.process.outcomes import Fate, Outcome, Verdict
@@ -23,10 +23,17 @@ from station.store.journal import Journal
 
 
 class RunEnded(Exception):
-    """The job cannot go on by itself. `alarm` says why; `abort` whether the machine must stop at once."""
+    """The job cannot go on by itself.
 
-    def __init__(self, alarm: ProcessAlarm, *, abort: bool) -> None:
-        self.alarm, self.abort = alarm, abort
+    abort      the machine must stop at once
+    objects    what the alarm is about
+    is_chosen  a person who was asked chose this end: nothing is left to be told
+    """
+
+    def __init__(
+        self, alarm: ProcessAlarm, *, abort: bool, objects: dict[str, Any] | None = None, is_chosen: bool = False
+    ) -> None:
+        self.alarm, self.abort, self.objects, self.is_chosen = alarm, abort, objects or {}, is_chosen
         super().__init__(alarm.text)
 
 
@@ -36,6 +43,17 @@ class PartSettled(Exception):
     def __init__(self, verdict: Verdict, result: str = "") -> None:
         self.verdict, self.result = verdict, result
         super().__init__(verdict.text)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAct:
+    """One act that was begun and not closed. `evidence` is what was last seen of it, None where nothing was."""
+
+    op_id: int
+    step: str
+    args: dict[str, Any]
+    evidence: dict[str, Any] | None
+    begun_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +89,19 @@ class StepRunner:
         ask: Ask,
         on_step: Callable[[Step | None], None],
         before_try: Callable[[Step, Work], Awaitable[None]],
+        about: dict[str, Any] | None = None,
+        left_open: Callable[[OpenAct], None] | None = None,
     ) -> None:
+        """about: what every intent names besides part and site; left_open: told of an act whose end nobody saw."""
         self._cell, self._log, self._journal, self._gate = cell, log, journal, gate
         self._ask, self._on_step, self._before_try = ask, on_step, before_try
+        self._about, self._left_open = about or {}, left_open
         self.retries: Counter[str] = Counter()
         self.spans: list[Span] = []
+
+    async def quiet(self) -> None:
+        """Wait until no step is under way."""
+        await self._gate.quiet()
 
     async def do(self, step: Step, work: Work, lane: str) -> Outcome:
         """Run a step until it has an outcome.
@@ -98,19 +124,23 @@ class StepRunner:
         try:
             await self._before_try(step, work)
             if step.irreversible:
-                op_id = self._journal.intent(step.id, _what(work))
+                intent = self._journal.intent(step.id, self._intent(work))
                 await self._log.commit()
+                op_id = intent
             start_s = loop.time()
             self._log.append("step.started", {"step": step.id, "site": work.site.name if work.site else None})
             async with asyncio.timeout(step.limit_s) as deadline:
                 outcome = await step.run(self._cell, work)
         except TimeoutError as error:
             if not deadline.expired():
-                raise self._failed(error, step, op_id) from error
+                raise self._failed(error, step, op_id, work) from error
             alarm = ProcessAlarm("step_overdue", step=step.title, limit_s=step.limit_s)
-            raise self._failed(alarm, step, op_id) from error
+            raise self._failed(alarm, step, op_id, work) from error
+        except asyncio.CancelledError:
+            self._leave_open(op_id, step, work, None)
+            raise
         except Exception as error:
-            raise self._failed(error, step, op_id) from error
+            raise self._failed(error, step, op_id, work) from error
         finally:
             self._gate.leave()
         span = Span(lane, step.title, step.id, start_s, loop.time())
@@ -126,18 +156,45 @@ class StepRunner:
             await self._log.commit()
         return outcome
 
-    def _failed(self, error: BaseException, step: Step, op_id: int | None) -> ProcessAlarm:
+    def _failed(self, error: BaseException, step: Step, op_id: int | None, work: Work) -> ProcessAlarm:
         """Everything that went wrong becomes an alarm; the traceback of a bug is kept."""
-        if isinstance(error, BaseExceptionGroup):
+        while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         alarm = alarm_for(error if isinstance(error, Exception) else RuntimeError(str(error)), step.title)
+        row = alarm.definition
         if op_id is not None:
-            self._journal.observed(op_id, {"alarm": alarm.definition.number, "text": alarm.text})
-            if alarm.definition.position_trusted:
+            evidence = {"alarm": row.number, "text": alarm.text}
+            if row.position_trusted and row.reaction not in (Reaction.STOP, Reaction.ABORT):
+                # The step itself says how the act ended, and the part with it.
+                self._journal.observed(op_id, evidence)
                 self._journal.closed(op_id, "failed", alarm.text)
+            else:
+                self._leave_open(op_id, step, work, evidence)
         if is_bug(alarm):
             self._log.append("bug", {"step": step.id, "traceback": "".join(traceback.format_exception(error))})
         return alarm
+
+    def _leave_open(self, op_id: int | None, step: Step, work: Work, evidence: dict[str, Any] | None) -> None:
+        """The act was begun and nobody saw its end: a person is asked, when the machine stands."""
+        if op_id is None:
+            return
+        if evidence is not None:
+            self._journal.observed(op_id, evidence)
+        if self._left_open is not None:
+            begun_at = work.clock.utc().isoformat(timespec="milliseconds")
+            self._left_open(OpenAct(op_id, step.id, self._intent(work), evidence, begun_at))
+
+    def _intent(self, work: Work) -> dict[str, Any]:
+        recipe = work.recipe
+        return {
+            **_what(work),
+            "tray": work.tray,
+            "pocket": work.pocket,
+            "level": work.site.level if work.site else None,
+            "package": recipe.package.name,
+            "recipe": {"name": recipe.name, "revision": recipe.revision, "hash": recipe.content_hash},
+            **self._about,
+        }
 
     async def _settle(self, alarm: ProcessAlarm, step: Step, work: Work) -> Decision:
         """Retry, ask, or give up. Returns only when the step is to be tried again."""
@@ -154,7 +211,8 @@ class StepRunner:
                 **objects,
             },
         )
-        if decision.move is Move.ASK:
+        is_chosen = decision.move is Move.ASK
+        if is_chosen:
             answer = await self._ask(alarm, objects)
             self._log.append("alarm.answered", {"number": alarm.definition.number, "answer": answer.value})
             decision = follow(alarm.definition, answer)
@@ -166,7 +224,7 @@ class StepRunner:
             raise PartSettled(Verdict(fate, key, alarm.text), result)
         if decision.move is Move.ABORT:
             await self._cell.make_safe()
-        raise RunEnded(alarm, abort=decision.move is Move.ABORT)
+        raise RunEnded(alarm, abort=decision.move is Move.ABORT, objects=objects, is_chosen=is_chosen)
 
 
 def _what(work: Work) -> dict[str, Any]:

@@ -1,0 +1,179 @@
+"""The bench of the fault stories: the real station and the simulated machine on one virtual clock, and an operator's hand.
+
+It asserts nothing. What is true comes from `truth()`, what the station believes from `records()` and its alarms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import recipes
+from sim_hardware.control import truth
+from sim_hardware.faults import FaultSpec
+from sim_hardware.plant import Plant
+from sim_hardware.scenario import Rendering
+from sim_hardware.world.machine import Fidelity
+from station.alarms.active import ActiveAlarm
+from station.clock import Clock
+from station.compose import addresses_on, build_controller
+from station.demo.scenario import scenario_for
+from station.profile import reference_profile
+from station.run.controller import Controller, Identity
+from station.run.job import Job
+from station.run.packml import Command, State
+from station.run.snapshot import Snapshots
+from station.store import Store, open_store
+
+RECIPE = "pop_12x12_168"
+PATIENCE_S = 600.0
+"""virtual seconds within which a station that lives must have come to rest"""
+
+WAITING = (State.STOPPED, State.IDLE, State.HELD, State.COMPLETE, State.ABORTED)
+
+
+@cache
+def recipe() -> recipes.Recipe:
+    return recipes.load(RECIPE)
+
+
+def world(*faults: FaultSpec, seed: int = 11, fidelity: Fidelity = Fidelity.IDEAL, boards: int = 0) -> Plant:
+    """A machine with these faults to come, observed rather than drawn."""
+    return Plant(
+        scenario_for(
+            recipe(), seed=seed, fidelity=fidelity, rendering=Rendering.OBSERVATION, faults=faults, boards=boards
+        )
+    )
+
+
+class Bench:
+    """One station on one machine."""
+
+    def __init__(self, plant: Plant, store: Store, controller: Controller) -> None:
+        self.plant, self.store, self.controller = plant, store, controller
+        self.snapshots = Snapshots(controller)
+
+    # -- the operator's hand ---------------------------------------------------------------------------------
+
+    async def ready(self) -> None:
+        """Home, calibrate: from Stopped to Idle."""
+        await self.controller.command(Command.RESET)
+        state = await self.rest()
+        assert state is State.IDLE, f"{state.title}: {self.alarm_text()}"
+
+    def order(self, boards: int = 1) -> Job:
+        job = self.controller.submit(RECIPE, boards)
+        self.controller.start_job(job)
+        return job
+
+    async def rest(self, *states: State) -> State:
+        """Until the station waits, and every task that leads there has had its turn."""
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.controller.wait_for(*(states or WAITING))
+
+    async def alarm(self) -> ActiveAlarm:
+        """The first alarm that somebody must answer."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.controller.alarms.standing:
+                await asyncio.sleep(0.02)
+        return self.controller.alarms.standing[0]
+
+    def answer(self, alarm: ActiveAlarm, answer: str) -> None:
+        self.controller.answer(alarm.id, answer, alarm.state_token)
+
+    async def answer_next(self, number: int, answer: str) -> ActiveAlarm:
+        """Wait for the alarm `number` in Held and answer it."""
+        await self.rest(State.HELD)
+        alarm = self.controller.alarms.standing[0]
+        assert alarm.definition.number == number, self.alarm_text()
+        self.answer(alarm, answer)
+        return alarm
+
+    async def until(self, condition: Callable[[], bool], step_s: float = 0.001) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                await asyncio.sleep(step_s)
+
+    async def step(self, title: str) -> None:
+        """Until the step of this title has just begun."""
+        await self.until(lambda: self.controller.sub_step == title)
+
+    # -- what is known ---------------------------------------------------------------------------------------
+
+    def truth(self) -> dict[str, Any]:
+        return truth(self.plant)
+
+    def placements(self) -> list[dict[str, Any]]:
+        """What truly lies on the boards."""
+        found: list[dict[str, Any]] = self.truth()["placements"]
+        return found
+
+    async def records(self) -> list[dict[str, Any]]:
+        await self.store.commit()
+        return (await self.store.records.page(limit=500)).items
+
+    async def events(self, *kinds: str) -> list[dict[str, Any]]:
+        await self.store.commit()
+        return [event.data for event in await self.store.events.read(limit=100_000, kinds=kinds)]
+
+    def happened(self, kind: str) -> list[tuple[float, dict[str, Any]]]:
+        """The world's own history of one kind."""
+        return [(at_s, data) for at_s, name, data in self.plant.events if name == kind]
+
+    def alarm_text(self) -> str:
+        return "; ".join(f"{a.definition.number} {a.text}" for a in self.controller.alarms.standing) or "no alarm"
+
+    def is_moving(self) -> bool:
+        now_s = self.plant.now()
+        z_before_um = self.plant.head.z_um_at(now_s - 1e-4)
+        return self.plant.gantry.is_moving(now_s) or abs(self.plant.head.z_um_at(now_s) - z_before_um) > 0.01
+
+
+@asynccontextmanager
+async def bench(
+    folder: Path,
+    *faults: FaultSpec,
+    plant: Plant | None = None,
+    seed: int = 11,
+    fidelity: Fidelity = Fidelity.IDEAL,
+    is_ready: bool = True,
+) -> AsyncIterator[Bench]:
+    """A station, homed and calibrated where `is_ready`; everything is closed at the end.
+
+    plant    a machine that stood there before; it is left running
+    """
+    own = plant is None
+    machine = world(*faults, seed=seed, fidelity=fidelity) if plant is None else plant
+    ports = await machine.start() if own else machine.cabling.ports
+    assert ports is not None
+    clock = Clock()
+    store = open_store(folder, clock, durability="normal")
+    controller = build_controller(
+        reference_profile(),
+        addresses_on("127.0.0.1", ports),
+        store,
+        clock,
+        session=seed,
+        identity=Identity(simulated=True),
+        keep_images=False,
+        find_recipe=lambda _: recipe(),
+    )
+    made = Bench(machine, store, controller)
+    await controller.start()
+    try:
+        if is_ready:
+            await made.ready()
+        yield made
+    finally:
+        await controller.close()
+        store.close()
+        if own:
+            await machine.stop()
+
+
+def numbers(alarms: Sequence[ActiveAlarm]) -> list[int]:
+    return [alarm.definition.number for alarm in alarms]
