@@ -43,6 +43,7 @@ DEADLINE_MARGIN_S = 0.2
 POLL_FIRST_S = 0.005
 POLL_LONGEST_S = 0.020
 WRITES_MAX = 3
+LOOK_AFTER_S = 5e-7  # both sides mean the same end, but their sums round differently; a look a hair early costs 5 ms
 TIMER_RESOLUTION_S = 1e-6  # a timer may fire a little early; waiting for the rest of nothing would never end
 STANDSTILL_WITHIN_S = 0.5  # the slowest axis stops from full speed in 0.1 s
 
@@ -191,7 +192,7 @@ class CommandChannel:
         """Deliver the block and stay until its end; raises when the end cannot be told or does not come."""
         loop = asyncio.get_running_loop()
         deadline_s = pending.started_at_s + limit_s
-        look_at_s = pending.started_at_s + expected_s
+        look_at_s = pending.started_at_s + expected_s + LOOK_AFTER_S
         pause_s = POLL_FIRST_S
         reading = await self._write(pending)
         is_in_doubt = not pending.is_write_confirmed

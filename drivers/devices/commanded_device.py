@@ -334,6 +334,7 @@ class CommandedDevice(ABC):
             raise
 
     def _period_s(self) -> float:
-        if any(channel.is_waiting for channel in self.channels.values()):
-            return min(HEARTBEAT_PERIOD_S, self._rest_period_s)
+        for channel in self.channels.values():
+            if channel.is_waiting:
+                return min(HEARTBEAT_PERIOD_S, self._rest_period_s)
         return self._rest_period_s

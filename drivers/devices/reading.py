@@ -18,6 +18,9 @@ from drivers.wire.serial_frames import Fields
 _CHANNEL = struct.Struct(">" + "".join(quantity.kind.value for quantity in channel_quantities("any")))
 _HEAD = struct.Struct(">" + "".join(quantity.kind.value for quantity in status_head()))
 _WORD = struct.Struct(">H")
+# Plain look-ups: every poll of a running command reads one of each.
+_RESULTS: dict[int, Result] = {int(result): result for result in Result}
+_REJECTS: dict[int, Reject] = {int(reason): reason for reason in Reject}
 
 
 class Reading(Protocol):
@@ -107,10 +110,10 @@ def _channel_state(counts: Sequence[int]) -> ChannelState:
             ack_seq,
             busy != 0,
             done_seq,
-            Result(result),
+            _RESULTS[result],
             tuple(evidence),
             reject_seq,
-            Reject(reject_reason),
+            _REJECTS[reject_reason],
         )
-    except ValueError as error:
-        raise WireError(str(error)) from None
+    except KeyError as unknown:
+        raise WireError(f"{unknown} is no known result or reason") from None

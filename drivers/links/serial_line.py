@@ -25,6 +25,7 @@ CONNECT_TIMEOUT_S = 1.0
 DEFAULT_BAUDRATE = 115_200
 
 _NUMBER_LIMIT = 0x10000
+_REPLY_START = REPLY_MARK.encode()
 
 
 class _Port(Protocol):
@@ -209,7 +210,7 @@ def _decode_after_noise(line: bytes) -> SerialFrame:
     try:
         return decode(line)
     except WireError:
-        start = line.rfind(REPLY_MARK.encode())
+        start = line.rfind(_REPLY_START)
         if start <= 0:
             raise
     return decode(line[start:])

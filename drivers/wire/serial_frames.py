@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from drivers.wire.encoding import Kind, Number, Quantity, WireError, crc16
 
@@ -26,8 +27,7 @@ _FRAME = re.compile(r"([#@])([0-9A-F]{4}) ([A-Z]{3})(?: ([ -)+-~]*))?\*([0-9A-F]
 PATTERN_UM = -12345.6
 
 
-@dataclass(frozen=True, slots=True)
-class SerialFrame:
+class SerialFrame(NamedTuple):
     """A decoded line: direction mark, number 0 to 65535, verb, fields."""
 
     mark: str
@@ -36,20 +36,20 @@ class SerialFrame:
     fields: tuple[str, ...]
 
     def encode(self) -> bytes:
-        body = f"{self.number:04X} {self.verb}"
-        if self.fields:
-            body += " " + " ".join(self.fields)
-        return f"{self.mark}{body}*{crc16(body.encode('ascii')):04X}".encode("ascii") + LINE_END
+        mark, number, verb, fields = self
+        body = (f"{number:04X} {verb} {' '.join(fields)}" if fields else f"{number:04X} {verb}").encode("ascii")
+        return b"%b%b*%04X\r\n" % (mark.encode("ascii"), body, crc16(body))
 
 
 def decode(line: bytes) -> SerialFrame:
     """One line without or with its end -> frame. Raises WireError saying what is wrong with the bytes."""
-    text = line.rstrip(b"\r\n").decode("ascii", errors="replace")
+    line = line.rstrip(b"\r\n")
+    text = line.decode("ascii", errors="replace")
     match = _FRAME.fullmatch(text)
     if match is None:
         raise WireError(f"not a frame: {text[:40]!r}")
     mark, number, verb, payload, crc = match.groups()
-    if crc16(text[1:-5].encode("ascii")) != int(crc, 16):
+    if crc16(line[1:-5]) != int(crc, 16):
         raise WireError(f"checksum wrong in {text[:40]!r}")
     return SerialFrame(mark, int(number, 16), verb, tuple(payload.split(" ")) if payload else ())
 

@@ -12,6 +12,8 @@ from drivers.wire.encoding import WireError
 from drivers.wire.serial_frames import LINE_LIMIT_BYTES, REPLY_MARK, REQUEST_MARK, SerialFrame, decode
 from sim_hardware.servers.cable import Cable
 
+_REQUEST_START = REQUEST_MARK.encode()
+
 
 class LineAnswering(Protocol):
     """What a line server needs of a device."""
@@ -50,7 +52,7 @@ class SerialLine(asyncio.Protocol):
         self._buffer = rest
 
     def _line(self, line: bytes) -> None:
-        start = line.rfind(REQUEST_MARK.encode())
+        start = line.rfind(_REQUEST_START)
         if start < 0:
             return
         try:
