@@ -33,6 +33,7 @@ def shift(
         rendering=Rendering.OBSERVATION,
         seconds=hours * 3600.0,
         keep_images=False,
+        durability="normal",
     )
     show = progress.make(0, json=True) if json else progress.Hourly()
     with tempfile.TemporaryDirectory(prefix="station-shift-") as folder:

@@ -79,7 +79,13 @@ async def _wires() -> dict[str, float]:
 
 def _shift() -> tuple[float, float]:
     """Simulated seconds and processor seconds of a short shift that keeps no image."""
-    order = Order("pop_12x12_168", boards=SHIFT_BOARDS, rendering=Rendering.OBSERVATION, keep_images=False)
+    order = Order(
+        "pop_12x12_168",
+        boards=SHIFT_BOARDS,
+        rendering=Rendering.OBSERVATION,
+        keep_images=False,
+        durability="normal",
+    )
     with tempfile.TemporaryDirectory(prefix="station-bench-") as folder:
         warm, shift = Path(folder) / "warm", Path(folder) / "shift"
         run(replace(order, boards=1), warm)
