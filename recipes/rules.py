@@ -109,11 +109,11 @@ def blade_gap_is_wider_than_the_film(r: Recipe) -> Findings:
         )
     if film.tolerance_um >= film.target_um:
         yield error(("film", "tolerance_um"), "a bare plate would pass as a film.", f"below {film.target_um:g} um")
-    if film.range_um > 2 * film.tolerance_um:
+    if film.range_um > film.target_um / 4:
         yield warning(
             ("film", "range_um"),
-            "single points may lie outside the tolerance while the mean is good.",
-            f"up to {2 * film.tolerance_um:g} um",
+            "a film so uneven may leave balls dry while its mean is good.",
+            f"up to {film.target_um / 4:g} um",
             ESTIMATE,
         )
 

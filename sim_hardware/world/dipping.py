@@ -42,7 +42,7 @@ class Immersion:
     depth_um: Array
     """immersed height of each ball including the local rise; 0 = does not touch"""
     film_um: float
-    """mean undisturbed film height under the balls"""
+    """mean undisturbed film height over the field of the balls, of the places between them too"""
     lowest_gap_um: float
     """lowest ball tip over the plate"""
     mean_gap_um: float
@@ -80,10 +80,23 @@ def immerse(film: Film, field: BallField, x_um: Array, y_um: Array, body_gap_um:
     there = gaps[field.present]
     return Immersion(
         depth_um=depth,
-        film_um=float(heights.mean()) if len(heights) else 0.0,
+        film_um=_field_mean_um(film, field, x_um, y_um, t_s),
         lowest_gap_um=float(there.min()) if len(there) else body_gap_um,
         mean_gap_um=float(there.mean()) if len(there) else body_gap_um,
     )
+
+
+FIELD_LINES = 121
+"""Places across a field at which its mean is taken: closer than half of the shortest ripple."""
+
+
+def _field_mean_um(film: Film, field: BallField, x_um: Array, y_um: Array, t_s: float) -> float:
+    """Mean height over the square of the balls; the streaks run along x, so many lines across them are taken."""
+    if not len(x_um):
+        return 0.0
+    half_um = max(field.half_x_um, field.half_y_um)
+    along, across = np.meshgrid(np.linspace(-half_um, half_um, 5), np.linspace(-half_um, half_um, FIELD_LINES))
+    return float(film.heights_at(along.ravel() + x_um.mean(), across.ravel() + y_um.mean(), t_s).mean())
 
 
 def enter(package: PackageTruth, immersion: Immersion) -> None:

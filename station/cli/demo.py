@@ -21,7 +21,7 @@ def demo(
     recipe: Annotated[
         str, typer.Option("--recipe", help="library name or file; default: all three library packages")
     ] = "",
-    boards: Annotated[int, typer.Option("--boards", help="boards per recipe", min=1, max=1000)] = 0,
+    boards: Annotated[int | None, typer.Option("--boards", help="boards per recipe", min=1, max=1000)] = None,
     seed: Seed = 7,
     fidelity: Fidelity = "real",
     rendering: Annotated[str, typer.Option("--rendering", help="full (pictures) or observation")] = "full",
@@ -60,7 +60,7 @@ def demo(
                 order = Order(
                     name,
                     count,
-                    seed=seed + number,
+                    seed=seed,
                     fidelity=_fidelity(fidelity),
                     rendering=_rendering(rendering),
                     faults=faults,

@@ -21,6 +21,7 @@ from station.report.data import (
     TruthOffset,
 )
 from station.report.write import write_report
+from station.run.schedule import FILM
 from station.store.blobs import BlobStore
 from station.version import SOFTWARE_VERSION
 
@@ -60,31 +61,31 @@ def summary_rows(numbers: Numbers) -> tuple[SummaryRow, ...]:
         SummaryRow("Sites left empty", f"{numbers.unplaced}", "", "0", numbers.unplaced == 0),
         SummaryRow(
             "Placement, 3 sigma per axis",
-            f"{numbers.offset_3sigma_um:.1f}",
-            "um",
-            f"<= {OFFSET_TARGET_UM:.0f}",
+            _said(numbers.offset_3sigma_um, ".1f"),
+            "µm",
+            f"≤ {OFFSET_TARGET_UM:.0f}",
             numbers.offset_3sigma_um <= OFFSET_TARGET_UM,
         ),
-        SummaryRow("Placement, mean x / y", f"{mean_x:+.1f} / {mean_y:+.1f}", "um", "", None),
+        SummaryRow("Placement, mean x / y", f"{_said(mean_x, '+.1f')} / {_said(mean_y, '+.1f')}", "µm", "", None),
         SummaryRow(
             "Turn, 3 sigma",
-            f"{numbers.theta_3sigma_deg:.4f}",
+            _said(numbers.theta_3sigma_deg, ".4f"),
             "deg",
-            f"<= {THETA_TARGET_DEG}",
+            f"≤ {THETA_TARGET_DEG}",
             numbers.theta_3sigma_deg <= THETA_TARGET_DEG,
         ),
         SummaryRow(
             "Film at the dip against target, worst",
-            f"{numbers.film_error_um_max:.2f}",
-            "um",
-            f"<= {FILM_TARGET_UM:.0f}",
+            _said(numbers.film_error_um_max, ".2f"),
+            "µm",
+            f"≤ {FILM_TARGET_UM:.0f}",
             numbers.film_error_um_max <= FILM_TARGET_UM,
         ),
         SummaryRow(
             "Hold force against set force, worst",
-            f"{numbers.force_error_n_max:.3f}",
+            _said(numbers.force_error_n_max, ".3f"),
             "N",
-            f"<= {FORCE_TARGET_RATIO:.0%} or {FORCE_TARGET_N} N",
+            f"≤ {FORCE_TARGET_RATIO:.0%} or {FORCE_TARGET_N} N",
             force_ok,
         ),
         SummaryRow(
@@ -98,22 +99,35 @@ def summary_rows(numbers: Numbers) -> tuple[SummaryRow, ...]:
             "Cycle / critical path",
             f"{numbers.cycle_s:.2f} / {numbers.critical_path_s:.2f} = {numbers.cycle_ratio:.3f}",
             "s",
-            f"<= {CYCLE_TARGET_RATIO:.2f}",
+            f"≤ {CYCLE_TARGET_RATIO:.2f}",
             numbers.cycle_ratio <= CYCLE_TARGET_RATIO,
         ),
         SummaryRow(
-            "Reported offset against truth, rms per axis", f"{numbers.reported_offset_error_um_rms:.1f}", "um", "", None
+            "Reported offset against truth, rms per axis",
+            _said(numbers.reported_offset_error_um_rms, ".1f"),
+            "µm",
+            "",
+            None,
         ),
         SummaryRow(
             "Largest error in units of the claimed sigma",
-            f"{numbers.reported_offset_worst_in_sigma:.1f}",
+            _said(numbers.reported_offset_worst_in_sigma, ".1f"),
             "sigma",
-            "<= 5",
+            "≤ 5",
             numbers.reported_offset_worst_in_sigma <= 5,
         ),
-        SummaryRow("Reported film against truth, worst", f"{numbers.reported_film_error_um_max:.2f}", "um", "", None),
-        SummaryRow("Reported force against truth, worst", f"{numbers.reported_force_error_n_max:.3f}", "N", "", None),
+        SummaryRow(
+            "Reported film against truth, worst", _said(numbers.reported_film_error_um_max, ".2f"), "µm", "", None
+        ),
+        SummaryRow(
+            "Reported force against truth, worst", _said(numbers.reported_force_error_n_max, ".3f"), "N", "", None
+        ),
     )
+
+
+def _said(value: float, form: str) -> str:
+    """A number, or a dash where nothing was measured."""
+    return format(value, form) if value == value else "–"
 
 
 def print_table(runs: list[Ran], report: Path) -> None:
@@ -154,6 +168,9 @@ def report_data(runs: list[Ran]) -> ReportData:
     blobs = BlobStore(last.store_dir)
     placed = [record for record in last.records if record["result"] == "placed"]
     shown = placed[-1] if placed else None
+    # The cycle worth looking at is one in which the film was made new beside it.
+    overlapped = [record for record in placed if any(span["lane"] == FILM for span in record["spans"])]
+    cycle = overlapped[-1] if overlapped else shown
     return ReportData(
         title="Dip-and-place station: demonstration",
         subtitle=", ".join(ran.recipe.name for ran in runs),
@@ -170,8 +187,9 @@ def report_data(runs: list[Ran]) -> ReportData:
         ),
         force_curves=_curves(placed[-CURVES_SHOWN:], blobs),
         pictures=_pictures(shown, blobs) if shown else (),
-        spans=tuple(Span(s["lane"], s["title"], s["start_s"], s["end_s"]) for s in shown["spans"]) if shown else (),
-        critical_path=tuple(step[0] for step in shown["cycle"]["critical_steps"]) if shown else (),
+        other_boards={ran.recipe.name: _board(ran) for ran in runs[:-1]},
+        spans=tuple(Span(s["lane"], s["title"], s["start_s"], s["end_s"]) for s in cycle["spans"]) if cycle else (),
+        critical_path=tuple(step[0] for step in cycle["cycle"]["critical_steps"]) if cycle else (),
         truth_offsets=tuple(
             TruthOffset(
                 f"{record['board']['serial']} {record['site']}",

@@ -30,7 +30,7 @@ REFUSED = [
     ("film.target_um", {"film.target_um": 170, "film.gap_start_um": 300, "dip.depth_um": 170}, "0.71 of the 240 um"),
     ("film.target_um", {"film.target_um": 59, "dip.depth_um": 59}, "0.25 of the 240 um"),
     ("film.gap_start_um", {"film.gap_start_um": 120}, "always thinner than the gap"),
-    ("film.measure_points[2]", {"film.measure_points.1": {"x_um": 0, "y_um": 0}}, "same point as number 1"),
+    ("film.measure_points[2]", {"film.measure_points.1": {"x_um": 0, "y_um": -5_500}}, "same point as number 1"),
     ("film.measure_points[2]", {"film.measure_points.1": {"x_um": 29_000, "y_um": 0}}, "not on the plate"),
     ("dip.depth_um", {"dip.depth_um": 121}, "deeper than the 120 um film"),
     ("dip.depth_um", {"dip.depth_um": 100}, "in bottom_out"),
@@ -70,7 +70,7 @@ def test_it_is_refused_at_the_key_that_is_to_be_changed(key: str, changes: dict[
 
 WARNED = [
     ("film.target_um", {"film.target_um": 150, "film.gap_start_um": 250, "dip.depth_um": 150}, "half of the ball"),
-    ("film.range_um", {"film.range_um": 25}, "outside the tolerance"),
+    ("film.range_um", {"film.range_um": 60}, "leave balls dry"),
     ("dip.approach_um_per_s", {"dip.approach_um_per_s": 5_000}, "reads as contact"),
     ("dip.lift_slow_um", {"dip.lift_slow_um": 50}, "close to the plate"),
     ("dip.imprint_check", {"dip.imprint_check": False}, "imprint only"),
