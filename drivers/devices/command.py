@@ -252,7 +252,7 @@ class CommandChannel:
         try:
             await self._host.regain()
         except LinkError as error:
-            raise self._unknown(pending, f"the link was lost and did not come back: {error}") from lost
+            raise self._unknown(pending, f"the link was lost and did not come back: {error}", link="lost") from lost
         except DriverError as error:
             raise self._unknown(pending, f"after the link was lost: {error}") from lost
         pending.is_write_confirmed = False
@@ -359,13 +359,13 @@ class CommandChannel:
             {"reject_reason": reason.name, "sequence": pending.sequence},
         )
 
-    def _unknown(self, pending: _Pending, why: str) -> DriverError:
+    def _unknown(self, pending: _Pending, why: str, *, link: str = "open") -> DriverError:
         return self._error(
             OutcomeUnknown,
             pending.spec,
             f"number {pending.sequence}: {why}. Whether it was executed is not known. "
             "Look at the machine before doing anything",
-            {"sequence": pending.sequence},
+            {"sequence": pending.sequence, "link": link},
         )
 
     def _error(

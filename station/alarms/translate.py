@@ -38,6 +38,9 @@ def alarm_for(error: Exception, step: str) -> ProcessAlarm:
         return error
     if isinstance(error, StoreError):
         return ProcessAlarm("store_failed", what=str(error))
+    if isinstance(error, wrong.OutcomeUnknown) and error.details.get("link") == "lost":
+        # What a person can act on is the cable; that the command is in doubt stands in the text.
+        return ProcessAlarm("link_lost", device=error.device, what=str(error))
     for kind, key in _BY_ERROR:
         if isinstance(error, kind):
             return ProcessAlarm(key, device=error.device, what=str(error))  # type: ignore[attr-defined]

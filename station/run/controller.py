@@ -30,13 +30,12 @@ from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, Stat
 from station.run.packml import Refused as PackmlRefused
 from station.run.record import Frame
 from station.run.steps import OpenAct, RunEnded, StepRunner
+from station.run.watch import watch
 from station.store.errors import StoreError
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
 
 BOARDS_MAX = 1_000_000
-SAVE_EVERY_S = 2.0
-"""buffered events are written at least this often; what must be durable before an act is committed by the act"""
 
 
 class CommandRefused(Exception):
@@ -100,7 +99,10 @@ class Controller:
         )
         self._interrupted.ask_about_all_of_before()
         await self.store.commit()
-        self._background = asyncio.create_task(self._save_regularly(), name="event saver")
+        self._background = asyncio.create_task(
+            watch(self.cell, self.store, lambda: self.packml.state, self._on_chain_open, self._on_store_failed),
+            name="watch",
+        )
 
     async def close(self) -> None:
         """End orderly: stop, save, disconnect."""
@@ -272,8 +274,11 @@ class Controller:
             first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
             alarm = alarm_for(first if isinstance(first, Exception) else error, name)
             abort, objects = alarm.definition.severity.value == "A", {}
+        is_stopping = self.packml.state in (State.STOPPING, State.ABORTING)
+        if is_stopping and alarm.definition.key == "device_stopped":
+            # A person stops the station; that a step was cut off by it is no news.
+            return False
         if self.packml.allows(Command.ABORT if abort else Command.STOP):
-            # Otherwise a person stops the station already, and a step that was cut off is no news.
             self._raise(alarm, objects, ask=False)
         await self._end_by_itself(abort=abort)
         return False
@@ -294,6 +299,8 @@ class Controller:
     async def _rest(self) -> None:
         """The machine stands: from Stopping to Stopped, or from Aborting to Aborted."""
         acting = self.packml.state
+        if acting not in (State.STOPPING, State.ABORTING):
+            return
         for job in self.jobs.values():
             if job.state == "running":
                 job.state = "aborted" if acting is State.ABORTING else "stopped"
@@ -361,7 +368,7 @@ class Controller:
     def _raise(self, alarm: ProcessAlarm, objects: dict[str, Any], *, ask: bool) -> ActiveAlarm:
         active = self.alarms.raise_(alarm, self._utc(), objects, ask=ask)
         self.store.events.append("fault.raised", active.view())
-        self._notify()
+        self._changed.set()
         return active
 
     def _on_change(self, old: State, new: State) -> None:
@@ -371,13 +378,10 @@ class Controller:
         )
         if new in WAIT_STATES:
             self.sub_step = ""
-        self._notify()
+        self._changed.set()
 
     def _show(self, sub_step: str) -> None:
         self.sub_step = sub_step
-
-    def _notify(self) -> None:
-        self._changed.set()
 
     def _quiet(self) -> None:
         self.packml.completed(State.HOLDING)
@@ -385,14 +389,11 @@ class Controller:
     def _utc(self) -> str:
         return self.clock.utc().isoformat()
 
-    async def _save_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(SAVE_EVERY_S)
-            try:
-                await self.store.commit()
-            except StoreError as error:
-                self._raise_store_failed(error)
-                if self.packml.allows(Command.STOP):
-                    self._command(Command.STOP)
-                    await self._come_to_rest(Stop.CONTROLLED)
-                return
+    async def _on_chain_open(self, alarm: ProcessAlarm) -> None:
+        self._raise(alarm, {}, ask=False)
+        await self.command(Command.ABORT)
+
+    async def _on_store_failed(self, error: StoreError) -> None:
+        self._raise_store_failed(error)
+        if self.packml.allows(Command.STOP):
+            await self.command(Command.STOP)

@@ -1,4 +1,4 @@
-"""The bench of the fault stories: the real station and the simulated machine on one virtual clock, and an operator's hand.
+"""The bench of the fault stories: real station and simulated machine on one virtual clock, and an operator's hand.
 
 It asserts nothing. What is true comes from `truth()`, what the station believes from `records()` and its alarms.
 """
@@ -6,6 +6,7 @@ It asserts nothing. What is true comes from `truth()`, what the station believes
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -56,6 +57,8 @@ class Bench:
     def __init__(self, plant: Plant, store: Store, controller: Controller) -> None:
         self.plant, self.store, self.controller = plant, store, controller
         self.snapshots = Snapshots(controller)
+        self._begun: Counter[str] = Counter()
+        self._watch_steps()
 
     # -- the operator's hand ---------------------------------------------------------------------------------
 
@@ -72,14 +75,14 @@ class Bench:
 
     async def rest(self, *states: State) -> State:
         """Until the station waits, and every task that leads there has had its turn."""
+        await asyncio.sleep(0.001)
         async with asyncio.timeout(PATIENCE_S):
             return await self.controller.wait_for(*(states or WAITING))
 
     async def alarm(self) -> ActiveAlarm:
         """The first alarm that somebody must answer."""
         async with asyncio.timeout(PATIENCE_S):
-            while not self.controller.alarms.standing:
-                await asyncio.sleep(0.02)
+            await self.until(lambda: self.controller.alarms.standing != [])
         return self.controller.alarms.standing[0]
 
     def answer(self, alarm: ActiveAlarm, answer: str) -> None:
@@ -95,12 +98,24 @@ class Bench:
 
     async def until(self, condition: Callable[[], bool], step_s: float = 0.001) -> None:
         async with asyncio.timeout(PATIENCE_S):
-            while not condition():
+            # The world has no event for every condition, and virtual seconds cost nothing.
+            while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(step_s)
 
-    async def step(self, title: str) -> None:
-        """Until the step of this title has just begun."""
-        await self.until(lambda: self.controller.sub_step == title)
+    async def step(self, step_id: str) -> None:
+        """Until this step begins, from now on."""
+        seen = self._begun[step_id]
+        await self.until(lambda: self._begun[step_id] > seen)
+
+    def _watch_steps(self) -> None:
+        append = self.store.events.append
+
+        def watched(kind: str, data: dict[str, Any] | None = None) -> int:
+            if kind == "step.started" and data is not None:
+                self._begun[data["step"]] += 1
+            return append(kind, data)
+
+        self.store.events.append = watched  # type: ignore[method-assign]
 
     # -- what is known ---------------------------------------------------------------------------------------
 
