@@ -96,7 +96,7 @@ async def test_a_link_that_stays_lost_leaves_the_outcome_unknown():
     device.is_link_gone_for_good = True
     with pytest.raises(errors.OutcomeUnknown, match="link was lost") as caught:
         await device.channel.execute(GO, {"x_um": 5}, expected_s=1.0)
-    assert caught.value.details == {"sequence": 1}
+    assert caught.value.details == {"sequence": 1, "link": "lost"}
     assert device.executed == [5]
 
 
