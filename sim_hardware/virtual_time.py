@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TypeVar
 T = TypeVar("T")
 
 EPHEMERAL_PORT_FIRST = 49152  # start of the dynamic range, RFC 6335
-GARBAGE_AFTER = 20_000
+GARBAGE_AFTER = 50_000
 """objects more than at the last collection that start the next one, during a run"""
 TIMERS_TIDY = 256
 """so many timers may wait before the cancelled ones among them are thrown out"""

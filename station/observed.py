@@ -93,7 +93,11 @@ def glass(payload: Payload, scale: float, expected_count: int) -> ArrayFix:
 
 
 def package(payload: Payload, scale: float, expected_count: int, expected: Pose) -> ArrayFix:
-    fix = _array(_seen(payload)["package"], scale, expected_count, "array of balls")
+    return _package(_seen(payload)["package"], scale, expected_count, expected)
+
+
+def _package(data: dict[str, Any] | None, scale: float, expected_count: int, expected: Pose) -> ArrayFix:
+    fix = _array(data, scale, expected_count, "array of balls")
     turn_deg = _turned(fix.theta_deg, expected.theta_deg)
     if fix.status == "found" and abs(turn_deg) > TURN_LIMIT_DEG:
         return _refused(expected_count, f"package is turned by {turn_deg:.1f} deg against its tray")
@@ -101,8 +105,8 @@ def package(payload: Payload, scale: float, expected_count: int, expected: Pose)
 
 
 def dipped(payload: Payload, scale: float, expected_count: int, expected: Pose) -> DippedFinding:
-    fix = package(payload, scale, expected_count, expected)
     data = _seen(payload)["package"]
+    fix = _package(data, scale, expected_count, expected)
     wetting = data and data["wetting"]
     if data is None or not wetting:
         dry = tuple(BallWetting(ball.name, "dry", 0.0, 0.0) for ball in fix.balls)

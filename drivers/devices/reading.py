@@ -89,7 +89,7 @@ class SerialReading:
         self._values: dict[str, Number] | None = None
         self.received_at_s = received_at_s
         self.is_untorn = True  # a line is built in one go and guarded by its CRC
-        self.boot_id, self.life, self.host_heartbeat_echo = map(int, fields[:3])
+        self.boot_id, self.life, self.host_heartbeat_echo = int(fields[0]), int(fields[1]), int(fields[2])
 
     @property
     def values(self) -> Mapping[str, Number]:

@@ -18,10 +18,12 @@ from urllib.parse import urlsplit
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException
+from pymodbus.framer.rtu import FramerRTU
 from pymodbus.pdu import ModbusPDU
 
 from drivers.errors import BadReply, LinkError, LinkLost, LinkRefused, ReplyTimeout
 from drivers.links.capture import Capture
+from drivers.wire.encoding import crc16
 
 READ_HOLDING = 3
 WRITE_MULTIPLE = 16
@@ -32,7 +34,17 @@ CONNECT_TIMEOUT_S = 1.0
 RTU_QUIET_S = 0.100  # silence after an error, so that a late reply has come and gone before the next request
 DEFAULT_BAUDRATE = 115_200
 
+
+def _swapped_crc(data: bytes) -> int:
+    """The sum as the library wants it: first byte on the wire high."""
+    crc = crc16(bytes(data))
+    return (crc & 0xFF) << 8 | crc >> 8
+
+
 _NOT_NOW_CODES = (5, 6, 10, 11)  # acknowledge, busy, gateway path, gateway target: the device itself refused nothing
+
+# The library sums an RTU frame byte by byte, a quarter of the time of an exchange; the same sum with larger tables.
+FramerRTU.compute_CRC = staticmethod(_swapped_crc)  # type: ignore[method-assign]
 
 # The library logs what this link reports as errors of its own; twice would be noise.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)

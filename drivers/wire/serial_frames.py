@@ -22,7 +22,8 @@ REPLY_MARK = "@"
 LINE_END = b"\r\n"
 LINE_LIMIT_BYTES = 1024
 
-_FRAME = re.compile(r"([#@])([0-9A-F]{4}) ([A-Z]{3})(?: ([ -)+-~]*))?\*([0-9A-F]{4})")
+# That all is printable ASCII is asked of the text: faster than a class of characters here.
+_FRAME = re.compile(r"([#@])([0-9A-F]{4}) ([A-Z]{3})(?: ([^*]*))?\*([0-9A-F]{4})")
 
 PATTERN_UM = -12345.6
 
@@ -46,7 +47,7 @@ def decode(line: bytes) -> SerialFrame:
     line = line.rstrip(b"\r\n")
     text = line.decode("ascii", errors="replace")
     match = _FRAME.fullmatch(text)
-    if match is None:
+    if match is None or not (text.isascii() and text.isprintable()):
         raise WireError(f"not a frame: {text[:40]!r}")
     mark, number, verb, payload, crc = match.groups()
     if crc16(line[1:-5]) != int(crc, 16):
