@@ -359,13 +359,13 @@ class CommandChannel:
             {"reject_reason": reason.name, "sequence": pending.sequence},
         )
 
-    def _unknown(self, pending: _Pending, why: str, *, link: str = "open") -> DriverError:
+    def _unknown(self, pending: _Pending, why: str, **details: str) -> DriverError:
         return self._error(
             OutcomeUnknown,
             pending.spec,
             f"number {pending.sequence}: {why}. Whether it was executed is not known. "
             "Look at the machine before doing anything",
-            {"sequence": pending.sequence, "link": link},
+            {"sequence": pending.sequence, **details},
         )
 
     def _error(

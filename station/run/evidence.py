@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 from station.coordinates import MachinePose
@@ -81,4 +82,5 @@ def evidence_of(outcome: o.Outcome) -> dict[str, Any]:
     facts = _OF.get(type(outcome), lambda _: {})(outcome)
     if outcome.verdict.fate is not o.Fate.PASS:
         facts = {**facts, "code": outcome.verdict.code, "text": outcome.verdict.text}
-    return facts
+    # What could not be measured is not a number, and JSON has none of those: null.
+    return {name: None if isinstance(fact, float) and not isfinite(fact) else fact for name, fact in facts.items()}
