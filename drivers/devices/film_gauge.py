@@ -26,6 +26,8 @@ class GaugeLimits:
     measure_s: float = 0.05
     reference_x_um: float = 35_000
     """where the reference step stands, plate coordinates"""
+    way_max_um: float = 75_000
+    """from the reference step to the far corner of the plate"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class FilmGauge(CommandedSerialDevice):
             rest_period_s=rest_period_s,
         )
         self.limits = GaugeLimits() if limits is None else limits
-        self._place_um = (self.limits.reference_x_um, 0.0)
+        # Where an earlier run has left the stage is not known before the first measurement.
+        self._place_um: tuple[float, float] | None = None
 
     async def measure(self, x_um: float, y_um: float) -> FilmReading:
         """Film height at a point of the plate, 0, 0 = centre.
@@ -80,7 +83,8 @@ class FilmGauge(CommandedSerialDevice):
         return self.newest().values["film_present"] == 1
 
     async def _measure(self, spec: CommandSpec, target_um: tuple[float, float], args: dict[str, Number]) -> FilmReading:
-        way_um, self._place_um = math.dist(self._place_um, target_um), target_um
+        way_um = self.limits.way_max_um if self._place_um is None else math.dist(self._place_um, target_um)
+        self._place_um = target_um
         evidence = await self._channel.execute(
             spec, args, expected_s=way_um / self.limits.stage_um_per_s + self.limits.measure_s
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from drivers.devices.head import LiftProfile, PressProfile
+from drivers.errors import EarlyContact, NoContact
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import FREE_LIMIT_KPA, Cell
 from station.process.outcomes import AtTray, Picked
@@ -37,19 +38,27 @@ async def go_to_tray(cell: Cell, work: Work) -> AtTray:
 async def pick(cell: Cell, work: Work) -> Picked:
     """raises   ProcessAlarm not_gripped"""
     settings, package, tray = work.recipe.pick, work.recipe.package, cell.profile.tray
-    top_z_um = tray.z_um - package.height_um
-    press = await cell.head.press(
-        PressProfile(
-            z_fast_um=top_z_um - cell.profile.head.clearance_um - EARLY_UM,
-            z_early_um=top_z_um - EARLY_UM,
-            z_limit_um=top_z_um + LATE_UM,
-            approach_um_per_s=settings.approach_um_per_s,
-            contact_force_n=settings.contact_force_n,
-            hold_force_n=settings.contact_force_n,
-            hold_s=0.0,
-            force_limit_n=FORCE_LIMIT_N,
+    top_z_um, safe_z_um = tray.z_um - package.height_um, cell.profile.head.safe_z_um
+    try:
+        press = await cell.head.press(
+            PressProfile(
+                z_fast_um=top_z_um - cell.profile.head.clearance_um - EARLY_UM,
+                z_early_um=top_z_um - EARLY_UM,
+                z_limit_um=top_z_um + LATE_UM,
+                approach_um_per_s=settings.approach_um_per_s,
+                contact_force_n=settings.contact_force_n,
+                hold_force_n=settings.contact_force_n,
+                hold_s=0.0,
+                force_limit_n=FORCE_LIMIT_N,
+            )
         )
-    )
+    except (NoContact, EarlyContact) as error:
+        # An empty pocket, or a package that stands on edge in it.
+        up = LiftProfile(safe_z_um, LIFT_SLOW_UM_PER_S, safe_z_um, cell.profile.head.z_speed_um_per_s)
+        lift = await cell.head.lift(up)
+        raise ProcessAlarm(
+            "not_gripped", vacuum_kpa=lift.vacuum_kpa, pocket=work.pocket, limit_kpa=settings.vacuum_kpa
+        ) from error
     await cell.head.vacuum_on(settings.vacuum_kpa, settings.vacuum_within_s)
     lift = await cell.head.lift(
         LiftProfile(

@@ -63,8 +63,13 @@ class Bench:
     # -- the operator's hand ---------------------------------------------------------------------------------
 
     async def ready(self) -> None:
-        """Home, calibrate: from Stopped to Idle."""
+        """Home, calibrate: from Stopped to Idle. What hangs on the nozzle may go to the bin."""
         await self.controller.command(Command.RESET)
+        await self.until(lambda: self.controller.packml.state in WAITING or self.controller.alarms.standing != [])
+        if self.controller.packml.state is State.RESETTING:
+            alarm = self.controller.alarms.standing[0]
+            assert alarm.definition.number == 303, self.alarm_text()
+            self.answer(alarm, "new_part")
         state = await self.rest()
         assert state is State.IDLE, f"{state.title}: {self.alarm_text()}"
 

@@ -22,7 +22,7 @@ async def test_a_missing_fiducial_is_looked_for_again_then_asked_about_and_stop_
         alarm = b.controller.alarms.standing[0].view()
         assert alarm["number"] == 501
         assert "FID1" in alarm["text"]
-        does = [event["does"] for event in await b.events("alarm.raised")]
+        does = [event["does"] for event in await b.events("alarm.retried", "alarm.raised")]
         assert does == ["retry"] * recipe().recovery.locate_retries + ["ask"]
         b.answer(b.controller.alarms.standing[0], "stop")
         assert await b.rest() is State.STOPPED

@@ -84,7 +84,6 @@ async def test_a_link_that_stays_away_stops_the_gantry_by_its_own_dead_man_and_t
         await b.controller.command(Command.CLEAR)
         await b.ready()
         b.order()
-        await b.answer_next(303, "new_part")
         assert await b.rest() is State.COMPLETE, b.alarm_text()
         assert held in b.truth()["rejected"]
         assert held not in [p["serial"] for p in b.placements()]
