@@ -29,7 +29,6 @@ class Recovery(Table):
 
     attended: bool = Field(description="somebody is there to answer; else questions become skipped sites")
     locate_retries: int = Field(ge=0, le=5, description="a fiducial or a site was not found: look again")
-    redip_retries: int = Field(ge=0, le=3, description="balls stayed dry: dip the same package again")
     new_part_retries: int = Field(ge=0, le=5, description="package lost or rejected: take another for the same site")
     reader_retries: int = Field(ge=0, le=5, description="a barcode was not read: read again")
 

@@ -19,7 +19,7 @@ class Pick(Table):
     contact_force_n: float = Field(ge=0.1, le=10, description="at which the package counts as touched")
     vacuum_kpa: float = Field(ge=-95, le=-20, description="gripped when the nozzle is at or below this, gauge")
     vacuum_within_s: float = Field(ge=0.02, le=2, description="time to reach it")
-    attempts: int = Field(ge=1, le=5, description="per pocket, then the next pocket")
+    attempts: int = Field(ge=1, le=5, description="pockets tried before the station asks")
     provenance: Provenanced = "estimate"
 
 

@@ -134,8 +134,14 @@ def build_cell(profile: MachineProfile, at: Addresses, session: int, capture: Ca
         ),
         lights=Lights(SerialLine(at.lights, name="lights", capture=capture)),
         board_reader=BoardReader(SerialLine(at.board_reader, name="board reader", capture=capture)),
-        up_camera=Camera(FrameStream(at.up_camera, name="up camera", capture=capture), camera_frame.UP),
-        down_camera=Camera(FrameStream(at.down_camera, name="down camera", capture=capture), camera_frame.DOWN),
+        up_camera=Camera(
+            FrameStream(at.up_camera, name="up camera", capture=capture), camera_frame.UP, profile.limits.frame_within_s
+        ),
+        down_camera=Camera(
+            FrameStream(at.down_camera, name="down camera", capture=capture),
+            camera_frame.DOWN,
+            profile.limits.frame_within_s,
+        ),
     )
 
 

@@ -130,6 +130,8 @@ class HolderProfile(SpotProfile):
 
 class LimitsProfile(_Part):
     calibration_max_age_s: float = Field(gt=0)
+    frame_within_s: float = Field(gt=0, le=60)
+    """from the end of the exposure until the picture is here"""
     rest_heartbeat_s: float = Field(ge=0.02, le=0.24)
     """heartbeat of a device while it carries out nothing; 100 ms while it does, whatever stands here"""
 

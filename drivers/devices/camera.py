@@ -9,7 +9,7 @@ from drivers.errors import FrameError
 from drivers.links.frame_stream import FrameStream
 from drivers.wire.camera_frame import FrameHeader, Trigger, checksum
 
-READOUT_WITHIN_S = 0.5  # readout and transfer of the largest sensor over Gigabit Ethernet take 0.06 s
+FRAME_WITHIN_S = 0.5  # readout and transfer of the largest sensor over Gigabit Ethernet take 0.06 s
 _TRIGGER_LIMIT = 2**32
 
 
@@ -25,10 +25,11 @@ class CameraFrame:
 class Camera:
     """One camera on its stream; `camera` is its number on the wire (1 up, 2 down)."""
 
-    def __init__(self, stream: FrameStream, camera: int) -> None:
+    def __init__(self, stream: FrameStream, camera: int, frame_within_s: float = FRAME_WITHIN_S) -> None:
         self.name = stream.name
         self._stream = stream
         self._camera = camera
+        self._frame_within_s = frame_within_s
         self._trigger_number = 0
         self._frame_number = -1
         self._turn = asyncio.Lock()
@@ -55,7 +56,7 @@ class Camera:
             self._trigger_number = number = (self._trigger_number + 1) % _TRIGGER_LIMIT
             self._stream.send(Trigger(self._camera, number, round(exposure_s * 1e6)).encode())
             loop = asyncio.get_running_loop()
-            until_s = loop.time() + exposure_s + READOUT_WITHIN_S
+            until_s = loop.time() + exposure_s + self._frame_within_s
             while True:
                 header, payload = await self._stream.receive(until_s - loop.time())
                 if header.trigger_number == number:

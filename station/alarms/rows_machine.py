@@ -154,6 +154,16 @@ register(
             answers=(Answer.ACKNOWLEDGE,),
         ),
         AlarmDefinition(
+            208,
+            "wrong_nozzle",
+            "Another nozzle is fitted",
+            "Nozzle {fitted} is fitted, the profile names {wanted}.",
+            "The nozzle was changed, or the profile belongs to another one.",
+            ("Fit the nozzle named above, or enter the fitted one in the profile.", "Then Reset."),
+            Reaction.STOP,
+            answers=(Answer.ACKNOWLEDGE,),
+        ),
+        AlarmDefinition(
             301,
             "not_gripped",
             "Package was not gripped",

@@ -161,17 +161,6 @@ register(
             answers=_LOOK,
         ),
         AlarmDefinition(
-            505,
-            "picture_unusable",
-            "Picture cannot be judged",
-            "{what}: {reasons}.",
-            "Light failed, dirty lens, out of focus.",
-            ("Look at the picture.", "Check the light.", "Retry takes the picture again."),
-            Reaction.ASK,
-            retries=2,
-            answers=_LOOK,
-        ),
-        AlarmDefinition(
             506,
             "calibration_failed",
             "Calibration did not succeed",

@@ -12,6 +12,9 @@ from station.store.errors import StoreError
 
 CATALOGUE_MODULES = (rows_machine, rows_process)
 
+CAMERAS = ("up camera", "down camera")
+_NOTHING_THERE = {"load_board": "no_board", "change_tray": "tray_empty"}
+
 _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
     (wrong.FrameError, "no_picture"),
     (wrong.OutcomeUnknown, "outcome_unknown"),
@@ -41,6 +44,10 @@ def alarm_for(error: Exception, step: str) -> ProcessAlarm:
     if isinstance(error, wrong.OutcomeUnknown) and error.details.get("link") == "lost":
         # What a person can act on is the cable; that the command is in doubt stands in the text.
         return ProcessAlarm("link_lost", device=error.device, what=str(error))
+    if isinstance(error, wrong.ReplyTimeout | wrong.BadReply) and error.device in CAMERAS:
+        return ProcessAlarm("no_picture", device=error.device, what=str(error))
+    if isinstance(error, wrong.NothingThere) and error.command in _NOTHING_THERE:
+        return ProcessAlarm(_NOTHING_THERE[error.command], device=error.device, what=str(error))
     for kind, key in _BY_ERROR:
         if isinstance(error, kind):
             return ProcessAlarm(key, device=error.device, what=str(error))  # type: ignore[attr-defined]

@@ -1,4 +1,7 @@
-"""Writes the pages that are made from code: registers, alarms, recipe schema. Tests compare them with the code."""
+"""Writes what is made from code: registers, alarms, recipe schema, the simulator's usual scenario.
+
+Tests compare each with the code that makes it.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,13 @@ from pathlib import Path
 
 import recipes
 from drivers.wire.document import registers_document
+from sim_hardware.scenario import dump
 from station.alarms.document import as_markdown
+from station.demo.scenario import scenario_for
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+SCENARIO = ROOT / "sim_hardware" / "scenarios" / "reference.json"
 
 
 def _schema() -> str:
@@ -24,9 +31,16 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+def scenario_text() -> str:
+    """The world of `python -m sim_hardware`: the first library recipe on its panel, with everything a real one has."""
+    scenario = scenario_for(recipes.load(recipes.library_names()[0]), seed=7)
+    return json.dumps(dump(scenario), indent=1) + "\n"
+
+
 def main() -> None:
     for name, make in PAGES.items():
         (DOCS / name).write_text(make(), encoding="utf-8")
+    SCENARIO.write_text(scenario_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from station.compose import addresses_on, build_controller
 from station.demo.scenario import scenario_for
 from station.profile import reference_profile
 from station.run.controller import Controller, Identity
+from station.run.job import Job
 from station.run.packml import Command, State
 from station.store.database import Durability
 from station.store.store import Store, open_store
@@ -121,7 +122,7 @@ async def _run(order: Order, store_dir: Path, on_event: Progress | None) -> Ran:
         if state is State.IDLE:
             controller.start_job(job)
             if order.seconds:
-                await _until(controller, order.seconds)
+                await _until(controller, job, order.seconds)
             state = await controller.wait_for(State.COMPLETE, State.STOPPED, State.ABORTED)
         calibration = controller.cell.calibration
         records = await _all_records(store)
@@ -150,16 +151,14 @@ async def _run(order: Order, store_dir: Path, on_event: Progress | None) -> Ran:
         await plant.stop()
 
 
-async def _until(controller: Controller, seconds: float) -> None:
+async def _until(controller: Controller, job: Job, seconds: float) -> None:
     """The end of the shift: stop after the board that is under way."""
-    run = controller.current
-    assert run is not None
     loop = asyncio.get_running_loop()
     end_s = loop.time() + seconds
     while controller.packml.state not in (State.COMPLETE, State.STOPPED, State.ABORTED):
         left_s = end_s - loop.time()
         if left_s <= 0:
-            run.job.boards_total = run.job.boards_done + 1
+            job.boards_total = job.boards_done + 1
             return
         try:
             async with asyncio.timeout(left_s):

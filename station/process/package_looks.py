@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drivers.devices.lights import UP_CAMERA
 from station.cell import Cell
-from station.coordinates import ImagePoint, MachinePoint, MachinePose
+from station.coordinates import ImagePoint, MachinePoint, MachinePose, wrapped_deg
 from station.process.common import up_light
 from station.process.outcomes import (
     PASS,
@@ -30,7 +30,7 @@ async def judge_dry(cell: Cell, work: Work) -> PackageInspected:
     shot = work.findings.the(DryExposed)
     fix = await work.eyes.inspect_package(shot.frames[0], work.recipe.package, _expected(cell, shot.gantry_theta_deg))
     return PackageInspected(
-        verdict=_judge_array(fix, work),
+        verdict=_judge_array(fix, work, _expected(cell, shot.gantry_theta_deg)),
         fix=fix,
         pose=machine_pose(cell, fix, shot.at[0]),
         gantry_at=shot.at[0],
@@ -53,7 +53,7 @@ async def judge_wet(cell: Cell, work: Work) -> DippedInspected:
     finding = await work.eyes.inspect_dipped(
         dry_frame, dry.fix, shot.frames[0], work.recipe.package, _expected(cell, shot.gantry_theta_deg)
     )
-    verdict = _judge_array(finding.fix, work)
+    verdict = _judge_array(finding.fix, work, _expected(cell, shot.gantry_theta_deg))
     if verdict is PASS:
         limit = work.recipe.inspect.wet_probability_min
         # Written so that a probability that is not a number counts as dry.
@@ -106,19 +106,34 @@ def _expected(cell: Cell, gantry_theta_deg: float) -> Pose:
     return Pose(0.0, 0.0, calibration.up.turn_deg - gantry_theta_deg)
 
 
-def _judge_array(fix: ArrayFix, work: Work) -> Verdict:
+def _judge_array(fix: ArrayFix, work: Work, expected: Pose) -> Verdict:
+    """Every ball as drawn, and the package where a pick may leave it. A value that is no number fails."""
+    limits, drawn = work.recipe.inspect, {ball.name: ball.diameter_um for ball in work.recipe.package.balls}
     if fix.status != "found":
         return Verdict(Fate.REJECT_PART, f"package_{fix.status}", "; ".join(fix.reasons) or "package not recognised")
-    wrong = [f"{ball.name} {ball.state}" for ball in fix.balls if ball.state != "ok"]
-    if wrong or fix.found_count != len(work.recipe.package.balls):
+    wrong = [f"{ball.name} {ball.state}" for ball in fix.balls if ball.state not in ("ok", "missing")]
+    wrong += [
+        f"{ball.name} {ball.diameter_um:.0f} um"
+        for ball in fix.balls
+        if ball.state == "ok"
+        and not abs(ball.diameter_um / drawn[ball.name] - 1.0) <= limits.ball_diameter_tolerance_ratio
+    ]
+    missing = [f"{ball.name} missing" for ball in fix.balls if ball.state == "missing"]
+    if len(missing) > limits.missing_allowed:
+        wrong += missing
+    if wrong or len(fix.balls) < len(drawn):
         return Verdict(Fate.REJECT_PART, "ball_defect", f"balls not as drawn: {_few(wrong)}")
-    limit_um = work.recipe.inspect.offset_limit_um
+    limit_um = limits.offset_limit_um
     if not (abs(fix.x_um) <= limit_um and abs(fix.y_um) <= limit_um):
         return Verdict(
             Fate.REJECT_PART,
             "pick_offset",
             f"package sits ({fix.x_um:.0f}, {fix.y_um:.0f}) um off, allowed {limit_um:.0f}",
         )
+    turn_deg = wrapped_deg(fix.theta_deg - expected.theta_deg)
+    if not abs(turn_deg) <= limits.theta_limit_deg:
+        text = f"package sits turned by {turn_deg:.1f} deg, allowed {limits.theta_limit_deg:.1f}"
+        return Verdict(Fate.REJECT_PART, "pick_turn", text)
     return PASS
 
 

@@ -31,6 +31,8 @@ class Work:
     site: Site | None = None
     pocket: int = 0
     tray: int = 0
+    material_since_s: float = 0.0
+    """when this lot of dip material was first seen on the plate, on the loop's clock"""
     boards_done: Mapping[str, int] = field(default_factory=dict)
 
     @property

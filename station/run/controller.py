@@ -97,6 +97,7 @@ class Controller:
         self.store.events.append(
             "station.online", {"software_version": SOFTWARE_VERSION, "simulated": self.identity.simulated}
         )
+        await self._tray.remember(self.store.events)
         self._interrupted.ask_about_all_of_before()
         await self.store.commit()
         self._background = asyncio.create_task(
@@ -190,7 +191,7 @@ class Controller:
 
     async def _reset(self) -> None:
         async def reset() -> None:
-            await home_and_calibrate(self.cell, self.eyes, self.clock, self.store.events, self._show)
+            await home_and_calibrate(self.cell, self.eyes, self.clock, self.store.events, self._show, self._ask)
 
         if await self._guarded(reset, "Reset"):
             self.packml.completed(State.RESETTING)

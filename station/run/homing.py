@@ -1,33 +1,71 @@
-"""What Resetting does: connect, home with Z first, calibrate where that is due. It decides no state."""
+"""What Resetting does: connect, home with Z first, empty the nozzle, calibrate where that is due.
+
+It decides no state, and lets nothing go that a person has not looked at.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+from station.alarms.catalogue import Answer, ProcessAlarm
 from station.calibrate.model import Calibration
 from station.calibrate.routine import calibrate
-from station.cell import Cell
+from station.cell import FREE_LIMIT_KPA, Cell
 from station.clock import Clock
 from station.eyes import Eyes
+from station.run.steps import RunEnded
 from station.store.event_log import EventLog
 
+RELEASE_WITHIN_S = 0.5
+BLOW_OFF_S = 0.1
 
-async def home_and_calibrate(cell: Cell, eyes: Eyes, clock: Clock, log: EventLog, show: Callable[[str], None]) -> None:
-    """Raises what the devices say, ProcessAlarm calibration_failed."""
+Ask = Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Answer]]
+
+
+async def home_and_calibrate(
+    cell: Cell, eyes: Eyes, clock: Clock, log: EventLog, show: Callable[[str], None], ask: Ask
+) -> None:
+    """Raises what the devices say, ProcessAlarm wrong_nozzle, calibration_failed; RunEnded when a person answers to stop."""
     await cell.connect()
     await cell.release_stop()
     # Z first: nothing travels before the tip is known to be up.
     show("Home Z")
     await cell.head.home()
+    _check_nozzle(cell)
     show("Home axes")
     async with asyncio.TaskGroup() as together:
         together.create_task(cell.gantry.home(), name="home gantry")
         together.create_task(cell.dip_unit.home(), name="home blade")
+    show("Look at the nozzle")
+    await _empty_nozzle(cell, log, ask)
     if calibration_is_due(cell, clock):
         show("Calibrate")
         found = await calibrate(cell, eyes)
         log.append("calibration.done", {"hash": found.hash, **_plain(found)})
+
+
+def _check_nozzle(cell: Cell) -> None:
+    fitted, wanted = cell.head.status.nozzle_id, cell.profile.head.nozzle_id
+    if fitted != wanted:
+        raise ProcessAlarm("wrong_nozzle", fitted=fitted, wanted=wanted)
+
+
+async def _empty_nozzle(cell: Cell, log: EventLog, ask: Ask) -> None:
+    """What an earlier run left on the nozzle belongs to nobody: after a person's word it goes to the bin."""
+    vacuum_kpa = (await cell.head.refresh()).vacuum_kpa
+    while not vacuum_kpa >= FREE_LIMIT_KPA:
+        alarm = ProcessAlarm("nozzle_not_empty", vacuum_kpa=vacuum_kpa, limit_kpa=FREE_LIMIT_KPA)
+        if await ask(alarm, {}) is not Answer.NEW_PART:
+            raise RunEnded(alarm, abort=False, is_chosen=True)
+        inputs = cell.safety.inputs
+        if not inputs.bin_in_place or inputs.bin_full:
+            raise ProcessAlarm("bin_not_ready", what="full" if inputs.bin_full else "not in place")
+        # How far it hangs down is not known here: it is let go at safe height.
+        await cell.go_to(cell.profile.bin.point)
+        vacuum_kpa = (await cell.head.vacuum_off(BLOW_OFF_S, RELEASE_WITHIN_S)).vacuum_kpa
+        log.append("part.binned", {"reason": alarm.text})
 
 
 def calibration_is_due(cell: Cell, clock: Clock) -> bool:

@@ -24,6 +24,8 @@ from station.run.critical_path import critical_path
 from station.run.package import PackageRun
 from station.run.schedule import FILM, HEAD, PREPARE_FILM, Slot, package_slots
 from station.run.steps import PartSettled, StepRunner
+from station.store.event_log import EventLog
+from station.store.journal import INTENT
 from station.store.store import Store
 
 PART_FINDINGS = (
@@ -51,6 +53,9 @@ TAKEN = ("placed", "placed_unverified", "ambiguous")
 """results of records that forbid another package at that site"""
 
 RECORDS_READ = 500
+
+PICKS_WITHIN = 5_000
+"""events in which the last pick is looked for at a start: about 50 packages"""
 
 REJECTS_IN_A_ROW = 5
 """so many packages rejected one after another is something systematic. Estimate"""
@@ -120,14 +125,10 @@ class JobRun:
 
         raises   RunEnded
         """
-        self._frame = replace(
-            self._frame,
-            part_lot=await self._cell.board_reader.read_tray_lot(),
-            material_lot=await self._cell.board_reader.read_material_lot(),
-        )
-        if not self._cell.feeder.is_tray_in_place:
-            await self._cell.feeder.change_tray()
-            self._tray.pocket, self._tray.tray = 0, self._cell.feeder.tray_count
+        await self._tray.bring(self._cell)
+        lot = await self._cell.board_reader.read_material_lot()
+        self.work.material_since_s = self._tray.first_seen(lot, self.work.clock.mono_s())
+        self._frame = replace(self._frame, material_lot=lot)
         for slot in PREPARE_FILM:
             await self._steps.do(slot.step, self.work, FILM)
         await self._store.commit()
@@ -197,6 +198,7 @@ class JobRun:
         """One package for the present site. Returns the verdict and the result for the record."""
         self.work.findings.forget(*PART_FINDINGS)
         self._steps.spans.clear()
+        self._steps.answers.clear()
         self._started_at, self._started_from = self._utc(), self._cell.gantry.position
         self._slots = package_slots(
             film_ready=film_is_ready(self.work),
@@ -252,7 +254,7 @@ class JobRun:
             for view, listed in states.items():
                 balls[view] = await self._store.blobs.put(json.dumps(listed).encode(), ".json")
         made = records.placement_record(
-            self._frame,
+            self._lives(),
             self.work,
             board_index=self.job.boards_done,
             result=result,
@@ -262,12 +264,24 @@ class JobRun:
             balls=balls,
             started_at=self._started_at,
             ended_at=self._utc(),
-            operator=(),
+            operator=self._steps.answers,
         )
         if result == "placed":
             made["cycle"] = self._cycle()
         self._store.records.append(made)
         await self._store.commit()
+
+    def _lives(self) -> records.Frame:
+        """The job's frame with the lot of the tray and what is left of open time and floor life."""
+        now_s, material = self.work.clock.mono_s(), self.job.recipe.material
+        floor_life_s = material.floor_life_s
+        tray_since_s = self._tray.first_seen(self._tray.lot, now_s)
+        return replace(
+            self._frame,
+            part_lot=self._tray.lot,
+            pot_life_left_s=material.pot_life_s - (now_s - self.work.material_since_s),
+            floor_life_left_s=None if floor_life_s is None else floor_life_s - (now_s - tray_since_s),
+        )
 
     def _cycle(self) -> dict[str, Any]:
         """How long the head was busy with this package, and how long the axes would have needed."""
@@ -282,22 +296,43 @@ class JobRun:
 
 @dataclass(slots=True)
 class TrayCount:
-    """Which pocket comes next. The tray in the machine outlives a job, and so does this."""
+    """Which pocket comes next, of which lot. The tray in the machine outlives a job, and so does this.
+
+    Lives are counted from when this service first saw a lot: what was open before is for the plant's own records.
+    """
 
     pocket: int = 0
     tray: int = 0
+    lot: str = ""
+    _seen_s: dict[str, float] = field(default_factory=dict)
 
-    async def next(self, cell: Cell) -> tuple[int, int]:
-        """Pocket and tray of the next package; a used-up tray is changed first.
-
-        raises   ProcessAlarm tray_empty, or what the feeder says
-        """
+    async def bring(self, cell: Cell) -> None:
+        """A tray with packages in place, its lot read; does nothing where one is."""
+        if cell.feeder.is_tray_in_place and self.pocket < cell.profile.tray.pocket_count and self.lot:
+            return
+        if cell.feeder.tray_count != self.tray:
+            # Another tray than the one counted here stands in the machine: it is taken as full.
+            self.pocket, self.tray = 0, cell.feeder.tray_count
         if not cell.feeder.is_tray_in_place or self.pocket >= cell.profile.tray.pocket_count:
             await cell.feeder.change_tray()
             self.pocket, self.tray = 0, cell.feeder.tray_count
+        self.lot = await cell.board_reader.read_tray_lot()
+
+    async def remember(self, log: EventLog) -> None:
+        """After a start of the service: the last pocket from which a pick was begun, by the journal."""
+        for event in await log.read(max(0, log.durable_seq - PICKS_WITHIN), PICKS_WITHIN, (INTENT,)):
+            if event.data["step"] == sheet.PICK.id:
+                self.pocket, self.tray = event.data["args"]["pocket"] + 1, event.data["args"]["tray"]
+
+    async def next(self, cell: Cell) -> tuple[int, int]:
+        """Pocket and tray of the next package; a used-up tray is changed first. Raises what the feeder raises."""
+        await self.bring(cell)
         taken = self.pocket
         self.pocket += 1
         return taken, self.tray
+
+    def first_seen(self, lot: str, now_s: float) -> float:
+        return self._seen_s.setdefault(lot, now_s)
 
 
 def _curve_json(curve: tuple[tuple[float, float], ...]) -> bytes:

@@ -103,11 +103,7 @@ CHAINS = (
 
 def before_retry(retry_from: str, failed: Step) -> tuple[Step, ...]:
     """What is done again before `failed` is tried once more, when an alarm says from where."""
-    for chain in (
-        (*sheet.FILM_STEPS, sheet.DIP),
-        (sheet.LOOK_AT_SITE, sheet.LOCATE_SITE),
-        (sheet.GO_TO_TRAY, sheet.PICK),
-    ):
+    for chain in CHAINS:
         ids = [step.id for step in chain]
         if retry_from in ids and failed.id in ids and ids.index(retry_from) <= ids.index(failed.id):
             return chain[ids.index(retry_from) : ids.index(failed.id)]

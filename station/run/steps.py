@@ -98,6 +98,8 @@ class StepRunner:
         self._about, self._left_open = about or {}, left_open
         self.retries: Counter[str] = Counter()
         self.spans: list[Span] = []
+        self.answers: list[dict[str, Any]] = []
+        """what was asked and answered over the present package; part of its record"""
 
     async def quiet(self) -> None:
         """Wait until no step is under way."""
@@ -156,6 +158,12 @@ class StepRunner:
             await self._log.commit()
         return outcome
 
+    async def _answer(self, alarm: ProcessAlarm, objects: dict[str, Any], work: Work) -> Answer:
+        """A person's answer; with nobody there a site is skipped rather than waited for, where the alarm permits it."""
+        if not work.recipe.recovery.attended and Answer.SKIP_SITE in alarm.definition.answers:
+            return Answer.SKIP_SITE
+        return await self._ask(alarm, objects)
+
     def _failed(self, error: BaseException, step: Step, op_id: int | None, work: Work) -> ProcessAlarm:
         """Everything that went wrong becomes an alarm; the traceback of a bug is kept."""
         while isinstance(error, BaseExceptionGroup):
@@ -201,8 +209,9 @@ class StepRunner:
         key = alarm.definition.key
         decision = decide(alarm.definition, self.retries[key], _recipe_limit(key, work))
         objects = _what(work)
+        # What the station puts right by itself is no alarm for anybody; it is in the log all the same.
         self._log.append(
-            "alarm.raised",
+            "alarm.retried" if decision.move is Move.RETRY else "alarm.raised",
             {
                 "number": alarm.definition.number,
                 "text": alarm.text,
@@ -213,8 +222,10 @@ class StepRunner:
         )
         is_chosen = decision.move is Move.ASK
         if is_chosen:
-            answer = await self._ask(alarm, objects)
-            self._log.append("alarm.answered", {"number": alarm.definition.number, "answer": answer.value})
+            answer = await self._answer(alarm, objects, work)
+            told = {"number": alarm.definition.number, "text": alarm.text, "answer": answer.value}
+            self.answers.append(told)
+            self._log.append("alarm.answered", told)
             decision = follow(alarm.definition, answer)
         if decision.move is Move.RETRY:
             self.retries[key] += 1
@@ -245,6 +256,7 @@ def _recipe_limit(key: str, work: Work) -> int | None:
         "fiducial_not_found": recovery.locate_retries,
         "site_not_found": recovery.locate_retries,
         "board_unreadable": recovery.reader_retries,
+        "not_gripped": work.recipe.pick.attempts - 1,
         "film_out_of_tolerance": work.recipe.film.levels_max - 1,
         "film_uneven": work.recipe.film.levels_max - 1,
     }.get(key)

@@ -12,7 +12,7 @@ import pytest
 from sim_hardware.faults import KINDS
 from station.alarms.catalogue import all_definitions
 from station.alarms.translate import CATALOGUE_MODULES
-from station.demo.pages import PAGES
+from station.demo.pages import PAGES, SCENARIO, scenario_text
 from station.process.sheet import ALL_STEPS, SITE_STEPS
 from station.run.schedule import PACKAGE
 
@@ -51,6 +51,10 @@ def test_every_path_that_a_page_names_exists(page: Path) -> None:
 def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     targets = _LINK.findall(page.read_text(encoding="utf-8"))
     assert [target for target in targets if "://" not in target and not (page.parent / target).exists()] == []
+
+
+def test_the_simulators_usual_scenario_is_made_from_the_recipe_library() -> None:
+    assert SCENARIO.read_text(encoding="utf-8") == scenario_text(), "run: make docs"
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
