@@ -27,7 +27,10 @@ Ask = Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Answer]]
 async def home_and_calibrate(
     cell: Cell, eyes: Eyes, clock: Clock, log: EventLog, show: Callable[[str], None], ask: Ask
 ) -> None:
-    """Raises what the devices say, ProcessAlarm wrong_nozzle, calibration_failed; RunEnded when a person answers to stop."""
+    """Everything that Resetting does.
+
+    raises   what the devices say; ProcessAlarm wrong_nozzle, calibration_failed; RunEnded when a person answers to stop
+    """
     await cell.connect()
     await cell.release_stop()
     # Z first: nothing travels before the tip is known to be up.
