@@ -147,6 +147,15 @@ class Device(Said):
     round_trip_s: float | None = None
 
 
+class Offset(Said):
+    """Offset of the last placed package as verified, in the bottom package's frame."""
+
+    x_um: float
+    y_um: float
+    theta_deg: float
+    limit_um: float
+
+
 class Snapshot(Said):
     """The whole present picture."""
 
@@ -157,6 +166,7 @@ class Snapshot(Said):
     board: Board | None = None
     film: Film | None = None
     force: Force | None = None
+    offset: Offset | None = None
     camera: CameraView | None = None
     alarms: tuple[Alarm, ...] = ()
     devices: tuple[Device, ...] = ()

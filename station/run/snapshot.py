@@ -58,6 +58,7 @@ class Snapshots:
             "board": self._board(),
             "film": self._film_view(),
             "force": self._force(),
+            "offset": self._offset(),
             "camera": self._camera(),
             "alarms": [alarm.view() for alarm in c.alarms.standing],
             "devices": [
@@ -76,8 +77,8 @@ class Snapshots:
         c = self._controller
         state = c.packml.state
         if not c.packml.allows(command):
-            wanted = {"start": "Ready", "resume": "Paused", "hold": "Running", "clear": "Stopped for safety"}.get(name)
-            reason = f"the station is: {OPERATOR_TEXT[state]}" + (f"; wanted: {wanted}" if wanted else "")
+            wanted = {"start": "Ready", "resume": "Paused", "hold": "Running", "clear": "Aborted"}.get(name)
+            reason = f"only when {wanted}" if wanted else f"not when {OPERATOR_TEXT[state]}"
             return {"allowed": False, "reason": reason}
         if name in ("reset", "resume") and c.alarms.standing:
             return {"allowed": False, "reason": f"alarm {c.alarms.standing[0].definition.number} needs an answer"}
@@ -138,6 +139,18 @@ class Snapshots:
             "peak_force_n": placed.press.peak_force_n,
             "hold_force_n": placed.press.hold_force_n,
             "set_force_n": run.job.recipe.place.hold_force_n,
+        }
+
+    def _offset(self) -> dict[str, Any] | None:
+        run = self._controller.current
+        seen = run.work.findings.find(o.PlacedVerified) if run else None
+        if run is None or seen is None or seen.fix.status != "found":
+            return None
+        return {
+            "x_um": seen.offset_x_um,
+            "y_um": seen.offset_y_um,
+            "theta_deg": seen.offset_theta_deg,
+            "limit_um": run.job.recipe.place.offset_limit_um,
         }
 
     def _camera(self) -> dict[str, Any] | None:
