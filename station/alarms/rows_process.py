@@ -18,7 +18,7 @@ register(
             "Too little material, worn blade, or a gap that does not belong to this material.",
             ("Check material level and blade.", "Retry levels and measures again."),
             Reaction.ASK,
-            retries=4,
+            retries=7,
             retry_from="level_film",
         ),
         AlarmDefinition(
@@ -29,7 +29,7 @@ register(
             "Streak, ridge, plate not parallel to the blade, or material running out.",
             ("Look at the film.", "Clean the blade.", "Check the plate is seated."),
             Reaction.ASK,
-            retries=4,
+            retries=7,
             retry_from="level_film",
         ),
         AlarmDefinition(
@@ -40,7 +40,8 @@ register(
             "Gauge dirty, warmed up or moved.",
             ("Clean the gauge window.", "Retry; if it stays, calibrate the gauge."),
             Reaction.ASK,
-            retries=1,
+            retries=2,
+            retry_from="level_film",
         ),
         AlarmDefinition(
             404,
@@ -50,7 +51,7 @@ register(
             "No film at this point, or a dirty window.",
             ("Look at the film.", "Clean the gauge window."),
             Reaction.ASK,
-            retries=4,
+            retries=7,
             retry_from="level_film",
         ),
         AlarmDefinition(

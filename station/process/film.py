@@ -22,7 +22,7 @@ REFERENCE_LIMIT_UM = 2.0
 """gauge drift that invalidates the gauge. Estimate"""
 WAY_TO_FILM_S = 8.0
 """from the decision to use a film to the dip: pick and dry picture lie between. Estimate"""
-LEARNING_SHARE = 0.3
+LEARNING_SHARE = 0.2
 """weight of the newest levelling in the learned ratio"""
 RATIO_RANGE = (0.3, 0.9)
 """film height / gap outside this was not made by this blade"""
@@ -44,7 +44,13 @@ async def level_film(cell: Cell, work: Work) -> FilmLevelled:
     before = work.findings.find(FilmMeasured)
     ratio = before.learned_ratio if before else film.target_um / film.gap_start_um
     gap_um = film.target_um / ratio
-    evidence = await cell.dip_unit.level(gap_um, film.wipe_speed_um_per_s, film.strokes)
+    # The reference step stands beside the plate: the gauge looks at it while the blade has the plate.
+    async with asyncio.TaskGroup() as together:
+        levelling = together.create_task(
+            cell.dip_unit.level(gap_um, film.wipe_speed_um_per_s, film.strokes), name="level"
+        )
+        referring = together.create_task(cell.film_gauge.reference(), name="gauge reference")
+    evidence = levelling.result()
     last, dipped = work.findings.find(FilmLevelled), work.findings.find(Dipped)
     unused = last is not None and (dipped is None or dipped.film.generation != last.generation)
     return FilmLevelled(
@@ -52,15 +58,15 @@ async def level_film(cell: Cell, work: Work) -> FilmLevelled:
         generation=evidence.film_generation,
         at_s=work.clock.mono_s(),
         levels=last.levels + 1 if last is not None and unused else 1,
+        reference_um=referring.result().height_um,
     )
 
 
 async def measure_film(cell: Cell, work: Work) -> FilmMeasured:
-    """Measure the recipe's points and the reference step. The finding is recorded even where it is out of tolerance."""
+    """Measure the recipe's points, corrected by the reference. Recorded even where the film is out of tolerance."""
     film, levelled = work.recipe.film, work.findings.the(FilmLevelled)
     await asyncio.sleep(max(0.0, levelled.at_s + film.settle_s - work.clock.mono_s()))
-    reference = await cell.film_gauge.reference()
-    error_um = reference.height_um - REFERENCE_STEP_UM
+    error_um = levelled.reference_um - REFERENCE_STEP_UM
     if not abs(error_um) <= REFERENCE_LIMIT_UM:
         raise ProcessAlarm("gauge_reference_off", error_um=error_um, allowed_um=REFERENCE_LIMIT_UM)
     heights = []

@@ -77,6 +77,8 @@ class FilmLevelled(Outcome):
     at_s: float
     levels: int
     """how many times it was levelled for this measurement"""
+    reference_um: float
+    """the gauge's reading of its reference step meanwhile"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

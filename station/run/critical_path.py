@@ -36,12 +36,12 @@ def critical_path(cell: Cell, work: Work, slots: tuple[Slot, ...], started_from:
     durations = _durations(cell, work, started_from)
     ends: dict[str, float] = {}
     waits_on: dict[str, str] = {}
-    slots = tuple(slot for slot in slots if not slot.for_next)
+    known = {slot.key for slot in slots}
     for _ in slots:
         for lane in LANES:
             before = ""
             for slot in (slot for slot in slots if slot.lane == lane):
-                needed = [key for key in (before, *slot.after) if key]
+                needed = [key for key in (before, *slot.after) if key in known]
                 if all(key in ends for key in needed):
                     last = max(needed, key=lambda key: ends[key], default="")
                     ends[slot.key] = ends.get(last, 0.0) + durations.get(slot.step.id, 0.0)

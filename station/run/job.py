@@ -21,8 +21,9 @@ from station.process.film import film_is_ready
 from station.process.step import Step, Work
 from station.run import record as records
 from station.run.critical_path import critical_path
+from station.run.film_ahead import FilmAhead
 from station.run.package import PackageRun
-from station.run.schedule import FILM, HEAD, PREPARE_FILM, Slot, package_slots
+from station.run.schedule import FILM, HEAD, PREPARE_FILM, Film, Slot, film_ahead_after, package_slots
 from station.run.steps import PartSettled, StepRunner
 from station.store.event_log import EventLog
 from station.store.journal import INTENT
@@ -119,6 +120,9 @@ class JobRun:
         self._started_at = ""
         self._started_from: GantryPosition | None = None
         self._slots: tuple[Slot, ...] = ()
+        self._ahead = FilmAhead(steps)
+        self._head_ended_s: float | None = None
+        """when the head had done with the package before, on this board"""
 
     async def prepare(self) -> None:
         """What belongs to Starting: lights are set by the steps, the first film is laid and measured here.
@@ -135,13 +139,16 @@ class JobRun:
 
     async def execute(self) -> None:
         """Build all boards. Raises RunEnded when the job cannot go on."""
-        while not self.job.boards_total or self.job.boards_done < self.job.boards_total:
-            await self._board()
-            self.job.boards_done += 1
+        try:
+            while not self.job.boards_total or self.job.boards_done < self.job.boards_total:
+                await self._board()
+                self.job.boards_done += 1
+        finally:
+            await self._ahead.drop()
 
     async def _board(self) -> None:
         self.work.findings.forget(o.BoardLoaded, o.BoardRead, o.BoardClamped, o.BoardLocated)
-        self.work.site = None
+        self.work.site, self._head_ended_s = None, None
         self.job.site_states = {site.name: "pending" for site in self.job.recipe.board.sites}
         for step in sheet.BOARD_IN_STEPS:
             await self._on_board(step)
@@ -200,13 +207,17 @@ class JobRun:
         self._steps.spans.clear()
         self._steps.answers.clear()
         self._started_at, self._started_from = self._utc(), self._cell.gantry.position
+        imprint = self.job.recipe.dip.imprint_check
         self._slots = package_slots(
-            film_ready=film_is_ready(self.work),
-            imprint=self.job.recipe.dip.imprint_check,
-            another_follows=another_follows,
+            Film.COMING if self._ahead.is_coming else Film.READY if film_is_ready(self.work) else Film.MISSING,
+            imprint=imprint,
         )
+        begin_ahead_after = film_ahead_after(imprint=imprint) if another_follows else ""
         try:
-            verdict, result = await PackageRun(self._steps, self.work, self._slots).run(), ""
+            verdict, result = (
+                await PackageRun(self._steps, self.work, self._slots, self._ahead, begin_ahead_after).run(),
+                "",
+            )
         except PartSettled as settled:
             verdict, result = settled.verdict, settled.result
         if not result:
@@ -284,11 +295,16 @@ class JobRun:
         )
 
     def _cycle(self) -> dict[str, Any]:
-        """How long the head was busy with this package, and how long the axes would have needed."""
+        """How long this package took the head, waiting included, and how long the axes would have needed.
+
+        A package that follows another on the same board counts from the end of that one.
+        """
         head = [span for span in self._steps.spans if span.lane == HEAD]
         ideal = critical_path(self._cell, self.work, self._slots, self._started_from)
+        start_s = head[0].start_s if self._head_ended_s is None else self._head_ended_s
+        self._head_ended_s = head[-1].end_s
         return {
-            "actual_s": head[-1].end_s - head[0].start_s,
+            "actual_s": head[-1].end_s - start_s,
             "critical_path_s": ideal.total_s,
             "critical_steps": [[title, round(start_s, 4), round(end_s, 4)] for title, start_s, end_s in ideal.steps],
         }

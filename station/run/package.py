@@ -7,15 +7,20 @@ from collections.abc import Sequence
 
 from station.process.outcomes import PASS, Fate, Verdict
 from station.process.step import Work
-from station.run.schedule import LANES, Slot
+from station.run.film_ahead import FilmAhead
+from station.run.schedule import FILM_AHEAD, LANES, Slot
 from station.run.steps import PartSettled, RunEnded, StepRunner
 
 
 class PackageRun:
     """Runs `slots` once. A lane that is told to end does so at its next step, never inside one."""
 
-    def __init__(self, steps: StepRunner, work: Work, slots: Sequence[Slot]) -> None:
+    def __init__(
+        self, steps: StepRunner, work: Work, slots: Sequence[Slot], ahead: FilmAhead, begin_ahead_after: str = ""
+    ) -> None:
+        """begin_ahead_after   step after which the next film is begun; empty: no package follows"""
         self._steps, self._work, self._slots = steps, work, slots
+        self._ahead, self._begin_ahead_after = ahead, begin_ahead_after
         self._ended = {slot.key: asyncio.Event() for slot in slots}
         self._verdict: Verdict = PASS
         self._failure: RunEnded | PartSettled | None = None
@@ -39,18 +44,22 @@ class PackageRun:
                 raise others from None
         if self._failure is not None:
             raise self._failure
+        if self._ahead.has_failed:
+            await self._ahead.ready()
         return self._verdict
 
     def _is_over(self) -> bool:
-        return self._failure is not None or self._verdict.fate in (Fate.REJECT_PART, Fate.SKIP_SITE)
+        given_up = self._verdict.fate in (Fate.REJECT_PART, Fate.SKIP_SITE)
+        return given_up or self._failure is not None or self._ahead.has_failed
 
     async def _lane(self, slots: Sequence[Slot]) -> None:
         for slot in slots:
-            for key in slot.after:
-                await self._ended[key].wait()
-            if self._is_over():
-                return
             try:
+                for key in slot.after:
+                    await (self._ahead.ready() if key == FILM_AHEAD else self._ended[key].wait())
+                if self._is_over():
+                    self._wake_all()
+                    return
                 outcome = await self._steps.do(slot.step, self._work, slot.lane)
             except PartSettled as failure:
                 self._fail(failure)
@@ -66,6 +75,8 @@ class PackageRun:
                 self._wake_all()
                 return
             self._ended[slot.key].set()
+            if slot.key == self._begin_ahead_after:
+                self._ahead.begin(self._work)
 
     def _note(self, verdict: Verdict) -> None:
         """The first verdict that is not pass stays."""

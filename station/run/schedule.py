@@ -8,6 +8,7 @@ the axis limits allow, gives the critical path against which the cycle is measur
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from station.process import sheet
 from station.process.step import Step
@@ -18,16 +19,15 @@ LANES = (HEAD, FILM, IMAGE)
 
 @dataclass(frozen=True)
 class Slot:
-    """One step at its place. `for_next`: the finding serves the package after this one."""
+    """One step at its place."""
 
     step: Step
     lane: str
     after: tuple[str, ...] = ()
-    for_next: bool = False
 
     @property
     def key(self) -> str:
-        return f"next.{self.step.id}" if self.for_next else self.step.id
+        return self.step.id
 
 
 PREPARE_FILM: tuple[Slot, ...] = (
@@ -50,10 +50,6 @@ PACKAGE: tuple[Slot, ...] = (
     Slot(sheet.READ_DIP_CURVE, IMAGE, after=("dip",)),
     Slot(sheet.LOOK_AT_IMPRINT, HEAD),
     Slot(sheet.JUDGE_IMPRINT, IMAGE, after=("look_at_imprint",)),
-    # The blade may run again as soon as the print has been seen and the head is on its way.
-    Slot(sheet.LEVEL_FILM, FILM, after=("look_at_imprint",), for_next=True),
-    Slot(sheet.MEASURE_FILM, FILM, for_next=True),
-    Slot(sheet.JUDGE_FILM, FILM, for_next=True),
     Slot(sheet.EXPOSE_WET, HEAD),
     Slot(sheet.JUDGE_WET, IMAGE, after=("expose_wet",)),
     Slot(sheet.ALIGN, HEAD, after=("judge_wet", "judge_imprint")),
@@ -63,34 +59,45 @@ PACKAGE: tuple[Slot, ...] = (
     Slot(sheet.JUDGE_PLACED, IMAGE, after=("look_at_placed",)),
 )
 
+FILM_AHEAD_AFTER = "look_at_imprint"
+"""The blade runs for the next package as soon as the print of this one has been seen and the head is on its way."""
+FILM_AHEAD = "film_ahead"
+"""What a dip waits for where that film is still being made: it may take longer than the package it was begun in."""
 WITHOUT_IMPRINT = ("look_at_imprint", "judge_imprint")
 
 
-def package_slots(*, film_ready: bool, imprint: bool, another_follows: bool) -> tuple[Slot, ...]:
-    """The graph of one package.
+class Film(Enum):
+    """The film for the package that is about to be built."""
 
-    film_ready        a good, fresh, unused film lies there already
-    imprint           the recipe asks for the second witness
-    another_follows   the film is made new for the next package while this one is placed
-    """
-    slots = list(PACKAGE)
-    if not another_follows:
-        slots = [slot for slot in slots if not slot.for_next]
+    READY = ()
+    """good, fresh and unused"""
+    COMING = (FILM_AHEAD,)
+    """begun beside the package before"""
+    MISSING = ("judge_film",)
+    """to be made beside the pick"""
+
+
+def package_slots(film: Film, *, imprint: bool) -> tuple[Slot, ...]:
+    """The graph of one package. imprint: the recipe asks for the second witness."""
+    slots = PACKAGE
     if not imprint:
-        slots = [_without_imprint(slot) for slot in slots if slot.step.id not in WITHOUT_IMPRINT]
-    film = () if film_ready else PREPARE_FILM
-    ready_by = () if film_ready else ("judge_film",)
-    return (*film, *(_with_film(slot, ready_by) for slot in slots))
+        slots = tuple(_without_imprint(slot) for slot in PACKAGE if slot.step.id not in WITHOUT_IMPRINT)
+    prepared = PREPARE_FILM if film is Film.MISSING else ()
+    return (*prepared, *(_with_film(slot, film.value) for slot in slots))
+
+
+def film_ahead_after(*, imprint: bool) -> str:
+    """The step after which the next film may be begun."""
+    return FILM_AHEAD_AFTER if imprint else sheet.EXPOSE_WET.id
 
 
 def _without_imprint(slot: Slot) -> Slot:
-    after = tuple("expose_wet" if key == "look_at_imprint" else key for key in slot.after if key != "judge_imprint")
-    return Slot(slot.step, slot.lane, after, slot.for_next)
+    return Slot(slot.step, slot.lane, tuple(key for key in slot.after if key not in WITHOUT_IMPRINT))
 
 
 def _with_film(slot: Slot, ready_by: tuple[str, ...]) -> Slot:
     after = tuple(other for key in slot.after for other in (ready_by if key == "film_ready" else (key,)))
-    return Slot(slot.step, slot.lane, after, slot.for_next)
+    return Slot(slot.step, slot.lane, after)
 
 
 CHAINS = (

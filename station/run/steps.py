@@ -227,6 +227,8 @@ class StepRunner:
             self.answers.append(told)
             self._log.append("alarm.answered", told)
             decision = follow(alarm.definition, answer)
+            # Whoever answers Retry has done something about it: the station may try as often again.
+            self.retries[key] = 0
         if decision.move is Move.RETRY:
             self.retries[key] += 1
             return decision
