@@ -6,7 +6,6 @@ It asserts nothing. What is true comes from `truth()`, what the station believes
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -57,7 +56,7 @@ class Bench:
     def __init__(self, plant: Plant, store: Store, controller: Controller) -> None:
         self.plant, self.store, self.controller = plant, store, controller
         self.snapshots = Snapshots(controller)
-        self._begun: Counter[str] = Counter()
+        self._begins: dict[str, asyncio.Future[None]] = {}
         self._watch_steps()
 
     # -- the operator's hand ---------------------------------------------------------------------------------
@@ -101,23 +100,27 @@ class Bench:
         self.answer(alarm, answer)
         return alarm
 
-    async def until(self, condition: Callable[[], bool], step_s: float = 0.001) -> None:
+    async def until(self, condition: Callable[[], bool], step_s: float = 0.02) -> None:
+        """Until the condition holds, looked at every `step_s`."""
         async with asyncio.timeout(PATIENCE_S):
-            # The world has no event for every condition, and virtual seconds cost nothing.
+            # The world has no event for every condition.
             while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(step_s)
 
     async def step(self, step_id: str) -> None:
         """Until this step begins, from now on."""
-        seen = self._begun[step_id]
-        await self.until(lambda: self._begun[step_id] > seen)
+        begins = self._begins.setdefault(step_id, asyncio.get_running_loop().create_future())
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.shield(begins)
 
     def _watch_steps(self) -> None:
         append = self.store.events.append
 
         def watched(kind: str, data: dict[str, Any] | None = None) -> int:
             if kind == "step.started" and data is not None:
-                self._begun[data["step"]] += 1
+                begins = self._begins.pop(data["step"], None)
+                if begins is not None and not begins.done():
+                    begins.set_result(None)
             return append(kind, data)
 
         self.store.events.append = watched  # type: ignore[method-assign]

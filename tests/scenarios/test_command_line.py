@@ -15,12 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from station.cli.main import app
 from station.cli.options import EXIT_INVALID, EXIT_REFUSED, EXIT_UNREACHABLE
-from station.clock import Clock
 from station.run.packml import Command, State
-from station.store import open_store
-from station.store.database import DATABASE_NAME
+from station.store.database import DATABASE_NAME, Database
 from station.store.errors import StoreFailed
 from tests.scenarios.bench import bench
 from tests.support import virtual
@@ -36,7 +37,12 @@ def ports_file(folder: Path, **ports: int) -> Path:
     return path
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str) -> Result:
+    """The verb in this process: importing everything anew would cost seconds."""
+    return CliRunner().invoke(app, list(arguments))
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*STATION, *arguments],
         capture_output=True,
@@ -55,31 +61,26 @@ def test_a_port_that_another_program_has_is_named_with_what_to_do(tmp_path: Path
         ended = run(
             "run", "--port", port, "--data-dir", str(tmp_path / "d"), "--machine-ports", str(ports_file(tmp_path))
         )
-    assert ended.returncode == EXIT_UNREACHABLE
+    assert ended.exit_code == EXIT_UNREACHABLE
     assert port in ended.stderr
     assert "choose another port" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
 def test_a_data_directory_that_another_station_holds_is_refused(tmp_path: Path) -> None:
-    @virtual
-    async def story() -> None:
-        store = open_store(tmp_path / "d", Clock())
-        ended = run(
-            "run", "--port", "0", "--data-dir", str(tmp_path / "d"), "--machine-ports", str(ports_file(tmp_path))
-        )
-        store.close()
-        assert ended.returncode == EXIT_REFUSED
-        assert "in use by another station" in ended.stderr
-        assert "Traceback" not in ended.stderr
-
-    story()
+    folder = tmp_path / "d"
+    holder = Database(folder)
+    ended = run("run", "--port", "0", "--data-dir", str(folder), "--machine-ports", str(ports_file(tmp_path)))
+    holder.close()
+    assert ended.exit_code == EXIT_REFUSED
+    assert "in use by another station" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "d").write_text("a file stands where the directory should be")
     ended = run("run", "--port", "0", "--data-dir", str(tmp_path / "d"), "--machine-ports", str(ports_file(tmp_path)))
-    assert ended.returncode == EXIT_REFUSED
+    assert ended.exit_code == EXIT_REFUSED
     assert str(tmp_path / "d") in ended.stderr
     assert "Traceback" not in ended.stderr
 
@@ -89,7 +90,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path)
     foreign = tmp_path / "d" / DATABASE_NAME
     foreign.write_bytes(b"this is a letter, not a database" * 200)
     ended = run("run", "--port", "0", "--data-dir", str(tmp_path / "d"), "--machine-ports", str(ports_file(tmp_path)))
-    assert ended.returncode == EXIT_REFUSED
+    assert ended.exit_code == EXIT_REFUSED
     assert str(foreign) in ended.stderr
     assert foreign.read_bytes().startswith(b"this is a letter")
 
@@ -109,7 +110,7 @@ def test_settings_that_cannot_be_used_end_with_a_sentence_and_code_3(
 ) -> None:
     known = ("--machine-ports", str(ports_file(tmp_path))) if arguments and "--machine-ports" not in arguments else ()
     ended = run("run", "--data-dir", str(tmp_path / "d"), *known, *arguments)
-    assert ended.returncode == EXIT_INVALID, ended.stderr
+    assert ended.exit_code == EXIT_INVALID, ended.stderr
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr
 
@@ -178,7 +179,7 @@ def test_two_processes_with_other_hash_seeds_write_the_same_trace() -> None:
     traces = []
     for hash_seed in ("1", "2"):
         with tempfile.TemporaryDirectory() as folder:
-            ended = run(*order, "--out", folder, PYTHONHASHSEED=hash_seed)
+            ended = process(*order, "--out", folder, PYTHONHASHSEED=hash_seed)
         assert "Traceback" not in ended.stderr
         traces.append(json.loads(ended.stdout.splitlines()[-1])["trace_sha256"])
     assert traces[0] == traces[1]

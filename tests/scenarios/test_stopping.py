@@ -84,7 +84,7 @@ async def test_an_open_door_stops_the_machine_and_the_alarm_says_door(tmp_path: 
         await builds_a_board_again(b)
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.1, 0.25])
+@pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.25])
 @pytest.mark.parametrize("step_id", ["go_to_plate", "look_at_site", *ACTS])
 def test_stop_from_execute_brings_everything_to_rest_in_300_ms_and_a_new_job_can_be_built(
     tmp_path: Path, step_id: str, delay_s: float
