@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import hypot
 
 from drivers.devices.head import LiftProfile, PressProfile
 from drivers.errors import EarlyContact, NoContact
@@ -16,6 +17,8 @@ EARLY_UM = 300.0
 LATE_UM = 400.0
 FORCE_LIMIT_N = 6.0
 """the drive stops itself above this on the package's back. Estimate"""
+AT_POCKET_UM = 20.0
+"""nearer than this counts as standing over the pocket: far above settling, far below a pitch"""
 LIFT_SLOW_UM = 300.0
 LIFT_SLOW_UM_PER_S = 20_000.0
 
@@ -39,6 +42,11 @@ async def pick(cell: Cell, work: Work) -> Picked:
     """raises   ProcessAlarm not_gripped"""
     settings, package, tray = work.recipe.pick, work.recipe.package, cell.profile.tray
     top_z_um, safe_z_um = tray.z_um - package.height_um, cell.profile.head.safe_z_um
+    pocket = tray.pocket(work.pocket)
+    away = cell.here() - pocket
+    if not hypot(away.x_um, away.y_um) <= AT_POCKET_UM:
+        # The site had to be looked at once more after the head had gone to the tray.
+        await cell.go_to(pocket)
     try:
         press = await cell.head.press(
             PressProfile(

@@ -59,6 +59,9 @@ PACKAGE: tuple[Slot, ...] = (
     Slot(sheet.JUDGE_PLACED, IMAGE, after=("look_at_placed",)),
 )
 
+LANE_OF = {slot.step.id: slot.lane for slot in (*PREPARE_FILM, *PACKAGE)}
+"""whose devices a step uses, also where another lane has it done again"""
+
 FILM_AHEAD_AFTER = "look_at_imprint"
 """The blade runs for the next package as soon as the print of this one has been seen and the head is on its way."""
 FILM_AHEAD = "film_ahead"

@@ -17,7 +17,7 @@ from station.process.step import Step, Work
 from station.run.evidence import evidence_of
 from station.run.gate import Gate
 from station.run.recovery import Decision, Move, decide, follow
-from station.run.schedule import before_retry
+from station.run.schedule import LANE_OF, LANES, before_retry
 from station.store.event_log import EventLog
 from station.store.journal import Journal
 
@@ -96,6 +96,7 @@ class StepRunner:
         self._cell, self._log, self._journal, self._gate = cell, log, journal, gate
         self._ask, self._on_step, self._before_try = ask, on_step, before_try
         self._about, self._left_open = about or {}, left_open
+        self._lanes = {lane: asyncio.Lock() for lane in LANES}
         self.retries: Counter[str] = Counter()
         self.spans: list[Span] = []
         self.answers: list[dict[str, Any]] = []
@@ -116,9 +117,14 @@ class StepRunner:
             except ProcessAlarm as alarm:
                 decision = await self._settle(alarm, step, work)
             for earlier in before_retry(decision.redo_from, step):
-                await self.do(earlier, work, lane)
+                await self.do(earlier, work, LANE_OF.get(earlier.id, lane))
 
     async def _once(self, step: Step, work: Work, lane: str) -> Outcome:
+        # One step at a time on a lane's devices, also where a picture that cannot be judged sends the head back.
+        async with self._lanes[lane]:
+            return await self._alone(step, work, lane)
+
+    async def _alone(self, step: Step, work: Work, lane: str) -> Outcome:
         await self._gate.enter()
         self._on_step(step)
         loop = asyncio.get_running_loop()

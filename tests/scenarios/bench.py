@@ -28,6 +28,7 @@ from station.run.job import Job
 from station.run.packml import Command, State
 from station.run.snapshot import Snapshots
 from station.store import Store, open_store
+from station.store.errors import StoreFailed
 
 RECIPE = "pop_12x12_168"
 PATIENCE_S = 600.0
@@ -56,6 +57,7 @@ class Bench:
     def __init__(self, plant: Plant, store: Store, controller: Controller) -> None:
         self.plant, self.store, self.controller = plant, store, controller
         self.snapshots = Snapshots(controller)
+        self.is_dead = False
         self._begins: dict[str, asyncio.Future[None]] = {}
         self._watch_steps()
 
@@ -125,6 +127,16 @@ class Bench:
 
         self.store.events.append = watched  # type: ignore[method-assign]
 
+    async def die(self) -> None:
+        """kill -9: every task ends where it is, what was not written is lost, nothing is said to anybody."""
+        self.store.writing.failure = StoreFailed("the process is gone")
+        self.is_dead = True
+        for task in (self.controller._task, self.controller._background):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        await self.controller.cell.close()
+
     # -- what is known ---------------------------------------------------------------------------------------
 
     def truth(self) -> dict[str, Any]:
@@ -192,7 +204,8 @@ async def bench(
             await made.ready()
         yield made
     finally:
-        await controller.close()
+        if not made.is_dead:
+            await controller.close()
         store.close()
         if own:
             await machine.stop()

@@ -92,19 +92,15 @@ async def test_resume_does_not_pass_by_an_open_question(tmp_path: Path) -> None:
 
 @virtual
 async def test_an_answer_does_not_lift_the_hold_that_a_person_asked_for(tmp_path: Path) -> None:
-    async with bench(tmp_path, FaultSpec("fiducial_missing", nth=1, value=1.0)) as b:
+    async with bench(tmp_path) as b:
         b.order()
-        await b.step("clamp_board")
-        await b.step("locate_board")
+        await b.step("expose_wet")
         await b.controller.command(Command.HOLD)
-        await b.until(lambda: b.controller.alarms.standing != [] or b.controller.packml.state is State.HELD)
-        await asyncio.sleep(1.0)
-        assert b.controller.packml.state is State.HELD
-        board = b.plant.board_in_nest
-        assert board is not None
-        board.missing_fiducials = ()
-        for alarm in list(b.controller.alarms.standing):
-            b.answer(alarm, "retry")
+        await asyncio.sleep(0.05)
+        b.plant.lose_part()
+        await b.until(lambda: b.controller.alarms.standing != [])
+        assert await b.rest() is State.HELD
+        b.answer(b.controller.alarms.standing[0], "new_part")
         await asyncio.sleep(5.0)
         assert b.controller.packml.state is State.HELD
         await b.controller.command(Command.UNHOLD)

@@ -15,12 +15,6 @@ from tests.scenarios.bench import Bench, bench, numbers, world
 from tests.support import virtual
 
 
-async def die(b: Bench) -> None:
-    """The process is gone: its tasks end where they are, and what it did not write is lost."""
-    await b.controller._end_task()
-    b.controller._left_open.clear()
-
-
 async def finish_everything(b: Bench) -> None:
     if b.controller.packml.state is State.ABORTED:
         await b.controller.command(Command.CLEAR)
@@ -46,7 +40,7 @@ def test_a_placement_cut_off_by_a_dead_service_is_asked_about_recorded_and_never
             b.order()
             await b.step("place")
             await asyncio.sleep(0.02)
-            await die(b)
+            await b.die()
         await asyncio.sleep(2.0)
         before = [(p["board"], p["site"]) for p in b.placements()]
         async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=12) as b:
@@ -97,7 +91,7 @@ def test_other_acts_cut_off_are_told_and_what_hangs_on_the_nozzle_is_rejected(tm
             b.order()
             await b.step(step_id)
             await asyncio.sleep(0.05)
-            await die(b)
+            await b.die()
         await asyncio.sleep(2.0)
         hung = b.truth()["nozzle"]
         async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=12) as b:
@@ -144,5 +138,7 @@ async def test_a_board_of_which_one_site_is_done_gets_only_the_other_after_a_res
     async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=12) as b:
         await finish_everything(b)
         assert [(p["board"], p["site"]) for p in b.placements()] == [("B0001", "1.U1"), ("B0001", "2.U1")]
+        pockets = [i["args"]["pocket"] for i in await b.events("journal.intent") if i["step"] == "pick"]
+        assert pockets == [0, 1], "the tray is counted on, not begun again"
         assert [r["site"] for r in await b.records()] == ["1.U1", "2.U1"]
     await plant.stop()
