@@ -77,8 +77,9 @@ class FilmLevelled(Outcome):
     at_s: float
     levels: int
     """how many times it was levelled for this measurement"""
-    reference_um: float
-    """the gauge's reading of its reference step meanwhile"""
+    reference_error_um: float
+    """what the gauge reads too much, by its reference step"""
+    referenced_at_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
