@@ -39,7 +39,7 @@ CONTROL = Block(
     CONTROL_ADDRESS,
     (
         Quantity("session", "random number of this host start", Kind.U32),
-        Quantity("host_heartbeat", "+1 with every write: every 100 ms while a command runs, else within 250 ms", Kind.U16),
+        Quantity("host_heartbeat", "+1 with every write: each 100 ms while a command runs, else within 250", Kind.U16),
         Quantity("stop_request", "0 run, 1 controlled stop, 2 quick stop; a level, not an edge", Kind.U16),
         Quantity("tower_light", "bits: 0 red, 1 amber, 2 green, 3 buzzer", Kind.U16),
     ),
