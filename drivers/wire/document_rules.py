@@ -69,7 +69,8 @@ Heartbeat: the host raises host_heartbeat by 1 in every beat, every {_BEAT_MS} m
 otherwise at least every 250 ms, and expects host_heartbeat_echo to follow and device_heartbeat to move at least
 every 100 ms. Watchdog: when host_heartbeat has not changed for {_WATCHDOG_MS} ms while a command runs, the device stops
 by itself in a controlled way and ends the command with WATCHDOG. A limit above {_WATCHDOG_MS} ms or of 0, or an action
-other than stop, is refused by the host at connect and once an hour. Losing the connection is no reason to forget anything: the host may come back with the same session.
+other than stop, is refused by the host at connect and once an hour. Losing the connection is no reason to forget
+anything: the host may come back with the same session.
 
 stop_request is a level, sent with every beat. Above 0 a running command is stopped and ends with STOPPED when the
 device stands; a new one is accepted and ends at once with STOPPED. Back at 0 nothing continues by itself.
