@@ -104,9 +104,7 @@ BEAT = Fields(
     "beat",
     (
         Quantity("session", "random number of this host start", Kind.U32),
-        Quantity(
-            "host_heartbeat", "+1 with every request: each 100 ms while a command runs, else 250", Kind.U16
-        ),
+        Quantity("host_heartbeat", "+1 with every request: each 100 ms while a command runs, else 250", Kind.U16),
         Quantity("stop_request", "0 run, 1 controlled stop, 2 quick stop; a level", Kind.U16),
     ),
     "request BEA: the host is alive; answered with the status of the device",
