@@ -10,15 +10,15 @@ _FORM = re.compile(r"(?P<kind>[a-z_]+)(?::(?P<target>[a-z_]+))?(?:=(?P<value>-?[
 
 DEFAULTS: dict[str, FaultSpec] = {
     "film_thin": FaultSpec("film_thin", value=20.0),
-    "part_lost": FaultSpec("part_lost", nth=2),
-    "link_drop": FaultSpec("link_drop", nth=12, target="plc", duration_s=5.0),
+    "part_lost": FaultSpec("part_lost", nth=28),
+    "link_drop": FaultSpec("link_drop", nth=45, target="plc", duration_s=5.0),
     "fiducial_missing": FaultSpec("fiducial_missing", nth=1, value=1.0),
-    "force_over": FaultSpec("force_over", nth=4, value=50.0),
+    "force_over": FaultSpec("force_over", nth=19, value=50.0),
     "ball_missing": FaultSpec("ball_missing", nth=2, value=1.0),
     "ball_undipped": FaultSpec("ball_undipped", nth=2, value=3.0),
     "bridge": FaultSpec("bridge", nth=2),
 }
-"""What a bare kind means: the nth occasion, so that the run has begun before it strikes."""
+"""What a bare kind means: the nth occasion, so that calibration is over before it strikes."""
 
 
 class FaultProblem(ValueError):
