@@ -11,7 +11,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LINE_LIMIT = 400
 CODE = (".py", ".js", ".css", ".html")
-ADDRESSES = re.compile(r"pypi\.org|pythonhosted|npmjs\.|deb\.debian\.org|/home/|/root/")
+# Written in two pieces each, so that this file does not name what it forbids.
+ADDRESSES = re.compile(
+    "|".join(
+        a + b
+        for a, b in (
+            ("pypi", r"\.org"),
+            ("python", "hosted"),
+            ("npm", r"js\."),
+            ("deb", r"\.debian"),
+            ("/ho", "me/"),
+            ("/ro", "ot/"),
+        )
+    )
+)
 
 
 def tracked() -> list[Path]:
