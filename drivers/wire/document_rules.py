@@ -52,7 +52,7 @@ Device rules, in this order:
 1. CMD_CRC wrong: reject, BAD_CRC.
 2. SESSION is 0 or not the one announced by the last heartbeat: reject, WRONG_SESSION. A session that another has
    replaced is never accepted again.
-3. CMD_SEQ equals the last accepted number of the present session: no effect at all; the status reports that command again.
+3. CMD_SEQ equals the last accepted number: no effect at all; the status reports that command again.
 4. CMD_SEQ is not the last accepted number + 1 (the first number of a session is 1): reject, WRONG_SEQUENCE.
 5. The command before still runs: reject, BUSY. Unknown code: UNKNOWN_CODE. Argument outside its limits: BAD_ARGUMENT.
 6. Otherwise accept: ACK_SESSION and ACK_SEQ take the new values, BUSY = 1, RESULT = 0, then begin. A command that may
