@@ -5,14 +5,13 @@ One JSON object a line, one JSON object back: {"ok": true, ...} or {"ok": false,
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sim_hardware.faults import FaultSpec
 from sim_hardware.scenario import ScenarioError, from_plain
-from sim_hardware.servers.cable import Cable
+from sim_hardware.servers.cable import Cable, Plug
 from sim_hardware.world.places import GlassPart
 from sim_hardware.world.things import PlacedTruth
 
@@ -149,21 +148,12 @@ _ACTIONS: dict[str, Callable[[Plant, dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-class ControlLine(asyncio.Protocol):
+class ControlLine(Plug):
     """One harness on the control port."""
 
     def __init__(self, plant: Plant, cable: Cable) -> None:
+        super().__init__(cable)
         self._plant = plant
-        self._cable = cable
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = self._cable.plug_in(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._cable.unplug(self._transport)
-        self._transport = None
 
     def data_received(self, data: bytes) -> None:
         *lines, self._buffer = (self._buffer + data).split(b"\n")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
@@ -39,7 +40,7 @@ CLOCK_OFFSET_US = 10_000_000
 """the camera was switched on this long before the cell"""
 
 
-class Camera:
+class Camera(ABC):
     """Common part: numbering, exposure and readout times, header. A trigger during exposure or readout is not seen."""
 
     def __init__(self, plant: Plant, name: str, number: int) -> None:
@@ -100,9 +101,9 @@ class Camera:
         )
         plant.call_at(self._busy_until_s, deliver, header.encode() + payload)
 
+    @abstractmethod
     def _picture(self, light: Light) -> Callable[[], bytes]:
         """The scene of this instant, and how to draw it later without touching the world."""
-        raise NotImplementedError
 
 
 class UpCamera(Camera):

@@ -6,6 +6,7 @@ Framing is the server's business; what is measured and what a command does is th
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -55,7 +56,7 @@ class RegisterMemory(Protocol):
         """Raises ModbusFault."""
 
 
-class RegisterDevice:
+class RegisterDevice(ABC):
     """Base of a Modbus device.
 
     A subclass makes its channels, calls `add_channel` for each and implements `measured`.
@@ -86,9 +87,9 @@ class RegisterDevice:
         self._channels += (channel,)
         self._command_blocks[block.address] = channel
 
+    @abstractmethod
     def measured(self) -> bytes:
         """The device's own quantities of the status block, between the common head and the channels."""
-        raise NotImplementedError
 
     # -- from the server ----------------------------------------------------------------------------------------
 

@@ -87,6 +87,22 @@ class Cable:
             self.loop.call_at(leaves_s, transport.write, data)
 
 
+class Plug(asyncio.Protocol):
+    """One host on a cable. `_transport` is None before it plugs in, when it was refused and when it is gone."""
+
+    def __init__(self, cable: Cable) -> None:
+        self._cable = cable
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = self._cable.plug_in(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cable.unplug(self._transport)
+        self._transport = None
+
+
 def reset(transport: asyncio.Transport) -> None:
     """Break a connection so that the other end sees a reset, not an orderly end."""
     sock = transport.get_extra_info("socket")

@@ -5,13 +5,12 @@ What the picture shows is the camera device's business.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
 from drivers.wire.camera_frame import TRIGGER_BYTES, Trigger
 from drivers.wire.encoding import WireError
-from sim_hardware.servers.cable import Cable
+from sim_hardware.servers.cable import Cable, Plug
 
 
 class Exposing(Protocol):
@@ -21,21 +20,12 @@ class Exposing(Protocol):
         """Take one picture; `deliver` gets header and payload when it has been read out."""
 
 
-class FrameStream(asyncio.Protocol):
+class FrameStream(Plug):
     """One host at a camera. Bytes that are no trigger end the connection: there is no way back into step."""
 
     def __init__(self, camera: Exposing, cable: Cable) -> None:
+        super().__init__(cable)
         self._camera = camera
-        self._cable = cable
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = self._cable.plug_in(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._cable.unplug(self._transport)
-        self._transport = None
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer + data

@@ -7,7 +7,6 @@ V1.02 (modbus.org).
 
 from __future__ import annotations
 
-import asyncio
 import struct
 
 from drivers.wire.encoding import crc16
@@ -18,7 +17,7 @@ from sim_hardware.devices.registers import (
     ModbusFault,
     RegisterMemory,
 )
-from sim_hardware.servers.cable import Cable
+from sim_hardware.servers.cable import Cable, Plug
 
 READ_HOLDING, READ_INPUT, WRITE_ONE, WRITE_MANY, READ_WRITE = 3, 4, 6, 16, 23
 READ_LIMIT, WRITE_LIMIT, READ_WRITE_LIMIT = 125, 123, 121
@@ -85,21 +84,12 @@ def _data(pdu: bytes, offset: int, words: int, size: int, limit: int) -> bytes:
     return pdu[offset:]
 
 
-class _ModbusProtocol(asyncio.Protocol):
+class _ModbusProtocol(Plug):
     """What both framings share: one connection of one host to one device."""
 
     def __init__(self, memory: RegisterMemory, cable: Cable) -> None:
+        super().__init__(cable)
         self._memory = memory
-        self._cable = cable
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = self._cable.plug_in(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._cable.unplug(self._transport)
-        self._transport = None
 
     def _executed(self, pdu: bytes) -> bytes:
         faults = self._cable.faults

@@ -5,12 +5,11 @@ It knows lines, numbers and checksums; what a verb does is the device's business
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol
 
 from drivers.wire.encoding import WireError
 from drivers.wire.serial_frames import LINE_LIMIT_BYTES, REPLY_MARK, REQUEST_MARK, SerialFrame, decode
-from sim_hardware.servers.cable import Cable
+from sim_hardware.servers.cable import Cable, Plug
 
 _REQUEST_START = REQUEST_MARK.encode()
 
@@ -22,22 +21,13 @@ class LineAnswering(Protocol):
         """Fields of the reply, None for silence."""
 
 
-class SerialLine(asyncio.Protocol):
+class SerialLine(Plug):
     """One host on the line. Noise, foreign marks and bad checksums are ignored in silence, as a device does."""
 
     def __init__(self, device: LineAnswering, cable: Cable) -> None:
+        super().__init__(cable)
         self._device = device
-        self._cable = cable
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
         self._overflowed = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = self._cable.plug_in(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._cable.unplug(self._transport)
-        self._transport = None
 
     def data_received(self, data: bytes) -> None:
         *lines, rest = (self._buffer + data).split(b"\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from copy import deepcopy
 from pathlib import Path
@@ -116,8 +115,13 @@ def test_every_misspelt_key_is_named_with_what_was_meant(path: tuple[str | int, 
 @given(raw=st.binary(max_size=200), at=st.integers(0, len(GOOD)))
 def test_bytes_thrown_into_a_recipe_never_give_anything_but_problems_or_a_recipe(raw: bytes, at: int) -> None:
     spoilt = GOOD.encode()[:at] + raw + GOOD.encode()[at:]
-    with contextlib.suppress(recipes.RecipeProblems):
-        recipes.parse(toml_text.decode(spoilt, "bad.toml"))
+    recipe, problems = None, ()
+    try:
+        recipe = recipes.parse(toml_text.decode(spoilt, "bad.toml"), "bad.toml")
+    except recipes.RecipeProblems as refused:
+        problems = refused.problems
+    assert (recipe is None) == bool(problems)
+    assert all(problem.file == "bad.toml" and problem.message for problem in problems)
 
 
 def test_a_length_in_a_foreign_unit_is_told_the_right_key() -> None:
