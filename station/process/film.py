@@ -1,7 +1,7 @@
 """Film: level it with the blade, measure it at several points, judge it. The head is elsewhere meanwhile.
 
-The film is always thinner than the gap, by a ratio that depends on material, speed and wear: it is learned from the
-last measurement, never assumed (Indium, "Solder Paste and Flux Dip Depth").
+The film is always thinner than the gap, by a ratio that depends on material, speed and wear: it is learned from
+what was measured, never assumed (Indium, "Solder Paste and Flux Dip Depth").
 """
 
 from __future__ import annotations
