@@ -23,6 +23,17 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class _Place(_Part):
+    """Something that stands at one point of the machine."""
+
+    x_um: float
+    y_um: float
+
+    @property
+    def point(self) -> MachinePoint:
+        return MachinePoint(self.x_um, self.y_um)
+
+
 class GantryProfile(_Part):
     """Axes X, Y and theta as the drives were set up."""
 
@@ -53,18 +64,12 @@ class HeadProfile(_Part):
     """stiffness of package, board and head together, to tell how far a press bends them"""
 
 
-class UpCameraProfile(_Part):
-    x_um: float
-    y_um: float
+class UpCameraProfile(_Place):
     focus_z_um: float
     um_per_px: float = Field(gt=0)
     width_px: int = Field(gt=0)
     height_px: int = Field(gt=0)
     mirrored: bool
-
-    @property
-    def point(self) -> MachinePoint:
-        return MachinePoint(self.x_um, self.y_um)
 
 
 class DownCameraProfile(_Part):
@@ -76,16 +81,10 @@ class DownCameraProfile(_Part):
     mirrored: bool
 
 
-class PlateProfile(_Part):
-    x_um: float
-    y_um: float
+class PlateProfile(_Place):
     z_um: float
     size_um: float = Field(gt=0)
     plate_id: int
-
-    @property
-    def point(self) -> MachinePoint:
-        return MachinePoint(self.x_um, self.y_um)
 
 
 class TrayProfile(_Part):
@@ -114,14 +113,8 @@ class NestProfile(_Part):
     size_y_um: float = Field(gt=0)
 
 
-class SpotProfile(_Part):
-    x_um: float
-    y_um: float
+class SpotProfile(_Place):
     z_um: float
-
-    @property
-    def point(self) -> MachinePoint:
-        return MachinePoint(self.x_um, self.y_um)
 
 
 class HolderProfile(SpotProfile):

@@ -6,7 +6,9 @@ It does not look at pixels; the station uses the same fits for boards and for ca
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,10 @@ from vision.results import Matrix3, Pose
 
 REJECT_RATIO = 6.0
 """Points farther off than this many median residuals are left out entirely: soft weights would move the frame."""
+ROUNDS_MAX = 10
+"""The most fits of one set of points: a rejection that swings to and fro ends there."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +118,12 @@ def fit_rigid(
     model, seen, weight = _checked(model_um, seen_um, weights, 2, "rigid")
     if float(np.ptp(model, axis=0).max()) <= 0:
         raise TooFewPoints("a rigid fit needs points in at least two places")
-    used = np.ones(len(model), dtype=bool)
-    for _ in range(10):
+
+    def solve(used: NDArray[np.bool_]) -> tuple[tuple[Pose, float], FloatArray]:
         pose, scale = _rigid(model[used], seen[used], weight[used])
-        residual = seen - apply_pose(pose, model)
-        keep = _keep(residual, used, reject_ratio, 3)
-        if (keep == used).all():
-            break
-        used = keep
+        return (pose, scale), seen - apply_pose(pose, model)
+
+    (pose, scale), residual, used = _rejecting(solve, len(model), reject_ratio, 3)
     jacobian = _rigid_jacobian(pose, model)
     per_axis = np.repeat(weight * used, 2)
     dof = 2 * int(used.sum()) - 3
@@ -144,15 +148,13 @@ def fit_affine(
     singular = np.linalg.svd(centred, compute_uv=False)
     if singular[-1] <= 1e-9 * max(singular[0], 1e-9):
         raise TooFewPoints("an affine fit needs three points that are not on one line")
-    used = np.ones(len(model), dtype=bool)
-    for _ in range(10):
+
+    def solve(used: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
         root = np.sqrt(weight * used)[:, None]
         solution = np.linalg.lstsq(design * root, seen * root, rcond=None)[0]
-        residual = seen - design @ solution
-        keep = _keep(residual, used, reject_ratio, 4)
-        if (keep == used).all():
-            break
-        used = keep
+        return solution, seen - design @ solution
+
+    solution, residual, used = _rejecting(solve, len(model), reject_ratio, 4)
     dof = 2 * int(used.sum()) - 6
     rms = math.sqrt(float((residual[used] ** 2).sum()) / max(dof, 1))
     sigma = _sigmas(sigma_um, len(model), residual, weight, used, dof)
@@ -179,16 +181,14 @@ def fit_similarity(
     design = np.zeros((2 * count, 4))  # unknowns: a, b, offset_x, offset_y; matrix [[a, -b], [b, a]]
     design[0::2] = np.column_stack([model[:, 0], -model[:, 1], np.ones(count), np.zeros(count)])
     design[1::2] = np.column_stack([model[:, 1], model[:, 0], np.zeros(count), np.ones(count)])
-    used = np.ones(count, dtype=bool)
-    for _ in range(10):
+
+    def solve(used: NDArray[np.bool_]) -> tuple[tuple[FloatArray, FloatArray], FloatArray]:
         root = np.sqrt(np.repeat(weight * used, 2))
         a, b, x_um, y_um = np.linalg.lstsq(design * root[:, None], seen.ravel() * root, rcond=None)[0]
-        matrix = np.array([[a, -b], [b, a]])
-        residual = seen - (model @ matrix.T + (x_um, y_um))
-        keep = _keep(residual, used, reject_ratio, 3)
-        if (keep == used).all():
-            break
-        used = keep
+        matrix, offset = np.array([[a, -b], [b, a]]), np.array([x_um, y_um])
+        return (matrix, offset), seen - (model @ matrix.T + offset)
+
+    (matrix, offset), residual, used = _rejecting(solve, count, reject_ratio, 3)
     dof = 2 * int(used.sum()) - 4
     rms = math.sqrt(float((residual[used] ** 2).sum()) / max(dof, 1))
     sigma = _sigmas(sigma_um, count, residual, weight, used, dof)
@@ -196,7 +196,6 @@ def fit_similarity(
     spread = np.zeros((6, 4))
     spread[[0, 2, 3, 4, 5], [0, 2, 1, 0, 3]] = 1.0
     spread[1, 1] = -1.0
-    offset = np.array([x_um, y_um])
     return AffineFit(matrix, offset, spread @ inner @ spread.T, residual, used, rms)
 
 
@@ -236,6 +235,20 @@ def _rigid_jacobian(pose: Pose, model: FloatArray) -> FloatArray:
     jacobian[0::2, 2] = -turned[:, 1] * (math.pi / 180.0)
     jacobian[1::2, 2] = turned[:, 0] * (math.pi / 180.0)
     return jacobian
+
+
+def _rejecting(
+    solve: Callable[[NDArray[np.bool_]], tuple[T, FloatArray]], count: int, ratio: float, minimum: int
+) -> tuple[T, FloatArray, NDArray[np.bool_]]:
+    """Solve, drop the points far off, again until none changes -> solution, residuals, points in use."""
+    used = np.ones(count, dtype=bool)
+    for _ in range(ROUNDS_MAX):
+        solution, residual = solve(used)
+        keep = _keep(residual, used, ratio, minimum)
+        if (keep == used).all():
+            break
+        used = keep
+    return solution, residual, used
 
 
 def _keep(residual: FloatArray, used: NDArray[np.bool_], ratio: float, minimum: int) -> NDArray[np.bool_]:
