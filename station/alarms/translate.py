@@ -5,6 +5,8 @@ Everything without a row here is a bug of ours: the machine is made safe and the
 
 from __future__ import annotations
 
+import traceback
+
 from drivers import errors as wrong
 from station.alarms import rows_machine, rows_process
 from station.alarms.catalogue import ProcessAlarm
@@ -35,6 +37,13 @@ _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+def first_of(error: BaseException) -> Exception:
+    """The first error of a group, however deep; what is no `Exception` keeps its words."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
+
+
 def alarm_for(error: Exception, step: str) -> ProcessAlarm:
     """The alarm that says `error` to a person; a bug becomes alarm 803."""
     if isinstance(error, ProcessAlarm):
@@ -56,3 +65,8 @@ def alarm_for(error: Exception, step: str) -> ProcessAlarm:
 
 def is_bug(alarm: ProcessAlarm) -> bool:
     return alarm.definition.key == "software_fault"
+
+
+def bug_event(step: str, error: Exception) -> dict[str, str]:
+    """What the event `bug` keeps for the maker: where it happened and the traceback."""
+    return {"step": step, "traceback": "".join(traceback.format_exception(error))}

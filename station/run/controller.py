@@ -15,7 +15,7 @@ from drivers.wire.handshake import Stop
 from recipes import Recipe
 from station.alarms.active import ActiveAlarm, AlarmList
 from station.alarms.catalogue import Answer, ProcessAlarm
-from station.alarms.translate import alarm_for
+from station.alarms.translate import alarm_for, bug_event, first_of, is_bug
 from station.cell import Cell
 from station.clock import Clock
 from station.eyes import Eyes
@@ -244,16 +244,10 @@ class Controller:
         )
         self.store.events.append("job.started", job.view())
 
-        async def prepare() -> None:
-            await run.prepare()
-
-        async def execute() -> None:
-            await run.execute()
-
-        if not await self._guarded(prepare, "Starting"):
+        if not await self._guarded(run.prepare, "Starting"):
             return
         self.packml.completed(State.STARTING)
-        if not await self._guarded(execute, "Execute"):
+        if not await self._guarded(run.execute, "Execute"):
             return
         job.state = "complete"
         self.packml.completed(State.EXECUTE)
@@ -271,9 +265,11 @@ class Controller:
             if ended.is_chosen:
                 await self._end_by_itself(abort=abort)
                 return False
-        except Exception as error:
-            first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-            alarm = alarm_for(first if isinstance(first, Exception) else error, name)
+        except Exception as failed:
+            error = first_of(failed)
+            alarm = alarm_for(error, name)
+            if is_bug(alarm):
+                self.store.events.append("bug", bug_event(name, error))
             abort, objects = alarm.definition.severity.value == "A", {}
         is_stopping = self.packml.state in (State.STOPPING, State.ABORTING)
         if is_stopping and alarm.definition.key == "device_stopped":

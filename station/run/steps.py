@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from station.alarms.catalogue import Answer, ProcessAlarm, Reaction
-from station.alarms.translate import alarm_for, is_bug
+from station.alarms.translate import alarm_for, bug_event, first_of, is_bug
 from station.cell import Cell
 from station.process.outcomes import Fate, Outcome, Verdict
 from station.process.step import Step, Work
@@ -170,11 +169,10 @@ class StepRunner:
             return Answer.SKIP_SITE
         return await self._ask(alarm, objects)
 
-    def _failed(self, error: BaseException, step: Step, op_id: int | None, work: Work) -> ProcessAlarm:
+    def _failed(self, failed: BaseException, step: Step, op_id: int | None, work: Work) -> ProcessAlarm:
         """Everything that went wrong becomes an alarm; the traceback of a bug is kept."""
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        alarm = alarm_for(error if isinstance(error, Exception) else RuntimeError(str(error)), step.title)
+        error = first_of(failed)
+        alarm = alarm_for(error, step.title)
         row = alarm.definition
         if op_id is not None:
             evidence = {"alarm": row.number, "text": alarm.text}
@@ -185,7 +183,7 @@ class StepRunner:
             else:
                 self._leave_open(op_id, step, work, evidence)
         if is_bug(alarm):
-            self._log.append("bug", {"step": step.id, "traceback": "".join(traceback.format_exception(error))})
+            self._log.append("bug", bug_event(step.id, error))
         return alarm
 
     def _leave_open(self, op_id: int | None, step: Step, work: Work, evidence: dict[str, Any] | None) -> None:
