@@ -5,6 +5,7 @@ It starts from a pose good to a pixel; which quarter turn the part has is decide
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 from vision.discs import BIN_PX, DiscFit, fit_discs
 from vision.errors import TooFewPoints
 from vision.frame import ByteArray, FloatArray, Frame
+from vision.lattice import CoarsePose
 from vision.maps import BallMap, nearest_within
 from vision.pose import RigidFit, apply_pose, fit_rigid
-from vision.results import BallFinding, BallState, Pose
+from vision.results import BallFinding, BallState
 
 BALL_REACH_RATIO = 0.85
 """Window of the fit over the ball radius; farther out the substrate leaks in and costs a factor of four."""
@@ -28,6 +30,16 @@ pictures 135 pads reached 0.60 and 1,473 balls stayed above 0.93."""
 AMPLITUDE_LEAST = 0.3
 """Brightness against the typical ball below which it is a reflection or a pad."""
 
+UNCLEAR_MATCH = 0.60
+UNCLEAR_AMPLITUDE = 0.2
+"""Above both but no ball: something stands there that may be one, dirty or deformed."""
+
+STRAY_RATIO = 0.35
+"""Share of the pitch beyond which a ball does not belong to its site."""
+
+SCALE_SIGMAS = 5.0
+"""A size that differs from the drawing by more than the scatter of the balls explains is taken as real."""
+
 SIZE_TOLERANCE = 0.20
 OVAL_TOLERANCE = 0.22
 """Beyond these against the typical ball of the same picture a ball is deformed (estimates)."""
@@ -38,74 +50,100 @@ NECK_RATIO = 0.18
 
 @dataclass(frozen=True, eq=False)
 class ArraySeen:
-    """All sites of the map as seen: refined discs, presence, rigid fit over the present balls, extra balls."""
+    """The array as seen, under one naming of its sites.
 
-    discs: DiscFit
+    all_turns   refined discs at every place of `BallMap.all_turns_um`: the sites, then what other turns would fill
+    present     (site_count,)
+    fit         rigid fit over the present balls
+    blobs_um    (n, 2) bright things of ball size anywhere in the picture
+    """
+
+    all_turns: DiscFit
     present: NDArray[np.bool_]
     fit: RigidFit
-    extras: DiscFit
+    blobs_um: FloatArray
 
     @property
-    def extra_count(self) -> int:
-        return len(self.extras.centres_px)
+    def discs(self) -> DiscFit:
+        """One row per site."""
+        return self.all_turns.picked(np.arange(len(self.present)))
 
 
 def see_array(
-    frame: Frame, ball_map: BallMap, coarse: Pose, blobs_um: FloatArray, known_profile: FloatArray | None = None
+    frame: Frame, ball_map: BallMap, coarse: CoarsePose, blobs_um: FloatArray, known_profile: FloatArray | None = None
 ) -> ArraySeen | None:
     """Refine every site of the map from a pose good to a pixel; None when fewer than four balls are there.
 
     blobs_um        (n, 2) bright things of ball size anywhere; those away from all sites are judged as extra balls
     known_profile   another look that a ball of this part may have: a dry ball among wet ones
     """
-    radius_px = ball_map.radius_um / frame.um_per_px
-    start_px = frame.to_px(apply_pose(coarse, ball_map.xy_um))
+    radius_px = coarse.scale_ratio * ball_map.radius_um / frame.um_per_px
+    start_px = frame.to_px(apply_pose(coarse.pose, coarse.scale_ratio * ball_map.all_turns_um))
+    stray_px = STRAY_RATIO * ball_map.pitch_um / frame.um_per_px
     discs = fit_discs(frame.pixels, start_px, radius_px, reach_ratio=BALL_REACH_RATIO)
-    stray_px = 0.35 * ball_map.pitch_um / frame.um_per_px
-    doubtful = discs.seen & ~(_looks_like_ball(discs) & (discs.match > 0.85))
+    doubtful = discs.seen & ~(looks_like_ball(discs) & (discs.match > 0.85))
+    doubtful[ball_map.count :] = False
     if doubtful.any() and not doubtful.all():
         discs = _looked_again(frame.pixels, start_px, discs, doubtful, discs.profile, radius_px, stray_px)
-        doubtful &= ~_looks_like_ball(discs)
+        doubtful &= ~looks_like_ball(discs)
         if known_profile is not None and doubtful.any():
             discs = _looked_again(frame.pixels, start_px, discs, doubtful, known_profile, radius_px, stray_px)
-    present = _looks_like_ball(discs)
-    if int(present.sum()) < 4:
-        return None
+    return named(frame, ball_map, discs, blobs_um)
+
+
+def named(frame: Frame, ball_map: BallMap, all_turns: DiscFit, blobs_um: FloatArray) -> ArraySeen | None:
+    """The fit over the balls that stand on the sites, the places of `all_turns` being those of the map in its order."""
+    discs = all_turns.picked(np.arange(ball_map.count))
+    present = looks_like_ball(discs)
     seen_um = frame.to_um(discs.centres_px)
-    try:
-        fit = fit_rigid(ball_map.xy_um[present], seen_um[present], sigma_um=discs.sigmas_px[present] * frame.um_per_px)
-    except TooFewPoints:
-        return None
-    strayed = np.hypot(*(seen_um - fit.apply(ball_map.xy_um)).T) > 0.35 * ball_map.pitch_um
-    if (strayed & present).any():
-        present &= ~strayed
+    sigma_um = discs.sigmas_px * frame.um_per_px
+    for is_last in (False, True):
         if int(present.sum()) < 4:
             return None
-        fit = fit_rigid(ball_map.xy_um[present], seen_um[present], sigma_um=discs.sigmas_px[present] * frame.um_per_px)
-    return ArraySeen(discs, present, fit, _extra_balls(frame, ball_map, fit.pose, discs, blobs_um, radius_px))
+        try:
+            fit = _frame_of(ball_map.xy_um[present], seen_um[present], sigma_um[present])
+        except TooFewPoints:
+            return None
+        strayed = np.hypot(*(seen_um - fit.apply(ball_map.xy_um)).T) > STRAY_RATIO * ball_map.pitch_um
+        if is_last or not (strayed & present).any():
+            break
+        present = present & ~strayed
+    return ArraySeen(all_turns, present, fit, blobs_um)
+
+
+def _frame_of(model_um: FloatArray, seen_um: FloatArray, sigma_um: FloatArray) -> RigidFit:
+    """Rigid frame of the balls; their size is the drawing's unless it plainly is not."""
+    fit = fit_rigid(model_um, seen_um, sigma_um=sigma_um)
+    spread_um = math.sqrt(float(((model_um - model_um.mean(axis=0)) ** 2).sum()))
+    scatter_um = math.sqrt(max(fit.rms_um**2 - ((fit.scale_ratio - 1.0) * spread_um) ** 2 / (2 * len(model_um)), 0.0))
+    if abs(fit.scale_ratio - 1.0) <= SCALE_SIGMAS * scatter_um / spread_um:
+        return fit
+    return fit_rigid(model_um, seen_um, sigma_um=sigma_um, held_scale=fit.scale_ratio)
 
 
 def edge_width_px(seen: ArraySeen) -> float:
     """Width of the steepest edge of the typical ball: how sharp the picture is."""
-    steepest = float(np.abs(np.diff(seen.discs.profile)).max()) / BIN_PX
-    return float(np.ptp(seen.discs.profile)) / max(steepest, 1e-6)
+    profile = seen.all_turns.profile
+    steepest = float(np.abs(np.diff(profile)).max()) / BIN_PX
+    return float(np.ptp(profile)) / max(steepest, 1e-6)
 
 
-def turned_sites(
-    seen: ArraySeen, ball_map: BallMap, quarter_turns: int, um_per_px: float, seen_um: FloatArray
-) -> ArraySeen:
-    """The same balls under names turned by quarter turns, for a map that falls onto itself under that turn."""
-    order = ball_map.turned_onto[quarter_turns]
-    discs = seen.discs.picked(order)
-    present = seen.present[order]
-    sigma_um = discs.sigmas_px[present] * um_per_px
-    fit = fit_rigid(ball_map.xy_um[present], seen_um[order][present], sigma_um=sigma_um)
-    return ArraySeen(discs, present, fit, seen.extras)
+def turned_array(frame: Frame, ball_map: BallMap, seen: ArraySeen, quarter_turns: int) -> ArraySeen | None:
+    """The same balls under the names that they have after so many quarter turns."""
+    if quarter_turns % 4 == 0:
+        return seen
+    return named(frame, ball_map, seen.all_turns.picked(ball_map.turned_rows[quarter_turns % 4]), seen.blobs_um)
 
 
-def _looks_like_ball(discs: DiscFit) -> NDArray[np.bool_]:
+def looks_like_ball(discs: DiscFit) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         return np.asarray(discs.seen & (discs.match > MATCH_LEAST) & (discs.amplitude > AMPLITUDE_LEAST))
+
+
+def may_be_ball(discs: DiscFit) -> NDArray[np.bool_]:
+    """Balls, and things that cannot be told from a dirty or deformed one."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(discs.seen & (discs.match > UNCLEAR_MATCH) & (discs.amplitude > UNCLEAR_AMPLITUDE))
 
 
 def _looked_again(
@@ -149,16 +187,18 @@ def _best_place(pixels: ByteArray, at_px: FloatArray, template: NDArray[np.float
     return np.array([col - reach + best_col, row - reach + best_row], dtype=np.float64)
 
 
-def _extra_balls(
-    frame: Frame, ball_map: BallMap, pose: Pose, discs: DiscFit, blobs_um: FloatArray, radius_px: float
-) -> DiscFit:
+def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
     """Things away from all sites that look like the balls of this array."""
-    sites_um = apply_pose(pose, ball_map.xy_um)
-    away = nearest_within(blobs_um, sites_um, 0.5 * ball_map.pitch_um) < 0
-    near = np.hypot(*(blobs_um - (pose.x_um, pose.y_um)).T) < ball_map.reach_um + 2 * ball_map.pitch_um
-    start_px = frame.to_px(blobs_um[away & near])
-    found = fit_discs(frame.pixels, start_px, radius_px, reach_ratio=BALL_REACH_RATIO, profile=discs.profile, rounds=3)
-    return found.picked(_looks_like_ball(found))
+    fit = seen.fit
+    away = nearest_within(seen.blobs_um, fit.apply(ball_map.xy_um), 0.5 * ball_map.pitch_um) < 0
+    reach_um = ball_map.reach_um + 2 * ball_map.pitch_um
+    near = np.hypot(*(seen.blobs_um - (fit.x_um, fit.y_um)).T) < reach_um
+    radius_px = fit.held_scale * ball_map.radius_um / frame.um_per_px
+    found = fit_discs(
+        frame.pixels, frame.to_px(seen.blobs_um[away & near]), radius_px, reach_ratio=BALL_REACH_RATIO,
+        profile=seen.all_turns.profile, rounds=3,
+    )  # fmt: skip
+    return found.picked(looks_like_ball(found))
 
 
 def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> FloatArray:
@@ -192,7 +232,7 @@ def bridged_pairs(
     both = seen.present[ball_map.neighbours].all(axis=1)
     if int(both.sum()) < 4:
         return []
-    least = NECK_RATIO * float(np.ptp(seen.discs.profile))
+    least = NECK_RATIO * float(np.ptp(seen.all_turns.profile))
     typical = float(np.median(levels[both]))
     spread = 1.4826 * float(np.median(np.abs(levels[both] - typical)))
     bridged = both & (levels > typical + max(least, 6.0 * spread))
@@ -203,32 +243,39 @@ def bridged_pairs(
 
 
 def ball_findings(
-    frame: Frame, seen: ArraySeen, ball_map: BallMap, pairs: list[tuple[int, int]]
+    frame: Frame, seen: ArraySeen, extras: DiscFit, ball_map: BallMap, pairs: list[tuple[int, int]]
 ) -> tuple[BallFinding, ...]:
     """One finding per site of the map, in its order, then the extra balls."""
-    bridged = {site for pair in pairs for site in pair}
-    offset_um = np.hypot(*(frame.to_um(seen.discs.centres_px) - seen.fit.apply(ball_map.xy_um)).T)
-    expected_px = frame.to_px(seen.fit.apply(ball_map.xy_um))
-    typical_um = float(np.median(ball_map.diameter_um))
-    findings = []
-    for site, name in enumerate(ball_map.names):
-        if not seen.present[site]:
-            col_px, row_px = expected_px[site]
-            findings.append(BallFinding(name, "missing", float(col_px), float(row_px), float("nan"), float("nan")))
-            continue
-        size, oval = float(seen.discs.size_ratio[site]), float(seen.discs.oval_ratio[site])
-        state: BallState = "ok"
-        if site in bridged:
-            state = "bridged"
-        elif abs(size - 1.0) > SIZE_TOLERANCE or oval > OVAL_TOLERANCE:
-            state = "deformed"
-        col_px, row_px = seen.discs.centres_px[site]
-        diameter_um = size * typical_um
-        findings.append(BallFinding(name, state, float(col_px), float(row_px), diameter_um, float(offset_um[site])))
-    for number in range(seen.extra_count):
-        col_px, row_px = seen.extras.centres_px[number]
-        diameter_um = float(seen.extras.size_ratio[number]) * typical_um
-        findings.append(
-            BallFinding(f"extra {number + 1}", "extra", float(col_px), float(row_px), diameter_um, float("nan"))
+    discs = seen.discs
+    expected_um = seen.fit.apply(ball_map.xy_um)
+    offset_um = np.hypot(*(frame.to_um(discs.centres_px) - expected_um).T)
+    typical_um = 2.0 * ball_map.radius_um * seen.fit.held_scale
+    deformed = (np.abs(discs.size_ratio - 1.0) > SIZE_TOLERANCE) | (discs.oval_ratio > OVAL_TOLERANCE)
+    state: NDArray[np.object_] = np.where(deformed, "deformed", "ok").astype(object)
+    state[sorted({site for pair in pairs for site in pair})] = "bridged"
+    state[~seen.present] = "missing"
+    at_px = np.where(seen.present[:, None], discs.centres_px, frame.to_px(expected_um))
+    values = np.column_stack([typical_um * discs.size_ratio, offset_um, _roundness(discs.oval_ratio)])
+    values[~seen.present] = np.nan
+    findings = _listed(ball_map.names, state.tolist(), at_px, values)
+    count = len(extras.centres_px)
+    values = np.column_stack([typical_um * extras.size_ratio, np.full(count, np.nan), _roundness(extras.oval_ratio)])
+    numbers = tuple(f"extra {number + 1}" for number in range(count))
+    return (*findings, *_listed(numbers, ["extra"] * count, extras.centres_px, values))
+
+
+def _roundness(oval_ratio: FloatArray) -> FloatArray:
+    """Shortest over longest diameter."""
+    return (1.0 - 0.5 * oval_ratio) / (1.0 + 0.5 * oval_ratio)
+
+
+def _listed(
+    names: tuple[str, ...], states: list[BallState], at_px: FloatArray, values: FloatArray
+) -> tuple[BallFinding, ...]:
+    """values: diameter um, offset um, roundness"""
+    return tuple(
+        BallFinding(name, state, col_px, row_px, diameter_um, offset_um, roundness)
+        for name, state, (col_px, row_px), (diameter_um, offset_um, roundness) in zip(
+            names, states, at_px.tolist(), values.tolist(), strict=True
         )
-    return tuple(findings)
+    )

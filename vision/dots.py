@@ -9,9 +9,10 @@ import math
 
 import numpy as np
 
+from vision.blobs import bright_blobs
 from vision.errors import BadRequest
 from vision.frame import Frame, health_reasons
-from vision.lattice import bright_blobs, placed_on_lattice
+from vision.lattice import placed_on_lattice
 from vision.maps import DotMap, quarter_turned
 from vision.pose import apply_pose, as_matrix3, wrapped_deg
 from vision.predicted import DISC_MATCH_LEAST, Shot, discs_at, see_predicted

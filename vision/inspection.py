@@ -15,22 +15,26 @@ from vision.balls import (
     bridged_pairs,
     dry_profile,
     edge_width_px,
+    extra_balls,
     gap_levels,
     see_array,
-    turned_sites,
+    turned_array,
 )
+from vision.blobs import bright_blobs, ring_blobs
+from vision.discs import DiscFit
 from vision.dots import locate_dots
 from vision.errors import BadRequest
 from vision.fiducials import locate_fiducial
 from vision.frame import FloatArray, Frame, health_reasons
 from vision.imprint import check_imprint
 from vision.lands import locate_site
-from vision.lattice import bright_blobs, placed_on_lattice
+from vision.lattice import placed_on_lattice
 from vision.maps import BallMap
 from vision.outline import verify_placed
 from vision.pose import as_matrix3, turn_matrix, wrapped_deg
 from vision.results import NAN, UNKNOWN, ArrayFix, DippedFinding, Pose
-from vision.turn import decide_turn, turned_pose
+from vision.scattered import placed_by_pairs
+from vision.turn import decide_turn
 from vision.wetting import FULL_STRENGTH, judge_wetting, read_pair
 
 __all__ = [
@@ -51,6 +55,9 @@ SIDE_LEAST_RATIO = 1.0 / 3.0
 
 BLUR_MOST_RATIO = 0.38
 """Width of the steepest edge on the balls over their radius; softer pictures show pads and balls alike (measured)."""
+
+SEEN_ENOUGH_RATIO = 0.95
+"""With more of the balls seen no other look is needed."""
 
 EXTRA_MOST_RATIO = 0.05
 """More balls than this where none belong: another part."""
@@ -73,17 +80,13 @@ def inspect_package(
     raises            BadRequest
     """
     _check_request(expected, scale_tolerance, turn_known)
-    if not ball_map.is_lattice:
-        raise BadRequest(
-            "the ball map is not on one square lattice along its axes: such an array cannot be searched for"
-        )
     unhealthy = health_reasons(frame)
     if unhealthy:
         return refused_array(ball_map, unhealthy)
     seen = find_array(frame, ball_map, scale_tolerance)
     if seen is None:
         spots = len(bright_blobs(frame, ball_map))
-        text = f"no array of {ball_map.count} balls found: {spots} bright spots, no lattice fits"
+        text = f"no array of {ball_map.count} balls found: {spots} bright spots, the ball map fits them nowhere"
         return refused_array(ball_map, (text,))
     margin, undecided = math.inf, ""
     if turn_known and expected is not None:
@@ -129,7 +132,7 @@ def inspect_dipped(
     seen = None if unhealthy else find_array(wet, ball_map, scale_tolerance, learned)
     if seen is None:
         return _no_wetting(refused_array(ball_map, unhealthy or ("array not found after the dip",)))
-    seen = _in_turn(wet, ball_map, seen, expected, learned)
+    seen = _in_turn(wet, ball_map, seen, expected)
     if seen is None:
         return _no_wetting(refused_array(ball_map, ("the array was lost when looked at in its own turn",)))
     before = gap_levels(dry, np.where(np.isfinite(dry_px), dry_px, 0.0), ball_map)
@@ -156,30 +159,26 @@ def centres_px(fix: ArrayFix, ball_map: BallMap) -> FloatArray:
 def find_array(
     frame: Frame, ball_map: BallMap, scale_tolerance: float, known_profile: FloatArray | None = None
 ) -> ArraySeen | None:
-    """The array with its quarter turn still open; None when no array is seen."""
-    blobs_um = bright_blobs(frame, ball_map)
-    coarse = placed_on_lattice(blobs_um, ball_map, scale_tolerance)
-    return None if coarse is None else see_array(frame, ball_map, coarse.pose, blobs_um, known_profile)
+    """The array with its quarter turn still open; None when no array is seen.
+
+    The fast look comes first; where it does not show nearly all balls, the thorough one is taken as well.
+    """
+    best: ArraySeen | None = None
+    for look in (bright_blobs, ring_blobs):
+        blobs_um = look(frame, ball_map)
+        for place in (placed_on_lattice, placed_by_pairs) if ball_map.is_lattice else (placed_by_pairs,):
+            coarse = place(blobs_um, ball_map, scale_tolerance)
+            seen = None if coarse is None else see_array(frame, ball_map, coarse, blobs_um, known_profile)
+            if seen is not None and (best is None or seen.present.sum() > best.present.sum()):
+                best = seen
+            if best is not None and best.present.mean() > SEEN_ENOUGH_RATIO:
+                return best
+    return best
 
 
-def _in_turn(
-    frame: Frame, ball_map: BallMap, seen: ArraySeen, nearest: Pose, known_profile: FloatArray | None = None
-) -> ArraySeen | None:
+def _in_turn(frame: Frame, ball_map: BallMap, seen: ArraySeen, nearest: Pose) -> ArraySeen | None:
     """The array in the quarter turn nearest to a known pose."""
-    quarter = round((nearest.theta_deg - seen.fit.theta_deg) / 90.0) % 4
-    return turned_array(frame, ball_map, seen, quarter, known_profile)
-
-
-def turned_array(
-    frame: Frame, ball_map: BallMap, seen: ArraySeen, quarter: int, known_profile: FloatArray | None = None
-) -> ArraySeen | None:
-    """The same balls under the names that they have after `quarter` quarter turns."""
-    if quarter == 0:
-        return seen
-    if (ball_map.turned_onto[quarter] >= 0).all():
-        return turned_sites(seen, ball_map, quarter, frame.um_per_px, frame.to_um(seen.discs.centres_px))
-    pose = turned_pose(seen.fit.pose, quarter)
-    return see_array(frame, ball_map, pose, frame.to_um(seen.extras.centres_px), known_profile)
+    return turned_array(frame, ball_map, seen, round((nearest.theta_deg - seen.fit.theta_deg) / 90.0))
 
 
 def array_answer(
@@ -192,8 +191,9 @@ def array_answer(
     scale_tolerance: float,
 ) -> ArrayFix:
     """An array as seen as an answer; the gates that refuse it are all here."""
-    reasons = array_problems(frame, ball_map, seen, scale_tolerance)
-    findings = ball_findings(frame, seen, ball_map, pairs)
+    extras = extra_balls(frame, ball_map, seen)
+    reasons = array_problems(frame, ball_map, seen, extras, scale_tolerance)
+    findings = ball_findings(frame, seen, extras, ball_map, pairs)
     found_count, fit = int(seen.present.sum()), seen.fit
     if reasons:
         return ArrayFix("refused", reasons, NAN, NAN, NAN, NAN, UNKNOWN, findings, 0.0, found_count, ball_map.count)
@@ -204,7 +204,9 @@ def array_answer(
     )  # fmt: skip
 
 
-def array_problems(frame: Frame, ball_map: BallMap, seen: ArraySeen, scale_tolerance: float) -> tuple[str, ...]:
+def array_problems(
+    frame: Frame, ball_map: BallMap, seen: ArraySeen, extras: DiscFit, scale_tolerance: float
+) -> tuple[str, ...]:
     """Why the array as seen is not the expected one; empty when it is."""
     problems = []
     outside = int((~seen.discs.seen).sum())
@@ -217,8 +219,9 @@ def array_problems(frame: Frame, ball_map: BallMap, seen: ArraySeen, scale_toler
     found = int(seen.present.sum())
     if found < FOUND_LEAST_RATIO * ball_map.count:
         problems.append(f"only {found} of {ball_map.count} balls found, at least {FOUND_LEAST_RATIO:.0%} wanted")
-    if seen.extra_count > max(3.0, EXTRA_MOST_RATIO * ball_map.count):
-        problems.append(f"{seen.extra_count} balls where none belong: another part?")
+    extra_count = len(extras.centres_px)
+    if extra_count > max(3.0, EXTRA_MOST_RATIO * ball_map.count):
+        problems.append(f"{extra_count} balls where none belong: another part?")
     if abs(seen.fit.scale_ratio - 1.0) > scale_tolerance:
         problems.append(f"array measures {seen.fit.scale_ratio:.4f} of its drawing, allowed 1 +- {scale_tolerance:.4f}")
     return tuple(problems)

@@ -136,6 +136,25 @@ class BallMap:
         """For 0 to 3 quarter turns: the site that each turned site falls on, -1 where it falls on none."""
         return tuple(nearest_within(quarter_turned(self.xy_um, k), self.xy_um, 0.2 * self.pitch_um) for k in range(4))
 
+    @cached_property
+    def all_turns_um(self) -> FloatArray:
+        """The sites, then the places where another quarter turn of the map has a site and this one has none, (m, 2)."""
+        places = self.xy_um
+        for k in (1, 2, 3):
+            turned = quarter_turned(self.xy_um, k)
+            new = nearest_within(turned, places, 0.2 * self.pitch_um) < 0
+            places = np.concatenate([places, turned[new]])
+        return places
+
+    @cached_property
+    def turned_rows(self) -> tuple[NDArray[np.int64], ...]:
+        """For 0 to 3 quarter turns: the row of `all_turns_um` that each turned place falls on, (4 of (m,)).
+
+        Places that nearly fall onto each other count as one place; a few may then be named twice.
+        """
+        places = self.all_turns_um
+        return tuple(nearest_within(quarter_turned(places, k), places, 0.5 * self.pitch_um) for k in range(4))
+
     def mirrored(self) -> BallMap:
         """The same sites seen from the other side: x changes its sign."""
         a1_x_um = None if self.a1_x_um is None else -self.a1_x_um
@@ -167,10 +186,10 @@ def nearest_within(points_um: FloatArray, targets_um: FloatArray, radius_um: flo
     nearest = np.full(len(points_um), -1, dtype=np.int64)
     if len(targets_um) == 0:
         return nearest
-    for start in range(0, len(points_um), 512):
-        block = points_um[start : start + 512]
-        distance = np.hypot(block[:, None, 0] - targets_um[:, 0], block[:, None, 1] - targets_um[:, 1])
-        index = distance.argmin(axis=1)
-        close = distance[np.arange(len(block)), index] <= radius_um
-        nearest[start : start + 512] = np.where(close, index, -1)
+    height = 0.5 * (targets_um**2).sum(axis=1)
+    for start in range(0, len(points_um), 1024):
+        block = points_um[start : start + 1024]
+        index = (height - block @ targets_um.T).argmin(axis=1)  # half the squared distance, less what all share
+        close = ((block - targets_um[index]) ** 2).sum(axis=1) <= radius_um**2
+        nearest[start : start + 1024] = np.where(close, index, -1)
     return nearest

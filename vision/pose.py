@@ -27,12 +27,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class RigidFit:
-    """seen = turn(theta) * scale * model + (x, y).
+    """seen = turn(theta) * held_scale * model + (x, y).
 
     covariance   3 x 3 of (x_um, y_um, theta_deg)
     residual_um  (n, 2) seen minus fitted, for all points
     used         (n,) False where rejected
-    scale_ratio  measured scale; the rigid fit itself keeps scale 1
+    scale_ratio  measured scale; the fit itself keeps `held_scale`
     """
 
     x_um: float
@@ -43,13 +43,14 @@ class RigidFit:
     residual_um: FloatArray
     used: NDArray[np.bool_]
     rms_um: float
+    held_scale: float = 1.0
 
     @property
     def pose(self) -> Pose:
         return Pose(self.x_um, self.y_um, self.theta_deg)
 
     def apply(self, model_um: FloatArray) -> FloatArray:
-        return apply_pose(self.pose, model_um)
+        return apply_pose(self.pose, self.held_scale * model_um)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,17 +106,19 @@ def fit_rigid(
     sigma_um: float | FloatArray | None = None,
     weights: FloatArray | None = None,
     reject_ratio: float = REJECT_RATIO,
+    held_scale: float = 1.0,
 ) -> RigidFit:
     """Weighted rigid least squares with hard rejection.
 
     model_um, seen_um   (n, 2)
     sigma_um     measurement sigma per axis, one or one per point; None: taken from the residuals
     weights      (n,) of the points in the fit, all equal by default: equal weights define the frame of an array
+    held_scale   size of the seen thing against the model, known beforehand
     returns      pose, covariance propagated from sigma_um through the fit as it was weighted
     raises       TooFewPoints
     source       closed-form orthogonal fit in the plane; rejection at 6 median residuals
     """
-    model, seen, weight = _checked(model_um, seen_um, weights, 2, "rigid")
+    model, seen, weight = _checked(held_scale * np.asarray(model_um), seen_um, weights, 2, "rigid")
     if float(np.ptp(model, axis=0).max()) <= 0:
         raise TooFewPoints("a rigid fit needs points in at least two places")
 
@@ -130,7 +133,9 @@ def fit_rigid(
     rms = math.sqrt(float((residual[used] ** 2).sum()) / max(dof, 1))
     sigma = _sigmas(sigma_um, len(model), residual, weight, used, dof)
     covariance = _propagated(jacobian, per_axis, np.repeat(sigma, 2))
-    return RigidFit(pose.x_um, pose.y_um, pose.theta_deg, scale, covariance, residual, used, rms)
+    return RigidFit(
+        pose.x_um, pose.y_um, pose.theta_deg, held_scale * scale, covariance, residual, used, rms, held_scale
+    )
 
 
 def fit_affine(

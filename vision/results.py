@@ -41,6 +41,8 @@ class BallFinding:
     """NaN when missing"""
     offset_um: float
     """distance from the site of the fitted array; NaN when missing"""
+    roundness_ratio: float = NAN
+    """shortest over longest diameter; NaN when missing or not measured"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vision.balls import ArraySeen
+from vision.balls import ArraySeen, looks_like_ball, may_be_ball
 from vision.frame import FloatArray, Frame, thinned
-from vision.maps import BallMap, nearest_within, quarter_turned
-from vision.pose import apply_pose, wrapped_deg
-from vision.results import Pose
+from vision.maps import BallMap, quarter_turned
 
 MARK_CONTRAST_RATIO = 0.15
 """Share of the array's own contrast by which a turn mark must stand out (estimate)."""
@@ -24,9 +22,17 @@ MARK_MATCH_LEAST = 0.6
 """Correlation with a plain disc that a turn mark must reach."""
 
 
+EXTRA_BALL_WEIGHT = 3.0
+CERTAIN_MARGIN = 2.0
+"""One missing ball more or less does not tell two turns apart: a part may have lost one."""
+
+CLEAR_MARGIN = 3.5
+"""From here the balls alone decide and the mark is not looked at: each doubtful site has been seen as it should be."""
+
+
 @dataclass(frozen=True, slots=True)
 class TurnVerdict:
-    """Quarter turns to add to the pose; margin in balls (or in required mark contrasts), 0 when undecided."""
+    """Quarter turns to add to the pose; margin in missing balls (or in required mark contrasts), 0 when undecided."""
 
     quarter_turns: int
     margin: float
@@ -35,17 +41,20 @@ class TurnVerdict:
 
 
 def decide_turn(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> TurnVerdict:
-    """Weigh the four turns: every ball must stand where one belongs; ties are broken by the turn mark only."""
-    scores = _ball_scores(frame, ball_map, seen)
-    order = np.argsort(-scores, kind="stable")
-    best, margin = int(order[0]), float(scores[order[0]] - scores[order[1]])
-    tied = [k for k in range(4) if scores[best] - scores[k] < 1.0]
-    marks = mark_contrasts(frame, ball_map, seen.fit.pose)
+    """Weigh the four turns by what would be wrong with the part under each; ties are broken by the turn mark only."""
+    faults = _faults(ball_map, seen)
+    order = np.argsort(faults, kind="stable")
+    best, margin = int(order[0]), float(faults[order[1]] - faults[order[0]])
+    tied = [k for k in range(4) if faults[k] - faults[best] < CERTAIN_MARGIN]
+    if margin >= CLEAR_MARGIN:
+        return TurnVerdict(best, margin, "")
+    marks = mark_contrasts(frame, ball_map, seen)
     if marks is None:
         if len(tied) == 1:
             return TurnVerdict(best, margin, "")
-        return TurnVerdict(best, 0.0, f"turn undecided: {_turns(tied)} fit equally well and the part has no turn mark")
-    needed = MARK_CONTRAST_RATIO * float(np.ptp(seen.discs.profile))
+        text = f"turn undecided: {_turns(tied)} fit about equally well and the part has no turn mark"
+        return TurnVerdict(best, 0.0, text)
+    needed = MARK_CONTRAST_RATIO * float(np.ptp(seen.all_turns.profile))
     ranked = np.argsort(-marks, kind="stable")
     marked = int(ranked[0])
     mark_margin = float(marks[ranked[0]] - max(marks[ranked[1]], 0.0)) / max(needed, 1e-6)
@@ -56,7 +65,7 @@ def decide_turn(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> TurnVerdict
             return TurnVerdict(best, 0.0, text)
         return TurnVerdict(best, margin, "")
     if not readable:
-        text = (f"turn undecided: {_turns(tied)} fit equally well and the turn mark is not readable "
+        text = (f"turn undecided: {_turns(tied)} fit about equally well and the turn mark is not readable "
                 f"(contrast {marks[marked]:.0f} and {marks[ranked[1]]:.0f}, one above {needed:.0f})")  # fmt: skip
         return TurnVerdict(best, 0.0, text)
     if marked not in tied:
@@ -64,32 +73,29 @@ def decide_turn(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> TurnVerdict
     return TurnVerdict(marked, mark_margin, "")
 
 
-def turned_pose(pose: Pose, quarter_turns: int) -> Pose:
-    return Pose(pose.x_um, pose.y_um, wrapped_deg(pose.theta_deg + 90.0 * quarter_turns))
-
-
 def _turns(tied: list[int]) -> str:
     return ", ".join(f"{90 * k}" for k in tied) + " deg"
 
 
-def _ball_scores(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> FloatArray:
-    """Balls that stand on a site of the map under each of the four turns, (4,)."""
-    extras_um = np.empty((0, 2))
-    if seen.extra_count:
-        pose = seen.fit.pose
-        back = Pose(0.0, 0.0, -pose.theta_deg)
-        extras_um = apply_pose(back, frame.to_um(seen.extras.centres_px) - (pose.x_um, pose.y_um))
-    scores = np.zeros(4)
+def _faults(ball_map: BallMap, seen: ArraySeen) -> FloatArray:
+    """How much would be wrong with the part under each of the four turns, in missing balls, (4,).
+
+    A ball where none belongs counts more than a missing one: balls get lost, but none grow. What may be a ball or
+    not counts half either way.
+    """
+    ball = looks_like_ball(seen.all_turns)
+    ball[: ball_map.count] = seen.present
+    unclear = may_be_ball(seen.all_turns) & ~ball
+    missing = np.where(ball, 0.0, np.where(unclear, 0.5, 1.0))
+    extra = np.where(ball, EXTRA_BALL_WEIGHT, np.where(unclear, 0.5, 0.0))
+    faults = np.zeros(4)
     for k in range(4):
-        onto = ball_map.turned_onto[k]
-        scores[k] = float(seen.present[onto[onto >= 0]].sum())
-        free_um = quarter_turned(ball_map.xy_um[onto < 0], k)
-        if len(free_um) and len(extras_um):
-            scores[k] += float((nearest_within(free_um, extras_um, 0.3 * ball_map.pitch_um) >= 0).sum())
-    return scores
+        rows = ball_map.turned_rows[k]
+        faults[k] = missing[rows[: ball_map.count]].sum() + extra[rows[ball_map.count :]].sum()
+    return faults
 
 
-def mark_contrasts(frame: Frame, ball_map: BallMap, pose: Pose) -> FloatArray | None:
+def mark_contrasts(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> FloatArray | None:
     """Brightness of a disc over its surroundings where the turn mark stands under each of the four turns, (4,).
 
     0 where no disc is seen; None when the map has no mark.
@@ -99,8 +105,8 @@ def mark_contrasts(frame: Frame, ball_map: BallMap, pose: Pose) -> FloatArray | 
     mark_um = np.array([[ball_map.a1_x_um, ball_map.a1_y_um]])
     contrasts = np.zeros(4)
     for k in range(4):
-        at_px = frame.to_px(apply_pose(pose, quarter_turned(mark_um, k)))[0]
-        contrasts[k] = disc_contrast(frame, at_px, 0.5 * ball_map.a1_diameter_um)
+        at_px = frame.to_px(seen.fit.apply(quarter_turned(mark_um, k)))[0]
+        contrasts[k] = disc_contrast(frame, at_px, 0.5 * seen.fit.held_scale * ball_map.a1_diameter_um)
     return contrasts
 
 
@@ -116,7 +122,7 @@ def disc_contrast(frame: Frame, at_px: FloatArray, radius_um: float, play_um: fl
     window = frame.pixels[row - size : row + size + 1, col - size : col + size + 1]
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
     template = np.round(200 * np.clip(radius_px - np.hypot(x, y) + 0.5, 0, 1)).astype(np.uint8)
-    thin = 2 if radius_px > 12 else 1  # the place is needed to a pixel or two only
+    thin = max(1, round(radius_px / 6.0))  # the place is needed to a pixel or two only
     match = cv2.matchTemplate(thinned(window, thin), thinned(template, thin), cv2.TM_CCOEFF_NORMED)
     best_row, best_col = (int(v) for v in np.unravel_index(int(np.argmax(match)), match.shape))
     if not match[best_row, best_col] > MARK_MATCH_LEAST:
