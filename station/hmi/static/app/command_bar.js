@@ -40,10 +40,11 @@ function act(action, label) {
   if (job.value) actOnJob(label, job.value.id, action);
 }
 
+/** The form comes with its choices: nothing in it changes under the hand of who fills it in. */
 async function openForm() {
-  isFormOpen.value = true;
   recipes.value = await recipeNames();
   if (!recipe.value) recipe.value = recipes.value[0] ?? "";
+  isFormOpen.value = true;
 }
 
 export function closeForm() {
