@@ -34,6 +34,9 @@ UNCLEAR_MATCH = 0.60
 UNCLEAR_AMPLITUDE = 0.2
 """Above both but no ball: something stands there that may be one, dirty or deformed."""
 
+EXTRA_PLAY_PX = 3.0
+"""The coarse look is no better than this."""
+
 STRAY_RATIO = 0.35
 """Share of the pitch beyond which a ball does not belong to its site."""
 
@@ -78,7 +81,9 @@ def see_array(
     known_profile   another look that a ball of this part may have: a dry ball among wet ones
     """
     radius_px = coarse.scale_ratio * ball_map.radius_um / frame.um_per_px
-    start_px = frame.to_px(apply_pose(coarse.pose, coarse.scale_ratio * ball_map.all_turns_um))
+    expected_um = apply_pose(coarse.pose, coarse.scale_ratio * ball_map.all_turns_um)
+    nearest = nearest_within(expected_um, blobs_um, STRAY_RATIO * ball_map.pitch_um)
+    start_px = frame.to_px(np.where(nearest[:, None] >= 0, blobs_um[nearest], expected_um))
     stray_px = STRAY_RATIO * ball_map.pitch_um / frame.um_per_px
     discs = fit_discs(frame.pixels, start_px, radius_px, reach_ratio=BALL_REACH_RATIO)
     doubtful = discs.seen & ~(looks_like_ball(discs) & (discs.match > 0.85))
@@ -153,7 +158,7 @@ def _looked_again(
     """Second look at sites that do not match: a ball with this profile is searched in the whole neighbourhood."""
     template = drawn_profile(profile, radius_px * BALL_REACH_RATIO)
     sites = np.flatnonzero(doubtful)
-    starts = np.array([_best_place(pixels, start_px[site], template, reach_px) for site in sites])
+    starts = np.array([_best_place(pixels, start_px[site], template, reach_px)[0] for site in sites])
     again = fit_discs(pixels, starts, radius_px, reach_ratio=BALL_REACH_RATIO, profile=profile, rounds=4)
     with np.errstate(invalid="ignore"):
         better = again.seen & (again.match > discs.match[sites])
@@ -174,17 +179,21 @@ def drawn_profile(profile: FloatArray, reach_px: float) -> NDArray[np.float32]:
     return np.asarray(np.interp(radius / BIN_PX, np.arange(len(profile)), profile), dtype=np.float32)
 
 
-def _best_place(pixels: ByteArray, at_px: FloatArray, template: NDArray[np.float32], reach_px: float) -> FloatArray:
+def _best_place(
+    pixels: ByteArray, at_px: FloatArray, template: NDArray[np.float32], reach_px: float
+) -> tuple[FloatArray, float]:
+    """Where about a point the picture is most like the template, and how much; a point too near the rim stays."""
     half, reach = template.shape[0] // 2, max(1, round(reach_px))
     col, row = round(float(at_px[0])), round(float(at_px[1]))
     top, left = row - half - reach, col - half - reach
     size = 2 * (half + reach) + 1
     if top < 0 or left < 0 or top + size > pixels.shape[0] or left + size > pixels.shape[1]:
-        return at_px
+        return at_px, -1.0
     window = pixels[top : top + size, left : left + size].astype(np.float32)
     match = cv2.matchTemplate(window, template, cv2.TM_CCOEFF_NORMED)
     best_row, best_col = np.unravel_index(int(np.argmax(match)), match.shape)
-    return np.array([col - reach + best_col, row - reach + best_row], dtype=np.float64)
+    best_px = np.array([col - reach + best_col, row - reach + best_row], dtype=np.float64)
+    return best_px, float(match[best_row, best_col])
 
 
 def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
@@ -194,10 +203,11 @@ def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
     reach_um = ball_map.reach_um + 2 * ball_map.pitch_um
     near = np.hypot(*(seen.blobs_um - (fit.x_um, fit.y_um)).T) < reach_um
     radius_px = fit.held_scale * ball_map.radius_um / frame.um_per_px
-    found = fit_discs(
-        frame.pixels, frame.to_px(seen.blobs_um[away & near]), radius_px, reach_ratio=BALL_REACH_RATIO,
-        profile=seen.all_turns.profile, rounds=3,
-    )  # fmt: skip
+    profile = seen.all_turns.profile
+    template = drawn_profile(profile, radius_px * BALL_REACH_RATIO)
+    places = [_best_place(frame.pixels, at, template, EXTRA_PLAY_PX) for at in frame.to_px(seen.blobs_um[away & near])]
+    alike = np.array([at for at, match in places if match > UNCLEAR_MATCH]).reshape(-1, 2)
+    found = fit_discs(frame.pixels, alike, radius_px, reach_ratio=BALL_REACH_RATIO, profile=profile, rounds=3)
     return found.picked(looks_like_ball(found))
 
 
@@ -209,7 +219,7 @@ def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Float
     span = np.hypot(*(second - first).T)
     along = (second - first) / np.maximum(span, 1e-6)[:, None]
     across = np.column_stack([-along[:, 1], along[:, 0]])
-    share = np.linspace(0.0, 1.0, 13)
+    share = np.linspace(0.0, 1.0, 9)
     low = np.minimum(1.18 * radius_px, 0.42 * span)  # clear of the dark limb and its blur
     high = span - low
     way = low[:, None] + (high - low)[:, None] * share  # (pairs, steps)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,14 +55,11 @@ def placed_on_lattice(blobs_um: FloatArray, ball_map: BallMap, scale_tolerance: 
     on_lattice = np.hypot(*(steps - phase - index).T) < 0.3
     if int(on_lattice.sum()) < 0.3 * ball_map.count or int(np.ptp(index, axis=0).max()) > SIDE_MOST_STEPS:
         return None
-    shifts = [
-        _best_shift(index[on_lattice], ball_map, quarter)
-        for quarter in range(4)
-        # A map that falls onto itself is the same array again: which turn it has cannot be seen from the balls.
-        if quarter == 0 or (ball_map.turned_onto[quarter] < 0).any()
-    ]
-    _, sites, member = max(shifts, key=lambda shift: shift[0])
-    settled = through_pairs(ball_map.xy_um[sites], blobs_um[on_lattice][member], scale_tolerance)
+    placed = _best_shift(index[on_lattice], ball_map)
+    if placed is None:
+        return None
+    site, member = placed
+    settled = through_pairs(ball_map.xy_um[site], blobs_um[on_lattice][member], scale_tolerance)
     return None if settled is None else covered(settled, blobs_um, ball_map)
 
 
@@ -83,10 +81,9 @@ def _rows(blobs_um: FloatArray, pitch_um: float) -> tuple[float, float] | None:
         return None
     angle_deg = np.degrees(np.arctan2(pairs[:, 1], pairs[:, 0])) % 90.0
     counts = np.bincount(angle_deg.astype(int) % 90, minlength=90)
-    smooth = counts + np.roll(counts, 1) + np.roll(counts, -1)
-    mode_deg = float(np.argmax(smooth)) + 0.5
+    mode_deg = float(np.argmax(counts + np.roll(counts, 1) + np.roll(counts, -1))) + 0.5
     off_deg = (angle_deg - mode_deg + 45.0) % 90.0 - 45.0
-    for _ in range(3):
+    for _ in range(2):
         near = np.abs(off_deg) < 6.0
         if int(near.sum()) < 12:
             return None
@@ -112,38 +109,53 @@ def _phase(steps: FloatArray) -> FloatArray:
     return phase
 
 
-def _best_shift(
-    index: NDArray[np.int64], ball_map: BallMap, quarter: int
-) -> tuple[float, NDArray[np.int64], NDArray[np.bool_]]:
-    """Integer shift under which the turned map covers most blobs: score, sites of the blobs, blobs that have one.
+def _best_shift(index: NDArray[np.int64], ball_map: BallMap) -> tuple[NDArray[np.int64], NDArray[np.bool_]] | None:
+    """Quarter turn and integer shift under which the map covers most blobs: sites of the blobs, blobs that have one.
 
     The score counts blobs on sites less blobs on lattice places inside the array where nothing belongs.
     """
-    local = np.round((ball_map.xy_um - ball_map.xy_um[0]) / ball_map.pitch_um)
-    turned = np.round(quarter_turned(local, quarter)).astype(int)
-    turned -= turned.min(axis=0)
     seen_at = index - index.min(axis=0)
-    map_size, seen_size = turned.max(axis=0) + 1, seen_at.max(axis=0) + 1
-    weight = np.full(tuple(map_size), -1.0)
-    weight[tuple(turned.T)] = 1.0
+    seen_size = seen_at.max(axis=0) + 1
+    stencils = [stencil for stencil in _stencils(ball_map) if max(stencil.shape) <= SIDE_MOST_STEPS]
+    if not stencils or int(seen_size.max()) > SIDE_MOST_STEPS:
+        return None
+    # Turned stencils are as large at most as the map's longer side, so one transform of the blobs serves all.
+    reach = max(max(stencil.shape) for stencil in stencils)
+    shape = tuple(SMOOTH[bisect_left(SMOOTH, int(size) + reach)] for size in seen_size)
     seen = np.zeros(tuple(seen_size))
     seen[tuple(seen_at.T)] = 1.0
-    shape = tuple(_smooth_length(int(size)) for size in map_size + seen_size)
-    votes = np.fft.irfft2(np.fft.rfft2(seen, shape) * np.conj(np.fft.rfft2(weight, shape)), shape)
-    peak = np.array(np.unravel_index(int(np.argmax(votes)), votes.shape))
+    spectrum = np.fft.rfft2(seen, shape)
+    votes = [np.fft.irfft2(spectrum * _spectrum(ball_map, number, shape), shape) for number in range(len(stencils))]
+    best = max(range(len(stencils)), key=lambda number: float(votes[number].max()))
+    peak = np.array(np.unravel_index(int(np.argmax(votes[best])), shape))
     shift = np.where(peak < seen_size, peak, peak - np.array(shape))
-    site_at = np.full(tuple(map_size), -1)
-    site_at[tuple(turned.T)] = np.arange(ball_map.count)
     cell = seen_at - shift
-    member = ((cell >= 0) & (cell < map_size)).all(axis=1)
+    member = ((cell >= 0) & (cell < np.array(stencils[best].shape))).all(axis=1)
     site = np.full(len(index), -1)
-    site[member] = site_at[tuple(cell[member].T)]
-    return float(votes.max()), site[site >= 0], site >= 0
+    site[member] = stencils[best][tuple(cell[member].T)]
+    return site[site >= 0], site >= 0
 
 
-def _smooth_length(size: int) -> int:
-    """The next length of the form 2^a 3^b: transforms of other lengths take several times as long."""
-    return SMOOTH[bisect_left(SMOOTH, size)]
+@lru_cache(maxsize=32)
+def _stencils(ball_map: BallMap) -> tuple[NDArray[np.int64], ...]:
+    """The map as a grid of site numbers, -1 where nothing belongs, under each quarter turn that differs."""
+    local = np.round((ball_map.xy_um - ball_map.xy_um[0]) / ball_map.pitch_um)
+    stencils = []
+    for quarter in range(4):
+        if quarter and (ball_map.turned_onto[quarter] >= 0).all():
+            continue  # the same array again: which turn it has cannot be seen from the balls
+        turned = np.round(quarter_turned(local, quarter)).astype(int)
+        turned -= turned.min(axis=0)
+        stencil = np.full(tuple(turned.max(axis=0) + 1), -1)
+        stencil[tuple(turned.T)] = np.arange(ball_map.count)
+        stencils.append(stencil)
+    return tuple(stencils)
+
+
+@lru_cache(maxsize=64)
+def _spectrum(ball_map: BallMap, number: int, shape: tuple[int, int]) -> NDArray[np.complex128]:
+    stencil = _stencils(ball_map)[number]
+    return np.conj(np.fft.rfft2(np.where(stencil >= 0, 1.0, -1.0), shape))
 
 
 def through_pairs(model_um: FloatArray, seen_um: FloatArray, scale_tolerance: float) -> Placed | None:
