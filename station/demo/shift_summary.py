@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from station.demo import summary
@@ -40,7 +41,7 @@ def print_shift(ran: Ran) -> None:
     from rich.table import Table
 
     numbers = numbers_of([ran])
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else summary.PLAIN_WIDTH)
     table = Table(title="Where the time went", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("Step")
     for heading in ("hours", "share", "each"):
