@@ -70,13 +70,13 @@ WITHOUT_IMPRINT = ("look_at_imprint", "judge_imprint")
 
 
 class Film(Enum):
-    """The film for the package that is about to be built."""
+    """The film for the package that is about to be built; the value is what its dip waits for."""
 
-    READY = ()
+    READY = ""
     """good, fresh and unused"""
-    COMING = (FILM_AHEAD,)
+    COMING = FILM_AHEAD
     """begun beside the package before"""
-    MISSING = ("judge_film",)
+    MISSING = "judge_film"
     """to be made beside the pick"""
 
 
@@ -98,9 +98,9 @@ def _without_imprint(slot: Slot) -> Slot:
     return Slot(slot.step, slot.lane, tuple(key for key in slot.after if key not in WITHOUT_IMPRINT))
 
 
-def _with_film(slot: Slot, ready_by: tuple[str, ...]) -> Slot:
-    after = tuple(other for key in slot.after for other in (ready_by if key == "film_ready" else (key,)))
-    return Slot(slot.step, slot.lane, after)
+def _with_film(slot: Slot, ready_by: str) -> Slot:
+    after = (ready_by if key == "film_ready" else key for key in slot.after)
+    return Slot(slot.step, slot.lane, tuple(filter(None, after)))
 
 
 CHAINS = (
