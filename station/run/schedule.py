@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from station.process import sheet
 from station.process.step import Step
@@ -80,6 +81,7 @@ class Film(Enum):
     """to be made beside the pick"""
 
 
+@cache
 def package_slots(film: Film, *, imprint: bool) -> tuple[Slot, ...]:
     """The graph of one package. imprint: the recipe asks for the second witness."""
     slots = PACKAGE
