@@ -95,8 +95,8 @@ def _field_mean_um(film: Film, field: BallField, x_um: Array, y_um: Array, t_s: 
     if not len(x_um):
         return 0.0
     half_um = max(field.half_x_um, field.half_y_um)
-    along, across = np.meshgrid(np.linspace(-half_um, half_um, 5), np.linspace(-half_um, half_um, FIELD_LINES))
-    return float(film.heights_at(along.ravel() + x_um.mean(), across.ravel() + y_um.mean(), t_s).mean())
+    along, across = np.linspace(-half_um, half_um, 5)[None, :], np.linspace(-half_um, half_um, FIELD_LINES)[:, None]
+    return float(film.heights_at(along + x_um.mean(), across + y_um.mean(), t_s).mean())
 
 
 def enter(package: PackageTruth, immersion: Immersion) -> None:
