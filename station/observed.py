@@ -235,8 +235,8 @@ def imprint(
         column, row = int(x_um // MARK_SEARCH_UM), int(y_um // MARK_SEARCH_UM)
         near = any(
             hypot(mx - x_um, my - y_um) <= MARK_SEARCH_UM
-            for dc in (-1, 0, 1)
-            for dr in (-1, 0, 1)
+            for dc in (0, -1, 1)
+            for dr in (0, -1, 1)
             for mx, my in cells.get((column + dc, row + dr), ())
         )
         if not near:

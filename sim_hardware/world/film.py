@@ -197,7 +197,7 @@ class Film:
     def heights_at(self, x_um: Array, y_um: Array, t_s: float) -> Array:
         """True heights at many points; arrays of one shape, or of a row and a column of a grid."""
         mean_um = self.mean_height_um(t_s)
-        heights = np.full(np.broadcast_shapes(x_um.shape, y_um.shape), mean_um)
+        heights = np.full_like(x_um + y_um, mean_um, dtype=np.float64)
         machine = self.machine
         if machine.plate_wedge_um_per_mm_x or machine.plate_wedge_um_per_mm_y or self._uneven_um:
             slope_x = machine.plate_wedge_um_per_mm_x * 1e-3 + self._uneven_um / UNEVEN_SPAN_UM
