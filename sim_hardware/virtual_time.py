@@ -104,7 +104,8 @@ class MemoryTransport(asyncio.Transport):
         self._held: list[bytes] = []
 
     def join(self, protocol: asyncio.BaseProtocol, peer: MemoryTransport) -> None:
-        self._protocol, self._peer = protocol, peer
+        self.set_protocol(protocol)
+        self._peer = peer
 
     def _later(self, callback: Callable[..., None], *args: Any) -> None:
         if self._latency_s > 0:
@@ -134,8 +135,6 @@ class MemoryTransport(asyncio.Transport):
             return
         if self._paused or self._held:
             self._held.append(data)
-        elif isinstance(self._protocol, asyncio.BufferedProtocol):
-            raise NotImplementedError("buffered protocols are not used on this network")
         else:
             self._protocol.data_received(data)
 
@@ -172,6 +171,8 @@ class MemoryTransport(asyncio.Transport):
         return protocol
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        if isinstance(protocol, asyncio.BufferedProtocol):
+            raise NotImplementedError("buffered protocols are not used on this network")
         self._protocol = protocol
 
     def close(self) -> None:

@@ -6,12 +6,13 @@ Nothing here decides what is worth an event, and no listener is ever called befo
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol
+
+from pydantic_core import from_json
 
 from station.store import chain, reading
 from station.store.database import Database
@@ -53,7 +54,7 @@ class Event:
     @classmethod
     def from_row(cls, row: EventRow) -> Event:
         seq, epoch, at_s, occurred_at, kind, data_json, seal = row
-        return cls(seq, epoch, at_s, occurred_at, kind, json.loads(data_json), seal)
+        return cls(seq, epoch, at_s, occurred_at, kind, from_json(data_json), seal)
 
     @property
     def id(self) -> str:
