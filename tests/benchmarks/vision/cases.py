@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from tests.benchmarks.vision.packages import FULL_1023, PERIMETER_215
+from tests.benchmarks.vision.packages import FULL_1023, PERIMETER_215, library
 from tests.benchmarks.vision.scene import HEAVY, Deformed, Faults, Light, Package, Pose, Scene, Sensor
 
 Split = Literal["public", "tuning"]
@@ -112,6 +112,7 @@ CASES = {
         Case("common", "one light segment dead (b)", PERIMETER_215, with_light(COMMON)),
         Case("missing20", "20 balls missing", PERIMETER_215, with_faults(missing=20)),
         Case("full1023", "1,023 balls", FULL_1023, lambda scene, _: scene),
+        Case("wlcsp196", "196 balls, full square", library()["WLCSP 196"], lambda scene, _: scene),
         Case("heavy", "heavy substrate", PERIMETER_215, lambda scene, _: replace(scene, substrate=HEAVY)),
         Case("debris", "3 missing, 20 debris", PERIMETER_215, with_faults(missing=3, debris=20)),
         Case("dim", "reflectivity 25 %, gradient 60 %", PERIMETER_215, low_reflectivity),

@@ -124,9 +124,13 @@ def _between(table: np.ndarray, lower: np.ndarray, part: np.ndarray) -> np.ndarr
     return np.asarray(table.take(lower) + part * step.take(lower))
 
 
-@lru_cache(maxsize=4)
-def illumination(columns: int, rows: int, light: Light) -> np.ndarray:
+def illumination(scene: Scene) -> np.ndarray:
     """Gain of the light over the picture, (rows, columns)."""
+    return _illumination(scene.sensor.columns, scene.sensor.rows, scene.light)
+
+
+@lru_cache(maxsize=4)
+def _illumination(columns: int, rows: int, light: Light) -> np.ndarray:
     x = np.linspace(-1, 1, columns, dtype=np.float32)[None, :]
     y = np.linspace(1, -1, rows, dtype=np.float32)[:, None] * np.float32(rows / columns)
     angle = math.radians(light.gradient_deg)
@@ -250,7 +254,7 @@ def clean_picture(scene: Scene) -> np.ndarray:
             window, cut = clipped(picture, left, top, level.shape[1])
             window *= 1 - one_cover[cut]
             window += one_level[cut]
-    picture *= illumination(scene.sensor.columns, scene.sensor.rows, scene.light)
+    picture *= illumination(scene)
     return picture
 
 
