@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import replace
 
 import jsonschema
@@ -15,7 +16,7 @@ from tests.benchmarks.vision.cases import CASES, FIRST_SEED
 from tests.benchmarks.vision.long import attempt
 from tests.benchmarks.vision.long_scenes import ADVERSARIAL, task
 from tests.benchmarks.vision.packages import PERIMETER_215, grid
-from tests.benchmarks.vision.samples import differences, package_json, truth_json, write_samples
+from tests.benchmarks.vision.samples import check, differences, package_json, truth_json, write_samples
 from tests.benchmarks.vision.scene import Deformed, Faults, Pose, Scene, Sensor, Spread, json_schema
 from tests.benchmarks.vision.score import (
     bootstrapped,
@@ -248,11 +249,21 @@ def test_a_sample_agrees_with_its_truth_and_every_lie_is_told(tmp_path):
     for word in ("x_um", balls[0]["name"], "called ok, truth bridged", "is not reported", "where none is"):
         assert word in said
     assert differences({"status": "refused", "reasons": ["dark"]}, truth)[0].startswith("status 'refused'")
-    assert len(package_json(SMALL_PACKAGE)["balls"]) == 55
+    assert len(package_json(SMALL_PACKAGE)["ball_map"]["places"]) == 55
     paths = write_samples(tmp_path, ("nominal",))
     assert [path.name for path in paths] == ["nominal.png", "nominal-second.png"]
     written = (tmp_path / "nominal.scene.json").read_text(encoding="utf-8")
     assert Scene.from_json(written) == CASES["nominal"].scenes(1)[0]
+
+
+def test_a_command_is_asked_about_every_sample(tmp_path):
+    write_samples(tmp_path, ("noise16",))
+    repeats_the_truth = (
+        "import json, sys; truth = json.load(open(sys.argv[1].replace('.png', '.truth.json')));"
+        "print(json.dumps({'status': 'found', **truth}))"
+    )
+    assert check(tmp_path, [sys.executable, "-c", repeats_the_truth]) == {"noise16": []}
+    assert check(tmp_path, [sys.executable, "-c", "print('nothing')"])["noise16"][0].startswith("status 'no JSON")
 
 
 def test_long_scenes_repeat_and_every_tenth_is_adversarial():

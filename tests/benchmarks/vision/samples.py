@@ -1,13 +1,19 @@
 """A folder of sample pictures with their truth, and the comparison of a `station vision balls --json` answer with it.
 
-Per sample: NAME.png, NAME.scene.json (the whole scene), NAME.truth.json (what a perfect answer says, with tolerances)
-and NAME.package.json (the ball map alone: name, then name, x, y, diameter of every ball, um, and the turn mark).
+Per sample: NAME.png, NAME.scene.json (the whole scene), NAME.truth.json (what a perfect answer says) and
+NAME.package.json (the ball map as the command line reads it). `python -m tests.benchmarks.vision.samples FOLDER` writes
+them, asks the command line about each and prints what differs.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +30,22 @@ SAMPLES = ("nominal", "noise16", "defocus", "uneven", "common", "missing20", "fu
 SECOND = ("nominal", "mixed")
 """cases that are also drawn by the second renderer, as NAME-second"""
 POSE_UM, TURN_DEG, CENTRE_PX = 0.5, 0.01, 0.25
-"""How far an answer may be off to count as the same answer; the benchmark's own figures are far below."""
+"""How far an answer may be off to agree: the second optics shift mirror images by up to 0.4 um, see README.md."""
 
 
 def package_json(package: Package) -> dict[str, Any]:
-    balls = [
-        {"name": name, "x_um": x, "y_um": y, "diameter_um": package.diameter_um}
-        for name, x, y in zip(package.ball_names, package.x_um, package.y_um)
+    """The ball map alone, seen by the camera from below."""
+    places = [
+        {"name": name, "x_um": x, "y_um": y} for name, x, y in zip(package.ball_names, package.x_um, package.y_um)
     ]
     mark = package.mark
     turn_mark = mark and {"x_um": mark.x_um, "y_um": mark.y_um, "diameter_um": mark.diameter_um}
-    return {"name": package.name, "balls": balls, "a1_mark": turn_mark}
+    return {
+        "name": re.sub(r"[^A-Za-z0-9]+", "_", package.name),
+        "view": "from_below",
+        "a1_mark": turn_mark,
+        "ball_map": {"count": package.count, "diameter_um": package.diameter_um, "places": places},
+    }
 
 
 def truth_json(scene: Scene) -> dict[str, Any]:
@@ -122,3 +133,44 @@ def _extra_differences(answer: dict[str, Any], truth: dict[str, Any]) -> list[st
         if len(drawn) == 0 or np.hypot(*(drawn - at).T).min() > reach_px:
             found.append(f"an extra ball is reported at ({at[0]:.1f}, {at[1]:.1f}) px where none is")
     return found
+
+
+def ask(command: list[str], stem: Path) -> dict[str, Any]:
+    """What the command line says about one sample, parsed; a refusal is an answer, too.
+
+    command   everything before the picture, such as ["station", "vision", "balls"]
+    """
+    truth = json.loads(Path(f"{stem}.truth.json").read_text(encoding="utf-8"))
+    options = ["--package", f"{stem}.package.json", "--um-per-px", str(truth["um_per_px"]),
+               "--scale-tolerance", str(truth["scale_tolerance"]), "--json"]  # fmt: skip
+    done = subprocess.run([*command, f"{stem}.png", *options], capture_output=True, text=True, check=False)
+    try:
+        return dict(json.loads(done.stdout))
+    except ValueError:
+        return {"status": f"no JSON, exit code {done.returncode}", "reasons": [done.stderr.strip()[-400:]]}
+
+
+def check(folder: Path, command: list[str]) -> dict[str, list[str]]:
+    """Differences of every sample of a folder, by name."""
+    found = {}
+    for picture in sorted(folder.glob("*.png")):
+        stem = picture.with_suffix("")
+        truth = json.loads(Path(f"{stem}.truth.json").read_text(encoding="utf-8"))
+        found[stem.name] = differences(ask(command, stem), truth)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.vision.samples", description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("report/bench-vision/samples"))
+    parser.add_argument("--command", default=f"{sys.executable} -m station.cli.main vision balls")
+    wanted = parser.parse_args()
+    write_samples(wanted.folder)
+    found = check(wanted.folder, shlex.split(wanted.command))
+    for name, problems in found.items():
+        print(f"{name}: {'; '.join(problems[:6]) or 'agrees'}")
+    raise SystemExit(1 if any(found.values()) else 0)
+
+
+if __name__ == "__main__":
+    main()
