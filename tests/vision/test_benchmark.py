@@ -137,6 +137,7 @@ def test_the_scorer_counts_what_was_put_in():
     assert trial.normalised_squared == pytest.approx(9 + 16)
     wrong = replace(answer, pose=replace(truth.pose, theta_deg=truth.pose.theta_deg + 90))
     refused = replace(answer, status="refused", pose=Pose(*[math.nan] * 3))
+    assert judge(wrong, truth, FAULTY, SOME_BOUND).balls_tried == 0  # every ball would have another's name
     figures = summarise([judge(a, truth, FAULTY, SOME_BOUND) for a in (bad, bad, wrong, refused)])
     assert (figures.images, figures.failures, figures.silent, figures.refusals) == (4, 2, 1, 1)
     assert figures.ratio.value == pytest.approx(math.sqrt(0.5 * 25e-6) / 0.002)
@@ -203,8 +204,7 @@ def test_the_settings_of_the_baselines_come_from_the_tuning_split_and_their_grid
 
 @pytest.mark.parametrize("name", [n for n in baselines.GRIDS if n != "findCirclesGrid"])
 def test_a_baseline_finds_a_plain_array(name):
-    lesson = replace(SMALL, seed=99)
-    method = baselines.taught(name, baselines.tuned()[name], (renderer.render(lesson), lesson))
+    method = baselines.taught(name, baselines.tuned()[name], baselines.lesson_of(replace(SMALL, seed=99)))
     trial = judge(method(renderer.render(SMALL), SMALL), truth_of(SMALL), SMALL, SOME_BOUND)
     assert trial.status == "found"
     allowed_um = 20.0 if "minAreaRect" in name else 0.5  # four outermost balls of 8 um scatter make the rectangle
