@@ -16,6 +16,8 @@ from tests.benchmarks.vision.cases import CASES, FIRST_SEED
 from tests.benchmarks.vision.long import attempt
 from tests.benchmarks.vision.long_scenes import ADVERSARIAL, task
 from tests.benchmarks.vision.packages import PERIMETER_215, grid
+from tests.benchmarks.vision.rows import accuracy_row, rate_rows, silent_row
+from tests.benchmarks.vision.run import OURS
 from tests.benchmarks.vision.samples import check, differences, package_json, truth_json, write_samples
 from tests.benchmarks.vision.scene import Deformed, Faults, Pose, Scene, Sensor, Spread, json_schema
 from tests.benchmarks.vision.score import (
@@ -182,6 +184,29 @@ def test_a_rare_event_is_open_until_enough_were_tried():
     text = printed([Row("pose", "1.15", "x bound", 1.2, 1.1, {"Hough": "0.15 um"}, "one note", 1.15)], "Table")
     assert "reached" in text
     assert "Hough 0.15 um" in text
+
+
+def test_a_line_says_what_was_measured_and_hides_no_failure():
+    truth, answer = truth_of(SMALL), perfect(SMALL)
+
+    def trials(x_um, status="found"):
+        shifted = replace(answer, status=status, pose=replace(truth.pose, x_um=truth.pose.x_um + x_um))
+        return [replace(judge(shifted, truth, SMALL, SOME_BOUND), seed=seed) for seed in range(4)]
+
+    mine, theirs = trials(0.003), [*trials(0.03)[:3], *trials(9.0)[3:]]
+    row = accuracy_row("nominal", {OURS: mine, "Hough": theirs})
+    assert row.value == pytest.approx(0.003 / math.sqrt(2) / 0.002)
+    assert row.verdict == "stretch"
+    assert row.baselines == {"Hough": "0.0212 um (10.6x, 1/4 failed)"}
+    for words in ("bias (+0.0030, +0.0000)", "failed 0 of 4", "Hough is 10 [10, 10] x ours"):
+        assert words in row.note
+    lost = accuracy_row("nominal", {OURS: trials(0.003, "refused"), "Hough": theirs})
+    assert lost.verdict == "missed"
+    assert lost.note == "found in none of 4 pictures, silent 0"
+    assert [r.verdict for r in rate_rows(0, 3, 1, 1000)] == ["open", "missed"]
+    assert [silent_row(k, n, "").verdict for k, n in ((0, 300), (0, 10_000), (1, 10_000), (0, 100_000))] == [
+        "open", "reached", "missed", "stretch",
+    ]  # fmt: skip
 
 
 def test_splits_share_no_seed_and_every_case_draws_in_view():
