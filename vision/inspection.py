@@ -10,18 +10,18 @@ import math
 import numpy as np
 
 from vision.balls import (
+    BALL_REACH_RATIO,
     ArraySeen,
     ball_findings,
     bridged_pairs,
     dry_profile,
-    edge_width_px,
     extra_balls,
     gap_levels,
     see_array,
     turned_array,
 )
 from vision.blobs import bright_blobs, ring_blobs
-from vision.discs import DiscFit
+from vision.discs import BIN_PX, DiscFit, edge_width_px
 from vision.dots import locate_dots
 from vision.errors import BadRequest
 from vision.fiducials import locate_fiducial
@@ -213,7 +213,8 @@ def array_problems(
     if outside:
         problems.append(f"{outside} of {ball_map.count} balls lie outside the picture")
     problems += _side_problems(ball_map, seen)
-    soft_um, most_um = edge_width_px(seen) * frame.um_per_px, BLUR_MOST_RATIO * ball_map.radius_um
+    face = seen.all_turns.profile[: round(BALL_REACH_RATIO * ball_map.radius_um / frame.um_per_px / BIN_PX) + 1]
+    soft_um, most_um = edge_width_px(face) * frame.um_per_px, BLUR_MOST_RATIO * ball_map.radius_um
     if soft_um > most_um:
         problems.append(f"picture blurred: edges on the balls are {soft_um:.0f} um wide, allowed {most_um:.0f} um")
     found = int(seen.present.sum())
