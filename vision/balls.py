@@ -52,6 +52,9 @@ SIZE_TOLERANCE = 0.20
 OVAL_TOLERANCE = 0.22
 """Beyond these against the typical ball of the same picture a ball is deformed (estimates)."""
 
+GAPS_WITHOUT_BRIDGE = 0.98
+"""Share of the gaps that are taken as free of bridges; where more are bridged they must be brighter to be named."""
+
 NECK_RATIO = 0.18
 """Share of the balls' contrast that the darkest point between two balls must rise for a bridge (estimate)."""
 
@@ -247,9 +250,9 @@ def bridged_pairs(
     if int(both.sum()) < 4:
         return []
     least = NECK_RATIO * float(np.ptp(seen.all_turns.profile))
-    typical = float(np.median(levels[both]))
-    spread = 1.4826 * float(np.median(np.abs(levels[both] - typical)))
-    bridged = both & (levels > typical + max(least, 6.0 * spread))
+    # Copper of the substrate passes between balls as well: a bridge stands out from the brightest few gaps.
+    typical, brightest = np.quantile(levels[both], (0.5, GAPS_WITHOUT_BRIDGE))
+    bridged = both & (levels > min(brightest + least, typical + 3.0 * least))
     if before is not None:
         rise = levels - before
         bridged &= rise > float(np.median(rise[both])) + 0.5 * least

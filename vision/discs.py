@@ -33,14 +33,16 @@ share goes slowly, because a profile learned off the centre holds them there."""
 RESIDUALS_MOST = 8
 """Discs per sub-pixel place whose residuals tell the noise: enough for a few per cent."""
 
-LIGHT_DOUBT_RATIO = 0.03
-"""How much of the difference between two models of one-sided light is claimed as uncertainty (estimate)."""
-
 LEAK_POWER = 6
 """How steeply the ground leaks in towards the rim of a soft picture: as this power of the radius (tried: 4 to 12)."""
 
-SHARP_RING_RATIO, SOFT_RING_RATIO = 0.20, 0.28
-"""Width of the steepest edge over the radius: up to the first the limb is seen by itself, from the second it is not."""
+SHARP_TO_SOFT = (0.20, 0.23)
+"""Width of the steepest edge over the radius between which a picture goes from sharp to soft."""
+
+MATT_SHARE = (1.0, 0.75)
+MATT_DOUBT = (0.04, 0.12)
+"""Shares of what may be matt light, in sharp and in soft pictures: taken as such, and claimed as uncertainty (computed
+for two laws of reflection and point spreads of 0.8 to 3 px)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,38 +121,39 @@ class _Shape:
     template: Float32
     slope: Float32
     lit: Float32
-    other_lit: Float32
-    """what `lit` may be as well"""
+    doubt: Float32
+    """how far `lit` may be off"""
 
     lit_slope: Float32
 
 
 def _shape(profile: FloatArray, window: Window, phases: NDArray[np.int64], radius_px: float) -> _Shape:
     level, slope = (table @ profile.astype(np.float32) for table in window.tables)
-    lit, other = _lit_levels(level, window.radii_px, radius_px)
+    lit, doubt = _lit_levels(level, window.radii_px, radius_px)
     lit_slope = np.gradient(lit).astype(np.float32) * np.float32(FINE_PER_PX)
     index = window.index[phases]
-    return _Shape(level[index], slope[index], lit[index], other[index], lit_slope[index])
+    return _Shape(level[index], slope[index], lit[index], doubt[index], lit_slope[index])
 
 
 def _lit_levels(level: Float32, radii_px: FloatArray, radius_px: float) -> tuple[Float32, Float32]:
-    """The part of a profile that tilts where light comes from one side, and the other opinion on it.
+    """The part of a profile that tilts where light comes from one side, and how far that may be off.
 
-    Where the highlight is sharp, the limb shows what it stands on: light of a matt ball, which falls with the cosine of
-    the slope and does not tilt. In soft pictures the limb is mixed with other things, and on flat discs there is none:
-    there the whole profile is taken.
+    A ball is also matt: that light falls with the cosine of the slope, comes from all sides and does not tilt. The limb
+    shows it by itself; in soft pictures highlight and ground are mixed in, there it is a share of the most of this
+    shape that fits under the profile from the highlight outwards. A flat disc tilts as a whole.
     """
     rim = int(0.85 * radius_px * FINE_PER_PX)
-    if len(level) > rim + 2 * FINE_PER_PX:  # the window holds more than the face of a ball: a flat disc
-        return level, level
-    ball = level[: rim + 1]
-    peak = int(np.argmax(ball))
-    limb = peak + int(np.argmin(ball[peak:]))
-    cap = np.sqrt(np.maximum(1.0 - (radii_px / radius_px) ** 2, 0.0))
-    matt = np.minimum(level[limb] / max(cap[limb], 0.1) * cap, level).astype(np.float32)
-    soft_ratio = edge_width_px(ball, FINE_PER_PX) / radius_px
-    sharp = float(np.clip((SOFT_RING_RATIO - soft_ratio) / (SOFT_RING_RATIO - SHARP_RING_RATIO), 0.0, 1.0))
-    return level - np.float32(sharp) * matt, level if sharp > 0.5 else level - matt
+    if len(level) > rim + 6 * FINE_PER_PX:  # the window holds more than the face of a ball
+        return level, np.zeros_like(level)
+    face = level[: rim + 1]
+    peak = int(np.argmax(face))
+    cap = np.sqrt(np.maximum(1.0 - (radii_px / radius_px) ** 2, 0.0)).astype(np.float32)
+    heights = face[peak:] / cap[peak : rim + 1]
+    at_limb, most = float(heights[int(np.argmin(face[peak:]))]), float(heights.min())
+    soft_ratio = edge_width_px(face, FINE_PER_PX) / radius_px
+    matt = np.minimum(min(at_limb, 1.05 * most) * cap, level)
+    share, doubt = (np.interp(soft_ratio, SHARP_TO_SOFT, values) for values in (MATT_SHARE, MATT_DOUBT))
+    return level - np.float32(share) * matt, np.float32(doubt) * matt
 
 
 def edge_width_px(level: FloatArray | Float32, steps_per_px: float = 1.0 / BIN_PX) -> float:
@@ -307,8 +310,8 @@ def _true_shift(
     tilt, size = final[:, 2:4] / safe, final[:, 6:7] / safe
     shift = final[:, :2] / safe - tilt * size * operators.shift_of(-shape.lit_slope * radius * along)
     shift -= _light_change(cut.origin, final[:, 4], members) * operators.shift_of(shape.template * radius * along)
-    common = np.abs(tilt[members].mean(axis=0)) * abs(operators.shift_of((shape.other_lit - shape.lit) * along))
-    return np.asarray(shift), LIGHT_DOUBT_RATIO * common
+    common = np.abs(tilt[members].mean(axis=0)) * abs(operators.shift_of(shape.doubt * along))
+    return np.asarray(shift), common
 
 
 def _light_change(centres_px: FloatArray, amplitude: FloatArray, members: NDArray[np.bool_]) -> FloatArray:

@@ -20,7 +20,7 @@ from vision.balls import (
     see_array,
     turned_array,
 )
-from vision.blobs import bright_blobs, ring_blobs
+from vision.blobs import bright_blobs, fine_ring_blobs, ring_blobs
 from vision.discs import BIN_PX, DiscFit, edge_width_px
 from vision.dots import locate_dots
 from vision.errors import BadRequest
@@ -164,7 +164,7 @@ def find_array(
     The fast look comes first; where it does not show nearly all balls, the thorough one is taken as well.
     """
     best: ArraySeen | None = None
-    for look in (bright_blobs, ring_blobs):
+    for look in (bright_blobs, ring_blobs, fine_ring_blobs):
         blobs_um = look(frame, ball_map)
         for place in (placed_on_lattice, placed_by_pairs) if ball_map.is_lattice else (placed_by_pairs,):
             coarse = place(blobs_um, ball_map, scale_tolerance)
