@@ -163,7 +163,7 @@ def _looked_again(
     radius_px: float, reach_px: float,
 ) -> DiscFit:  # fmt: skip
     """Second look at sites that do not match: a ball with this profile is searched in the whole neighbourhood."""
-    template = drawn_profile(profile, radius_px * BALL_REACH_RATIO)
+    template = drawn_profile(profile, radius_px)
     sites = np.flatnonzero(doubtful)
     starts = np.array([_best_place(pixels, start_px[site], template, reach_px)[0] for site in sites])
     again = fit_discs(pixels, starts, radius_px, reach_ratio=BALL_REACH_RATIO, profile=profile, rounds=4)
@@ -178,28 +178,28 @@ def dry_profile(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Floa
     return fit_discs(frame.pixels, centres_px, radius_px, reach_ratio=BALL_REACH_RATIO, rounds=1).profile
 
 
-def drawn_profile(profile: FloatArray, reach_px: float) -> NDArray[np.float32]:
-    """The radial profile as a square picture, for correlation."""
-    half = int(reach_px)
+def drawn_profile(profile: FloatArray, radius_px: float) -> NDArray[np.float32]:
+    """The radial profile as a square picture, for correlation; its corners stay on the ball: what lies beside is not
+    to speak."""
+    half = max(2, round(BALL_REACH_RATIO * radius_px / math.sqrt(2.0)))
     row, col = np.mgrid[-half : half + 1, -half : half + 1]
-    radius = np.minimum(np.hypot(row, col), reach_px)
+    radius = np.hypot(row, col)
     return np.asarray(np.interp(radius / BIN_PX, np.arange(len(profile)), profile), dtype=np.float32)
 
 
 def _best_place(
     pixels: ByteArray, at_px: FloatArray, template: NDArray[np.float32], reach_px: float
 ) -> tuple[FloatArray, float]:
-    """Where about a point the picture is most like the template, and how much; a point too near the rim stays."""
+    """Where about a point the picture is most like the template, and how much; a point outside stays."""
     half, reach = template.shape[0] // 2, max(1, round(reach_px))
     col, row = round(float(at_px[0])), round(float(at_px[1]))
-    top, left = row - half - reach, col - half - reach
-    size = 2 * (half + reach) + 1
-    if top < 0 or left < 0 or top + size > pixels.shape[0] or left + size > pixels.shape[1]:
+    top, left = max(row - half - reach, 0), max(col - half - reach, 0)
+    window = pixels[top : row + half + reach + 1, left : col + half + reach + 1]
+    if min(window.shape) < len(template):
         return at_px, -1.0
-    window = pixels[top : top + size, left : left + size].astype(np.float32)
-    match = cv2.matchTemplate(window, template, cv2.TM_CCOEFF_NORMED)
+    match = cv2.matchTemplate(window.astype(np.float32), template, cv2.TM_CCOEFF_NORMED)
     best_row, best_col = np.unravel_index(int(np.argmax(match)), match.shape)
-    best_px = np.array([col - reach + best_col, row - reach + best_row], dtype=np.float64)
+    best_px = np.array([left + half + best_col, top + half + best_row], dtype=np.float64)
     return best_px, float(match[best_row, best_col])
 
 
@@ -211,7 +211,7 @@ def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
     near = np.hypot(*(seen.blobs_um - (fit.x_um, fit.y_um)).T) < reach_um
     radius_px = fit.held_scale * ball_map.radius_um / frame.um_per_px
     profile = seen.all_turns.profile
-    template = drawn_profile(profile, radius_px * BALL_REACH_RATIO)
+    template = drawn_profile(profile, radius_px)
     places = [_best_place(frame.pixels, at, template, EXTRA_PLAY_PX) for at in frame.to_px(seen.blobs_um[away & near])]
     alike = np.array([at for at, match in places if match > UNCLEAR_MATCH]).reshape(-1, 2)
     found = fit_discs(frame.pixels, alike, radius_px, reach_ratio=BALL_REACH_RATIO, profile=profile, rounds=3)
