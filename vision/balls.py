@@ -23,6 +23,9 @@ from vision.results import BallFinding, BallState
 BALL_REACH_RATIO = 0.85
 """Window of the fit over the ball radius; farther out the substrate leaks in and costs a factor of four."""
 
+FLAT_REACH_RATIO = 1.3
+"""Balls whose face shows nothing (evenly lit, or dark before a bright ground) are located by their rim."""
+
 SOFT_RATIO = 0.27
 SOFT_REACH_RATIO = 0.95
 """Edges wider than this share of the radius mix ball and ground anyway: then the window reaches nearly to the rim and
@@ -94,8 +97,12 @@ def see_array(
     start_px = frame.to_px(np.where(nearest[:, None] >= 0, blobs_um[nearest], expected_um))
     stray_px = STRAY_RATIO * ball_map.pitch_um / frame.um_per_px
     discs = fit_discs(frame.pixels, start_px, radius_px, reach_ratio=BALL_REACH_RATIO)
-    soft = edge_width_px(discs.profile) > SOFT_RATIO * radius_px
-    if soft:
+    if looks_like_ball(discs)[: ball_map.count].mean() < 0.5:
+        reach_ratio = min(FLAT_REACH_RATIO, ball_map.pitch_um / ball_map.radius_um - 1.05)
+        flat = fit_discs(frame.pixels, start_px, radius_px, reach_ratio=max(reach_ratio, 1.05))
+        if looks_like_ball(flat).sum() > looks_like_ball(discs).sum():
+            discs = flat
+    if discs.reach_ratio < 1 and edge_width_px(discs.profile) > SOFT_RATIO * radius_px:
         again_px, reach_ratio = discs.centres_px, SOFT_REACH_RATIO
         discs = fit_discs(frame.pixels, again_px, radius_px, reach_ratio=reach_ratio, rounds=2, ground_shows=True)
     doubtful = discs.seen & ~(looks_like_ball(discs) & (discs.match > 0.85))
@@ -140,6 +147,13 @@ def _frame_of(model_um: FloatArray, seen_um: FloatArray, sigma_um: FloatArray) -
     return fit_rigid(model_um, seen_um, sigma_um=sigma_um, held_scale=fit.scale_ratio)
 
 
+def edge_width_um(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> float:
+    """Width of the steepest edge on the typical ball: how sharp the picture is."""
+    reach_ratio = seen.all_turns.reach_ratio if seen.all_turns.reach_ratio > 1 else BALL_REACH_RATIO
+    knots = round(reach_ratio * ball_map.radius_um / frame.um_per_px / BIN_PX) + 1
+    return edge_width_px(seen.all_turns.profile[:knots]) * frame.um_per_px
+
+
 def turned_array(frame: Frame, ball_map: BallMap, seen: ArraySeen, quarter_turns: int) -> ArraySeen | None:
     """The same balls under the names that they have after so many quarter turns."""
     if quarter_turns % 4 == 0:
@@ -163,10 +177,10 @@ def _looked_again(
     radius_px: float, reach_px: float,
 ) -> DiscFit:  # fmt: skip
     """Second look at sites that do not match: a ball with this profile is searched in the whole neighbourhood."""
-    template = drawn_profile(profile, radius_px)
+    template = drawn_profile(profile, discs.reach_ratio * radius_px)
     sites = np.flatnonzero(doubtful)
     starts = np.array([_best_place(pixels, start_px[site], template, reach_px)[0] for site in sites])
-    again = fit_discs(pixels, starts, radius_px, reach_ratio=BALL_REACH_RATIO, profile=profile, rounds=4)
+    again = fit_discs(pixels, starts, radius_px, reach_ratio=discs.reach_ratio, profile=profile, rounds=4)
     with np.errstate(invalid="ignore"):
         better = again.seen & (again.match > discs.match[sites])
     return discs.replaced(sites, again, better)
@@ -178,10 +192,10 @@ def dry_profile(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Floa
     return fit_discs(frame.pixels, centres_px, radius_px, reach_ratio=BALL_REACH_RATIO, rounds=1).profile
 
 
-def drawn_profile(profile: FloatArray, radius_px: float) -> NDArray[np.float32]:
-    """The radial profile as a square picture, for correlation; its corners stay on the ball: what lies beside is not
-    to speak."""
-    half = max(2, round(BALL_REACH_RATIO * radius_px / math.sqrt(2.0)))
+def drawn_profile(profile: FloatArray, reach_px: float) -> NDArray[np.float32]:
+    """The radial profile as a square picture, for correlation; its corners do not reach farther than the fit did: what
+    lies beside a ball is not to speak."""
+    half = max(2, round(reach_px / math.sqrt(2.0)))
     row, col = np.mgrid[-half : half + 1, -half : half + 1]
     radius = np.hypot(row, col)
     return np.asarray(np.interp(radius / BIN_PX, np.arange(len(profile)), profile), dtype=np.float32)
@@ -210,11 +224,11 @@ def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
     reach_um = ball_map.reach_um + 2 * ball_map.pitch_um
     near = np.hypot(*(seen.blobs_um - (fit.x_um, fit.y_um)).T) < reach_um
     radius_px = fit.held_scale * ball_map.radius_um / frame.um_per_px
-    profile = seen.all_turns.profile
-    template = drawn_profile(profile, radius_px)
+    profile, reach_ratio = seen.all_turns.profile, seen.all_turns.reach_ratio
+    template = drawn_profile(profile, reach_ratio * radius_px)
     places = [_best_place(frame.pixels, at, template, EXTRA_PLAY_PX) for at in frame.to_px(seen.blobs_um[away & near])]
     alike = np.array([at for at, match in places if match > UNCLEAR_MATCH]).reshape(-1, 2)
-    found = fit_discs(frame.pixels, alike, radius_px, reach_ratio=BALL_REACH_RATIO, profile=profile, rounds=3)
+    found = fit_discs(frame.pixels, alike, radius_px, reach_ratio=reach_ratio, profile=profile, rounds=3)
     return found.picked(looks_like_ball(found))
 
 

@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vision.frame import ByteArray, FloatArray
-from vision.windows import BIN_PX, FINE_PER_PX, Cut, Float32, Window, cut_windows, learned_profile, window_of
+from vision.windows import (
+    BIN_PX,
+    FINE_PER_PX,
+    Cut,
+    Float32,
+    Window,
+    cut_windows,
+    learned_profile,
+    ring_levels,
+    window_of,
+)
 
 __all__ = ["BIN_PX", "DiscFit", "fit_discs", "ring_levels"]
 
@@ -58,6 +69,7 @@ class DiscFit:
     seen         (n,) window inside the picture
     sigma_px     measurement sigma per axis of one disc of amplitude 1
     profile      mean level at radius BIN_PX * index
+    reach_ratio  of the windows, over the radius
     common_sigma_px   (2,) sigma per axis of what moves all discs alike: one-sided light, as far as its model is open
     """
 
@@ -70,6 +82,7 @@ class DiscFit:
     seen: NDArray[np.bool_]
     sigma_px: float
     profile: FloatArray
+    reach_ratio: float = 0.85
     common_sigma_px: FloatArray = field(default_factory=lambda: np.zeros(2))
 
     @property
@@ -79,15 +92,15 @@ class DiscFit:
 
     def picked(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> DiscFit:
         """These discs only, or in another order."""
-        fields = {name: getattr(self, name)[rows] for name in PER_DISC}
-        return DiscFit(**fields, sigma_px=self.sigma_px, profile=self.profile, common_sigma_px=self.common_sigma_px)
+        fields: dict[str, Any] = {name: getattr(self, name)[rows] for name in PER_DISC}
+        return replace(self, **fields)
 
     def replaced(self, rows: NDArray[np.int64], other: DiscFit, better: NDArray[np.bool_]) -> DiscFit:
         """The discs at `rows` taken from `other` where it is better."""
-        fields = {name: getattr(self, name).copy() for name in PER_DISC}
+        fields: dict[str, Any] = {name: getattr(self, name).copy() for name in PER_DISC}
         for name, values in fields.items():
             values[rows[better]] = getattr(other, name)[better]
-        return DiscFit(**fields, sigma_px=self.sigma_px, profile=self.profile, common_sigma_px=self.common_sigma_px)
+        return replace(self, **fields)
 
 
 PER_DISC = ("centres_px", "amplitude", "match", "moved_px", "size_ratio", "oval_ratio", "seen")
@@ -127,9 +140,11 @@ class _Shape:
     lit_slope: Float32
 
 
-def _shape(profile: FloatArray, window: Window, phases: NDArray[np.int64], radius_px: float) -> _Shape:
+def _shape(
+    profile: FloatArray, window: Window, phases: NDArray[np.int64], radius_px: float, *, is_flat: bool
+) -> _Shape:
     level, slope = (table @ profile.astype(np.float32) for table in window.tables)
-    lit, doubt = _lit_levels(level, window.radii_px, radius_px)
+    lit, doubt = (level, np.zeros_like(level)) if is_flat else _lit_levels(level, window.radii_px, radius_px)
     lit_slope = np.gradient(lit).astype(np.float32) * np.float32(FINE_PER_PX)
     index = window.index[phases]
     return _Shape(level[index], slope[index], lit[index], doubt[index], lit_slope[index])
@@ -140,11 +155,9 @@ def _lit_levels(level: Float32, radii_px: FloatArray, radius_px: float) -> tuple
 
     A ball is also matt: that light falls with the cosine of the slope, comes from all sides and does not tilt. The limb
     shows it by itself; in soft pictures highlight and ground are mixed in, there it is a share of the most of this
-    shape that fits under the profile from the highlight outwards. A flat disc tilts as a whole.
+    shape that fits under the profile from the highlight outwards.
     """
     rim = int(0.85 * radius_px * FINE_PER_PX)
-    if len(level) > rim + 6 * FINE_PER_PX:  # the window holds more than the face of a ball
-        return level, np.zeros_like(level)
     face = level[: rim + 1]
     peak = int(np.argmax(face))
     cap = np.sqrt(np.maximum(1.0 - (radii_px / radius_px) ** 2, 0.0)).astype(np.float32)
@@ -260,7 +273,7 @@ def fit_discs(
     for _ in range(rounds):
         cut = cut_windows(pixels, centres, window)
         learned = learned_profile(cut, window, members) if profile is None else _as_long(profile, window.knots)
-        shape = _shape(learned, window, cut.phases, radius_px)
+        shape = _shape(learned, window, cut.phases, radius_px, is_flat=reach_ratio > 1)
         coefficients, match = _solve(cut, _operators(shape, window, cut.phases))
         amplitude = coefficients[:, 4]
         offset = coefficients[:, :2] / np.where(np.abs(amplitude) > 0.05, amplitude, 0.05)[:, None]
@@ -275,16 +288,18 @@ def fit_discs(
     cut = cut_windows(pixels, centres, window)
     if profile is None:
         learned = learned_profile(cut, window, members)
-    shape = _shape(learned, window, cut.phases, radius_px)
+    shape = _shape(learned, window, cut.phases, radius_px, is_flat=reach_ratio > 1)
     operators = _operators(shape, window, cut.phases, final=True, ground_shows=ground_shows)
     final, match = _solve(cut, operators)
     if profile is not None:
         members = np.ones(len(start), dtype=bool)
     shift, common_sigma_px = _true_shift(final, cut, window, shape, operators, members)
-    centres = np.clip(start + _clipped(cut.origin + _clipped(shift, 0.5) - start, limit), low, high)
+    centres = start + _clipped(cut.origin + _clipped(shift, 0.5) - start, limit)
     noise_px = _noise_px(cut, operators, final, members)
     found = _finished(start_px, seen, start, centres, final, match, learned, members, profile is None)
-    return replace(found, sigma_px=noise_px, common_sigma_px=common_sigma_px)
+    lost = np.flatnonzero(seen)[((centres < low) | (centres > high)).any(axis=1)]  # ran into the border
+    found.seen[lost], found.match[lost], found.centres_px[lost] = False, np.nan, start_px[lost]
+    return replace(found, sigma_px=noise_px, common_sigma_px=common_sigma_px, reach_ratio=reach_ratio)
 
 
 def _is_settled(step: FloatArray) -> bool:
@@ -368,31 +383,3 @@ def _finished(
 def _nothing(start_px: FloatArray, seen: NDArray[np.bool_]) -> DiscFit:
     empty = np.full(len(start_px), np.nan)
     return DiscFit(np.array(start_px), empty, empty, empty, empty, empty, seen, math.nan, np.zeros(1))
-
-
-def ring_levels(
-    pixels: ByteArray, centres_px: FloatArray, radius_px: float, rings: int, reach_ratio: float
-) -> FloatArray:
-    """Mean level of every disc in equal rings from its centre out to `reach_ratio` radii, (n, rings).
-
-    NaN where the window leaves the picture. A pixel is shared between the two nearest rings.
-    """
-    reach_px = round(radius_px * reach_ratio * 4) / 4
-    window = window_of(reach_px)
-    levels = np.full((len(centres_px), rings), np.nan)
-    margin = math.ceil(reach_px + 0.5) + 0.5
-    high = np.array([pixels.shape[1], pixels.shape[0]]) - 1 - margin
-    inside = np.asarray(np.isfinite(centres_px).all(axis=1))
-    inside[inside] = ((centres_px[inside] >= margin) & (centres_px[inside] <= high)).all(axis=1)
-    if not inside.any():
-        return levels
-    cut = cut_windows(pixels, centres_px[inside], window)
-    place = window.radius_px / np.float32(reach_px) * rings - np.float32(0.5)
-    share = np.maximum(1.0 - np.abs(place[:, None, :] - np.arange(rings, dtype=np.float32)[None, :, None]), 0.0)
-    share[:, 0] = np.where(place < 0, 1.0, share[:, 0])
-    share /= share.sum(axis=2, keepdims=True)
-    found = np.empty((int(inside.sum()), rings))
-    for phase, rows in zip(cut.phases, cut.slices):
-        found[cut.order[rows]] = cut.patches[rows] @ share[phase].T
-    levels[inside] = found
-    return levels
