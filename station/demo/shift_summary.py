@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from station.demo import summary
@@ -44,7 +45,7 @@ def print_shift(ran: Ran, spent: ProcessorTime) -> None:
     from rich.console import Console
 
     numbers = numbers_of([ran])
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else summary.PLAIN_WIDTH)
     table = _table("Where the machine's time went", "Step", "hours", "share", "each")
     for title, seconds, times in time_by_step(ran):
         each = f"{seconds / times:.2f} s" if times else ""
