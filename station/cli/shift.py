@@ -36,7 +36,7 @@ def shift(
         keep_images=False,
         durability="normal",
     )
-    show = progress.make(0, json=True) if json else progress.Hourly()
+    show = None if json else progress.Hourly()
     with tempfile.TemporaryDirectory(prefix="station-shift-") as folder:
         try:
             with ProcessorTime() as spent:
@@ -47,8 +47,6 @@ def shift(
         except StoreError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(EXIT_REFUSED) from None
-        finally:
-            show.close()
     if json:
         typer.echo(json_text.dumps(as_json(ran, spent)))
     else:
