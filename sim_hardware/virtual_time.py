@@ -293,7 +293,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._tidy_at = max(TIMERS_TIDY, 2 * len(self._timers))
 
     def _run_once(self) -> None:
-        """One turn: when nothing is ready let the time jump to the next timer, then run what is ready and due."""
+        """One instant: when nothing is ready let the time jump to the next timer, then run what is ready and due.
+
+        What becomes ready meanwhile runs in the same go; timers set for this very instant come after it.
+        """
         ready, timers = self._ready, self._timers
         while timers and timers[0][2]._cancelled:
             heappop(timers)
@@ -304,7 +307,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         now_s = self._now_s
         while timers and timers[0][0] <= now_s:
             ready.append(heappop(timers)[2])
-        for _ in range(len(ready)):
+        while ready and not self._stopping:
             handle = ready.popleft()
             if handle._cancelled:
                 continue

@@ -28,7 +28,7 @@ OnLost = Callable[[DriverError], None]
 
 
 class CommandedDevice(ABC):
-    """A device with a heartbeat and command channels.
+    """A device with a heartbeat and command channels. Create it inside a running loop.
 
     session         number of this host start, 1 to 2^32 - 1, given by the composer; every later `connect` takes the
                     next one, so that a block of the connection before can never be executed
@@ -51,7 +51,7 @@ class CommandedDevice(ABC):
         self.on_lost = on_lost
         self.channels = {channel: CommandChannel(self, channel) for channel in channels}
         self._rest_period_s = rest_period_s
-        self._loop: asyncio.AbstractEventLoop  # of the connection; asking for the running one costs a system call
+        self._loop = asyncio.get_running_loop()  # kept: asking for it costs a system call each time
         self._stop_level = Stop.RUN
         self._heartbeat = 0
         self._boot_id: int | None = None
@@ -75,7 +75,6 @@ class CommandedDevice(ABC):
         raises   LinkRefused, WrongDevice, WatchdogNotArmed, LinkError; the device is closed then
         """
         await self.close()
-        self._loop = asyncio.get_running_loop()
         if self._was_connected:
             self.session = self.session % (_SESSION_LIMIT - 1) + 1
         self._was_connected = True

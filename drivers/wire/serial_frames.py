@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from binascii import crc_hqx
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from drivers.wire.encoding import Kind, Number, Quantity, WireError
@@ -69,6 +69,11 @@ class Fields:
     name: str
     quantities: tuple[Quantity, ...]
     meaning: str
+    _decode: tuple[tuple[str, int, int, float], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        decode = tuple((q.name, *q.kind.limits, q.scale) for q in self.quantities)
+        object.__setattr__(self, "_decode", decode)
 
     def pack(self, values: Mapping[str, Number]) -> tuple[str, ...]:
         try:
@@ -80,15 +85,14 @@ class Fields:
         if len(fields) != len(self.quantities):
             raise WireError(f"{self.name}: {len(fields)} fields, expected {len(self.quantities)}")
         values: dict[str, Number] = {}
-        for quantity, text in zip(self.quantities, fields, strict=True):
+        for (name, low, high, scale), text in zip(self._decode, fields, strict=True):
             try:
                 count = int(text)
             except ValueError:
-                raise WireError(f"{self.name}: {quantity.name} = {text!r} is not a whole number") from None
-            low, high = quantity.kind.limits
+                raise WireError(f"{self.name}: {name} = {text!r} is not a whole number") from None
             if not low <= count <= high:
-                raise WireError(f"{self.name}: {quantity.name} = {count} does not fit {quantity.kind.name}")
-            values[quantity.name] = quantity.from_count(count)
+                raise WireError(f"{self.name}: {name} = {count}, allowed {low} to {high}")
+            values[name] = count if scale == 1 else count * scale
         return values
 
 

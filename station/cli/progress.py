@@ -51,9 +51,6 @@ class Hourly:
             self._hour = hour
             print(f"{hour} h: {self._placed} packages placed", file=sys.stderr)
 
-    def close(self) -> None:
-        return None
-
 
 class Live:
     """A bar over all packages with the step that runs, for people at a terminal."""

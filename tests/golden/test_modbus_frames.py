@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 
 from drivers.devices.motion_plc import MotionPlc
@@ -113,7 +112,6 @@ async def test_a_heartbeat_on_the_wire_and_the_status_that_answers_it():
         plc = MotionPlc(link, session=0x11223344)
         plc.show_lamps(4)
         await link.connect()
-        plc._loop = asyncio.get_running_loop()
         reading = await plc._beat()
         assert peer.received == [bytes.fromhex("0001 0000 0015 01 17 0040 0054 0100 0005 0A 11223344 0001 0000 0004")]
         assert reading.boot_id == 0xBEEF
