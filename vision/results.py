@@ -11,7 +11,8 @@ from typing import Literal
 Status = Literal["found", "ambiguous", "refused"]
 SiteStatus = Literal["found", "ambiguous", "refused", "empty", "occupied"]
 BallState = Literal["ok", "missing", "bridged", "deformed", "extra"]
-WettingState = Literal["dry", "partial", "wet", "excess"]
+WettingState = Literal["dry", "partial", "wet", "excess", "unsure"]
+"""unsure is an answer only where no picture before the dip was given"""
 Polarity = Literal["bright", "dark"]
 Matrix3 = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
@@ -80,7 +81,7 @@ class BallWetting:
 @dataclass(frozen=True, slots=True)
 class DippedFinding:
     """A dipped array. `tilt_x`, `tilt_y`: change of strength from the centre to the right / upper edge of the array
-    (package frame); `worst_probability`: the lowest probability of any ball."""
+    (package frame); `worst_probability`: the lowest probability of any ball; `reasons`: what weakens the judgement."""
 
     fix: ArrayFix
     wetting: tuple[BallWetting, ...]
@@ -88,6 +89,7 @@ class DippedFinding:
     tilt_x: float
     tilt_y: float
     worst_probability: float
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
