@@ -13,6 +13,7 @@ SiteStatus = Literal["found", "ambiguous", "refused", "empty", "occupied"]
 BallState = Literal["ok", "missing", "bridged", "deformed", "extra"]
 WettingState = Literal["dry", "partial", "wet", "excess", "unsure"]
 """unsure is an answer only where no picture before the dip was given"""
+MarkState = Literal["present", "missing", "unseen"]
 Polarity = Literal["bright", "dark"]
 Matrix3 = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
@@ -132,8 +133,25 @@ class PlacedFix:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkFinding:
+    """The mark of one ball in the film, in the common frame of the shots."""
+
+    name: str
+    state: MarkState
+    x_um: float
+    y_um: float
+    diameter_um: float
+    """where the level is half way from the mark to the film; NaN unless present"""
+    offset_um: float
+    """distance from its place in the fitted print; NaN unless present"""
+
+
+@dataclass(frozen=True, slots=True)
 class ImprintFinding:
-    """The marks that a dip left in the film; `missing` names balls without a mark, `unseen` those outside all shots."""
+    """The marks that a dip left in the film; `missing` names balls without a mark, `unseen` those outside all shots.
+
+    cannot_tell   what this print is no witness of
+    """
 
     status: Status
     reasons: tuple[str, ...]
@@ -144,3 +162,6 @@ class ImprintFinding:
     x_um: float
     y_um: float
     theta_deg: float
+    covariance: Matrix3 = UNKNOWN
+    marks: tuple[MarkFinding, ...] = ()
+    cannot_tell: tuple[str, ...] = ()
