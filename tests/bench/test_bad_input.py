@@ -107,6 +107,22 @@ def test_a_picture_that_shows_nothing_is_refused_not_guessed(tmp_path: Path, lev
     refused(path, 5, reason)
 
 
+@pytest.mark.parametrize("kind", ["checks", "noise", "stripes", "gradient"])
+def test_a_picture_of_something_else_is_refused(tmp_path: Path, kind: str) -> None:
+    row, column = np.indices((1024, 1224))
+    drawn = {
+        "checks": (row + column) // 20 % 2 * 200,
+        "noise": np.random.default_rng(3).integers(0, 255, (1024, 1224)),
+        "stripes": column // 9 % 2 * 180 + 20,
+        "gradient": column * 250 // 1224,
+    }
+    path = tmp_path / f"{kind}.png"
+    cv2.imwrite(str(path), drawn[kind].astype(np.uint8))
+    result = balls(path, "--json")
+    assert result.exit_code == 5
+    assert answer(result)["pose"] is None
+
+
 def test_a_saturated_picture_is_refused(folder: Path, tmp_path: Path) -> None:
     pixels = cv2.imread(str(folder / "whole.png"), cv2.IMREAD_UNCHANGED)
     path = tmp_path / "bright.png"
