@@ -18,6 +18,7 @@ from vision.frame import Frame
 from vision.imprint import check_imprint, locate_print
 from vision.inspection import inspect_dipped, inspect_package
 from vision.maps import BallMap
+from vision.marks import Shape
 from vision.predicted import Shot
 from vision.results import ArrayFix, DippedFinding, Pose
 from vision.wetting_alone import inspect_wet_alone
@@ -140,10 +141,10 @@ def look_at_wetting(
     )
 
 
-def look_at_fiducial(frame: Frame, size_um: float) -> Answer:
-    """Where is the fiducial? It is looked for in the whole picture."""
+def look_at_fiducial(frame: Frame, size_um: float, shape: Shape) -> Answer:
+    """Where is the mark? It is looked for in the whole picture."""
     search_um = 0.5 * max(frame.size_px) * frame.um_per_px
-    fix = locate_fiducial(frame, size_um, search_um=search_um)
+    fix = locate_fiducial(frame, size_um, shape=shape, search_um=search_um)
     sigma_px = fix.sigma_um / frame.um_per_px
     x_px, y_px = frame.to_px(np.array([[fix.x_um, fix.y_um]]))[0].tolist()
     lines: list[str] = []
@@ -152,14 +153,15 @@ def look_at_fiducial(frame: Frame, size_um: float) -> Answer:
         lines = [
             f"place     column {x_px:.3f}, row {y_px:.3f} px, sigma {sigma_px:.4f} px",
             f"          x {fix.x_um:+.3f} um, y {fix.y_um:+.3f} um from the image centre",
-            f"size      {fix.diameter_um:.1f} um, {fix.polarity}",
+            f"size      {shape} of {fix.diameter_um:.1f} um, {fix.polarity}",
         ]
-        spots = (Spot(x_px, y_px, 0.5 * fix.diameter_um / frame.um_per_px, fix.status, "fiducial"),)
+        spots = (Spot(x_px, y_px, 0.5 * fix.diameter_um / frame.um_per_px, fix.status, shape),)
     lines += _reason_lines(fix.reasons)
     next_step = DONE if fix.status == "found" else "Check size, --um-per-px, focus and light."
     data = {
         "status": fix.status,
         "reasons": list(fix.reasons),
+        "shape": shape,
         "x_px": x_px,
         "y_px": y_px,
         "sigma_px": sigma_px,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Balls, wetting, fiducials and imprints in picture files.", no_args_is_help=True)
 
 POLARITIES = ("auto", "bright", "dark")
-SHAPES = ("disc",)
+SHAPE_NAMES = "disc, ring, cross, square or diamond"
 
 Image = Annotated[Path, typer.Argument(help="PNG, TIFF or JPEG, 8 or 16 bit, grey or colour.")]
 PackageName = Annotated[
@@ -98,9 +98,14 @@ def wetting(
 @app.command()
 def fiducial(
     image: Image,
-    size_um: Annotated[float, typer.Option("--size-um", help="Diameter or side of the mark.")],
+    size_um: Annotated[
+        float,
+        typer.Option(
+            "--size-um", help="Across the mark: diameter, side of a square, tip to tip of a cross or diamond."
+        ),
+    ],
     um_per_px: Scale,
-    shape: Annotated[str, typer.Option("--shape", help=f"{', '.join(SHAPES)}.")] = "disc",
+    shape: Annotated[str, typer.Option("--shape", help=f"{SHAPE_NAMES}.")] = "disc",
     as_json: Json = False,
     overlay: Overlay = None,
 ) -> None:
@@ -110,12 +115,14 @@ def fiducial(
         from station.bench.errors import BadNumber
         from station.bench.looks import look_at_fiducial
         from station.bench.pictures import load_picture
+        from vision.marks import SHAPES
 
-        if shape not in SHAPES:
+        wanted = next((known for known in SHAPES if known == shape), None)
+        if wanted is None:
             raise BadNumber(f"--shape {shape!r}: allowed are {', '.join(SHAPES)}.")
         if not (math.isfinite(size_um) and size_um > 0):
             raise BadNumber(f"--size-um {size_um}: a finite size above 0 um is wanted.")
-        return look_at_fiducial(load_picture(image, um_per_px), size_um)
+        return look_at_fiducial(load_picture(image, um_per_px), size_um, wanted)
 
     _answer(look, image, as_json, overlay)
 

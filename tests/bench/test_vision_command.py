@@ -13,6 +13,7 @@ from tests.bench.conftest import DRY_NAMES, PACKAGE, POSE, UM_PER_PX
 from tests.bench.support import answer, balls, vision
 from vision.frame import Frame
 from vision.inspection import inspect_package
+from vision.marks import SHAPES
 
 
 def test_the_answer_is_that_of_vision_itself(folder: Path) -> None:
@@ -110,6 +111,32 @@ def test_fiducial_in_pixels_with_its_sigma(folder: Path) -> None:
     assert data["x_px"] == pytest.approx(255.5 + 13.0, abs=0.05)
     assert data["y_px"] == pytest.approx(255.5 + 8.0, abs=0.05)
     assert 0 < data["sigma_px"] < 0.1
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_can_be_asked_for_and_an_unknown_one_is_refused(tmp_path: Path, shape: str) -> None:
+    picture = np.full((420, 460), 60, np.uint8)
+    at, half = (240, 190), 50
+    corners = {"square": [(-1, -1), (1, -1), (1, 1), (-1, 1)], "diamond": [(-1, 0), (0, -1), (1, 0), (0, 1)]}
+    if shape in corners:
+        cv2.fillPoly(picture, [np.array(at) + half * np.array(corners[shape])], 190)
+    elif shape == "cross":
+        for ends in ((half, 10), (10, half)):
+            cv2.rectangle(picture, (at[0] - ends[0], at[1] - ends[1]), (at[0] + ends[0], at[1] + ends[1]), 190, -1)
+    else:
+        cv2.circle(picture, at, half, 190, -1)
+        if shape == "ring":
+            cv2.circle(picture, at, half * 6 // 10, 60, -1)
+    noise = np.random.default_rng(1).normal(0, 1, picture.shape)
+    path = tmp_path / "mark.png"
+    cv2.imwrite(str(path), np.round(cv2.GaussianBlur(picture, (0, 0), 1.2) + noise).clip(0, 255).astype(np.uint8))
+    options = ("--size-um", 1010, "--um-per-px", 10)
+    data = answer(vision("fiducial", path, "--shape", shape, *options, "--json"))
+    assert (data["status"], data["shape"]) == ("found", shape), data["reasons"]
+    assert (data["x_px"], data["y_px"]) == pytest.approx(at, abs=0.25)
+    wrong = vision("fiducial", path, "--shape", "star", *options)
+    assert wrong.exit_code == 2
+    assert "diamond" in wrong.output
 
 
 def test_imprint_names_balls_without_a_mark_and_what_it_cannot_tell(folder: Path) -> None:
