@@ -87,7 +87,7 @@ def read(pair: Pair) -> Read | None:
         "pair: log profiles": log_after - log_before,
     }
     return Read({name: values[good] for name, values in features.items()}, reading.move[good],
-                reading.move_sigma[good], alone[good], pair.is_wet[good], int((~good).sum()))  # fmt: skip
+                reading.move_sigma[good], np.nan_to_num(alone[good]), pair.is_wet[good], int((~good).sum()))  # fmt: skip
 
 
 def _rings(frame: Frame, at_px: np.ndarray, radius_um: float) -> np.ndarray:
