@@ -86,8 +86,9 @@ def read(pair: Pair) -> Read | None:
         "pair: mean-grey ratio": np.log(grey[1] / grey[0])[:, None],
         "pair: log profiles": log_after - log_before,
     }
+    alone = np.nan_to_num(alone[good])  # too near the border for its wider window: unsure
     return Read({name: values[good] for name, values in features.items()}, reading.move[good],
-                reading.move_sigma[good], np.nan_to_num(alone[good]), pair.is_wet[good], int((~good).sum()))  # fmt: skip
+                reading.move_sigma[good], alone, pair.is_wet[good], int((~good).sum()))  # fmt: skip
 
 
 def _rings(frame: Frame, at_px: np.ndarray, radius_um: float) -> np.ndarray:
