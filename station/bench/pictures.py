@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from station.bench.errors import BadInput, BadNumber
-from station.bench.headers import cut_off, header_of
+from station.bench.headers import cut_off, size_of
 from vision.frame import MIN_SIDE_PX, ByteArray, Frame
 
 PIXELS_MOST = 40_000_000
@@ -51,13 +51,12 @@ def _decoded(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
             raise BadInput(f"{path}: this is not a plain file. Name a picture file.")
         if status.st_size > FILE_BYTES_MOST:
             raise BadInput(f"{name}: {status.st_size:,} bytes, at most {FILE_BYTES_MOST:,}. Crop the picture.")
-        with path.open("rb") as file:
-            if status.st_size == 0:
-                header_of(b"", name)
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
-                header = header_of(view, name)
-                _check_size(name, header.width_px, header.height_px)
-                raw = np.frombuffer(view, dtype=np.uint8).copy()
+        if status.st_size == 0:
+            raise BadInput(f"{name}: the file is empty. Give a PNG, TIFF or JPEG picture.")
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            with memoryview(data) as view:
+                _check_size(name, *size_of(view, name))
+            raw = np.frombuffer(data[:], dtype=np.uint8)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file.") from None
     except OSError as error:

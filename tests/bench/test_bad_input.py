@@ -87,13 +87,21 @@ def test_a_picture_that_was_cut_off_is_not_measured(folder: Path, tmp_path: Path
     refused(path, 3, "cut off or damaged", "export it again")
 
 
+def test_a_picture_with_a_damaged_byte_is_not_measured(folder: Path, tmp_path: Path) -> None:
+    raw = bytearray((folder / "whole.png").read_bytes())
+    raw[len(raw) // 2] ^= 0x55
+    path = tmp_path / "damaged.png"
+    path.write_bytes(raw)
+    refused(path, 3, "cut off or damaged")
+
+
 def test_a_picture_under_a_wrong_suffix_is_read_for_what_it_is(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "scan.txt"
     path.write_bytes((folder / "whole.png").read_bytes())
     assert balls(path).exit_code == 0
 
 
-def test_a_directory_a_missing_file_and_one_without_rights_are_named(tmp_path: Path) -> None:
+def test_a_directory_and_a_missing_file_are_named(tmp_path: Path) -> None:
     refused(tmp_path, 3, "this is a directory")
     refused(tmp_path / "nothing.png", 3, "no such file")
 

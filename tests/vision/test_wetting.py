@@ -10,7 +10,7 @@ from vision.errors import BadRequest
 from vision.frame import Frame
 from vision.inspection import centres_px, inspect_dipped, inspect_package
 from vision.wetting import MOVE_PER_STRENGTH, read_pair, wet_probability
-from vision.wetting_alone import CONFIDENCE_MOST, inspect_wet_alone
+from vision.wetting_alone import CONFIDENCE_MOST, inspect_wet_alone, ring_places
 
 AGAIN = {
     "x_um": -180.0,
@@ -158,6 +158,13 @@ def test_material_darker_than_the_substrate_joins_balls_as_well(part):
     fix = inspect_package(dry[0], POP_168)
     finding, _ = dipped(part, dry, fix, 0.6, bridges=[("R12C1", "R11C1")], bridge_level=24.0, **even)
     assert {frozenset(pair) for pair in finding.bridges} == {frozenset(("R12C1", "R11C1"))}
+
+
+def test_the_size_of_a_ball_is_not_taken_for_a_move_of_its_ring(part):
+    frame, _ = part.draw(**AGAIN)
+    places = ring_places(frame, centres_px(inspect_package(frame, POP_168), POP_168), POP_168.radius_um)
+    assert np.std(part.size) > 0.015
+    assert np.std(places) < 0.005
 
 
 def test_one_picture_alone_names_what_stands_out_and_is_unsure_of_the_rest(part):
