@@ -63,11 +63,20 @@ def look_at_balls(
     frame: Frame, package: str, ball_map: BallMap, polarity: PolarityWanted, scale_tolerance: float
 ) -> Answer:
     """Where is the ball array, and how is every ball?"""
-    fix, seen_as = array_of(frame, ball_map, polarity, scale_tolerance)
-    spots = ball_spots(fix, ball_map, frame)
+    fix = inspect_package(frame, ball_map, scale_tolerance=scale_tolerance, polarity=polarity)
+    return array_answer(frame, fix, fix.polarity, package, ball_map, ball_spots(fix, ball_map, frame), _pose(fix))
+
+
+def array_answer(
+    frame: Frame, fix: ArrayFix, seen_as: str, package: str, ball_map: BallMap, spots: tuple[Spot, ...],
+    pose: Pose | None,
+) -> Answer:  # fmt: skip
+    """An array as an answer.
+
+    spots, pose   what to draw, in the frame of the picture given here
+    """
     counts = _counted(ball.state for ball in fix.balls)
     faults = [_fault(ball.name, ball.state, ball.diameter_um) for ball in fix.balls if ball.state != "ok"]
-    pose = _pose(fix)
     lines = [
         f"package   {package}: {fix.found_count} of {fix.expected_count} balls"
         + (f", {seen_as} balls" if fix.status != "refused" else ""),
@@ -225,38 +234,20 @@ def look_at_imprint(frame: Frame, package: str, ball_map: BallMap) -> Answer:
     return Answer(frame, finding.status, finite(data), tuple(lines), tuple(spots), (), pose, ball_map.reach_um, counts)
 
 
-def array_of(
-    frame: Frame, ball_map: BallMap, polarity: PolarityWanted, scale_tolerance: float
-) -> tuple[ArrayFix, Literal["bright", "dark"]]:
-    """The array and the polarity under which it was seen; `auto` takes the first that is not refused, else the one that
-    shows more balls."""
-    looks: list[tuple[ArrayFix, Literal["bright", "dark"]]] = []
-    wanted: tuple[Literal["bright", "dark"], ...] = ("bright", "dark") if polarity == "auto" else (polarity,)
-    for one in wanted:
-        fix = inspect_package(_as_bright(frame, one), ball_map, scale_tolerance=scale_tolerance)
-        if fix.status != "refused":
-            return fix, one
-        looks.append((fix, one))
-    return max(looks, key=lambda look: look[0].found_count)
-
-
 def _dipped(
     dry: Frame | None, wet: Frame, ball_map: BallMap, polarity: PolarityWanted, scale_tolerance: float
 ) -> DippedFinding:
+    first = dry or wet
+    fix = inspect_package(first, ball_map, scale_tolerance=scale_tolerance, polarity=polarity)
+    lit = as_bright(wet, fix.polarity)
     if dry is None:
-        seen_as = array_of(wet, ball_map, polarity, scale_tolerance)[1]
-        return inspect_wet_alone(_as_bright(wet, seen_as), ball_map, scale_tolerance=scale_tolerance)
-    fix, seen_as = array_of(dry, ball_map, polarity, scale_tolerance)
-    return inspect_dipped(
-        _as_bright(dry, seen_as), fix, _as_bright(wet, seen_as), ball_map, scale_tolerance=scale_tolerance
-    )
+        return inspect_wet_alone(lit, ball_map, scale_tolerance=scale_tolerance)
+    return inspect_dipped(as_bright(dry, fix.polarity), fix, lit, ball_map, scale_tolerance=scale_tolerance)
 
 
-def _as_bright(frame: Frame, polarity: Literal["bright", "dark"]) -> Frame:
+def as_bright(frame: Frame, polarity: Literal["bright", "dark"]) -> Frame:
     """Dark balls become bright ones; places do not change."""
-    if polarity == "bright":
-        return frame
-    return Frame(np.asarray(255 - frame.pixels, dtype=np.uint8), frame.um_per_px, frame.k1_per_um2)
+    return frame if polarity == "bright" else replace(frame, pixels=np.invert(frame.pixels))
 
 
 def ball_spots(fix: ArrayFix, ball_map: BallMap, frame: Frame) -> tuple[Spot, ...]:
@@ -307,6 +298,7 @@ def _ball_data(fix: ArrayFix) -> list[dict[str, Any]]:
             "diameter_um": ball.diameter_um,
             "offset_um": ball.offset_um,
             "roundness_ratio": ball.roundness_ratio,
+            "shot": ball.shot,
         }
         for ball in fix.balls
     ]

@@ -38,9 +38,16 @@ Overlay = Annotated[Path | None, typer.Option("--overlay", help="Write the pictu
 
 @app.command()
 def balls(
-    image: Image,
     package: PackageName,
     um_per_px: Scale,
+    image: Annotated[Path | None, typer.Argument(help="PNG, TIFF or JPEG, 8 or 16 bit, grey or colour.")] = None,
+    shots: Annotated[
+        Path | None,
+        typer.Option("--shots", help="A CSV file image,x_um,y_um: several pictures and where their centres lie."),
+    ] = None,
+    position_sigma_um: Annotated[
+        float, typer.Option("--position-sigma-um", help="One sigma of the positions of the shots, per axis.")
+    ] = 0.0,
     polarity: Polarity = "auto",
     scale_tolerance: Tolerance = 0.03,
     as_json: Json = False,
@@ -49,16 +56,23 @@ def balls(
     """Find a ball array and judge every ball."""
 
     def look() -> Answer:
+        from station.bench.errors import BadNumber
         from station.bench.looks import look_at_balls
         from station.bench.maps import load_map
         from station.bench.pictures import load_picture
+        from station.bench.shots import load_shots, look_at_shots
 
         wanted = _polarity(polarity)
         _tolerance(scale_tolerance)
         name, ball_map = load_map(package)
-        return look_at_balls(load_picture(image, um_per_px), name, ball_map, wanted, scale_tolerance)
+        if image is not None and shots is None:
+            return look_at_balls(load_picture(image, um_per_px), name, ball_map, wanted, scale_tolerance)
+        if shots is not None and image is None:
+            pictures = load_shots(shots, um_per_px)
+            return look_at_shots(pictures, name, ball_map, wanted, scale_tolerance, position_sigma_um)
+        raise BadNumber("give one IMAGE, or several with --shots FILE.")
 
-    _answer(look, image, as_json, overlay)
+    _answer(look, image or shots or Path(), as_json, overlay)
 
 
 @app.command()
