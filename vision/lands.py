@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vision.health import focus_reasons
 from vision.maps import LandMap, quarter_turned
 from vision.pose import apply_pose, as_matrix3, turn_matrix
 from vision.predicted import PredictedSeen, Shot, check_shots, discs_at, see_predicted
@@ -88,6 +89,9 @@ def _without_lands(shots: Sequence[Shot], lands: LandMap, pose: Pose, seen: Pred
     if typical >= MOULD_LEVEL_LEAST:
         text = f"a body covers the lands: typical level {typical:.0f} where lands on a dark body were expected"
         return _without_pose("occupied", (text,), found, lands.count)
+    soft = [reason for shot in shots for reason in focus_reasons(shot.frame)]
+    if soft:  # what cannot be seen is not empty
+        return _without_pose("refused", tuple(dict.fromkeys(soft)), found, lands.count)
     text = f"no lands seen ({found} of {int(seen.visible.sum())} in view), level {typical:.0f}"
     return _without_pose("empty", (text,), 0, lands.count)
 

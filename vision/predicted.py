@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from vision.discs import BIN_PX, DiscFit, fit_discs
 from vision.errors import BadRequest
-from vision.frame import FloatArray, Frame, health_reasons, shrunk
+from vision.frame import FloatArray, Frame, shrunk
+from vision.health import health_reasons
 from vision.maps import BallMap
 from vision.pose import RigidFit, apply_pose, fit_rigid
 from vision.results import Pose
