@@ -6,10 +6,11 @@ as well, so that the process sees the same refusals. It renders and measures not
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from math import cos, hypot, radians, sin
 from typing import Any
+
+from pydantic_core import from_json
 
 from recipes import Package
 from station.coordinates import ImagePoint
@@ -38,7 +39,7 @@ Payload = bytes
 
 
 def _seen(payload: Payload) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(payload)
+    data: dict[str, Any] = from_json(payload)
     return data
 
 
@@ -239,8 +240,8 @@ def imprint(
         column, row = int(x_um // MARK_SEARCH_UM), int(y_um // MARK_SEARCH_UM)
         near = any(
             hypot(mx - x_um, my - y_um) <= MARK_SEARCH_UM
-            for dc in (-1, 0, 1)
-            for dr in (-1, 0, 1)
+            for dc in (0, -1, 1)
+            for dr in (0, -1, 1)
             for mx, my in cells.get((column + dc, row + dr), ())
         )
         if not near:

@@ -43,6 +43,8 @@ class BallFinding:
     """distance from the site of the fitted array; NaN when missing"""
     roundness_ratio: float = NAN
     """shortest over longest diameter; NaN when missing or not measured"""
+    shot: int = 1
+    """number of the picture that x_px and y_px belong to"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class ArrayFix:
     covariance    of (x_um, y_um, theta_deg), measurement only; the scatter of the balls is in their offsets
     scale_ratio   measured size of the array against the map
     turn_margin   how sure the quarter turn is: evidence for this turn over the next best, in balls; 0 = undecidable
+    polarity      whether the balls were seen brighter or darker than their ground
     """
 
     status: Status
@@ -65,6 +68,7 @@ class ArrayFix:
     turn_margin: float
     found_count: int
     expected_count: int
+    polarity: Polarity = "bright"
 
 
 @dataclass(frozen=True, slots=True)
