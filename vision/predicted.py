@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -238,9 +238,18 @@ def _joined(
     if len(np.unique(sites_of)) < 4:
         return PredictedSeen(pose, None, visible, found, contrast, vote, discs)
     joint = fit_rigid(sites.xy_um[sites_of], points, sigma_um=np.concatenate(sigma_um))
+    joint = replace(joint, covariance=joint.covariance * _scatter_ratio(joint, np.concatenate(sigma_um)) ** 2)
     near = np.hypot(*joint.residual_um.T) < 0.2 * sites.pitch_um
     found[sites_of[near & joint.used]] = True
     return PredictedSeen(joint.pose, joint, visible, found, contrast, vote, discs)
+
+
+def _scatter_ratio(joint: RigidFit, sigma_um: FloatArray) -> float:
+    """Scatter of the discs about the fit over what their noise alone explains, at least 1: mottle beside a land moves
+    it as much, and lands stand off their drawing."""
+    normalised = (joint.residual_um[joint.used] / sigma_um[joint.used, None]) ** 2
+    freedom = 2 * int(joint.used.sum()) - 3
+    return max(1.0, math.sqrt(float(normalised.sum()) / max(freedom, 1)))
 
 
 def discs_at(shots: Sequence[Shot], points_um: FloatArray, radius_um: float, polarity: str) -> FloatArray:
