@@ -27,8 +27,9 @@ RIVAL_CONTRAST_RATIO = 0.5
 CONTRAST_LEAST = 6.0
 """Grey levels between mark and surroundings."""
 
-RIM_LEAST_RATIO = 0.4
-"""Share of the outline that must follow the model: scratches, dirt and copper together hide up to half of it."""
+RIM_LEAST_RATIO = 0.33
+"""Share of the outline that must follow the model: scratches, dirt and copper together hide up to 0.6 of
+it."""
 
 SIZE_TOLERANCE = 0.12
 SHAPE_MARGIN = 0.01
