@@ -12,7 +12,8 @@ import numpy as np
 
 from vision.candidates import Candidate, likeness, mark_candidates
 from vision.errors import BadRequest
-from vision.frame import Frame, health_reasons
+from vision.frame import Frame
+from vision.health import focus_reasons, health_reasons
 from vision.marks import PART_RATIOS, SHAPES, Shape, thinnest_px
 from vision.results import NAN, FiducialFix, Polarity
 from vision.rim import RimFit, fit_rim
@@ -26,8 +27,9 @@ RIVAL_CONTRAST_RATIO = 0.5
 CONTRAST_LEAST = 6.0
 """Grey levels between mark and surroundings."""
 
-RIM_LEAST_RATIO = 0.4
-"""Share of the outline that must follow the model: scratches, dirt and copper together hide up to half of it."""
+RIM_LEAST_RATIO = 0.33
+"""Share of the outline that must follow the model: scratches, dirt and copper together hide up to 0.6 of
+it."""
 
 SIZE_TOLERANCE = 0.12
 SHAPE_MARGIN = 0.01
@@ -74,7 +76,9 @@ def locate_fiducial(
     search_px = search_um / frame.um_per_px
     candidates = mark_candidates(frame.pixels, half_px, shape, ratios, at_px, search_px)
     if not candidates:
-        return _refused((f"no {shape} of {size_um:.0f} um within {search_um:.0f} um of the expected place",))
+        return _refused(
+            (*focus_reasons(frame), f"no {shape} of {size_um:.0f} um within {search_um:.0f} um of the expected place")
+        )
     good: list[RimFit] = []
     first: Candidate | None = None
     problems: list[tuple[str, ...]] = []
@@ -91,7 +95,7 @@ def locate_fiducial(
             good.append(rim)
             first = first or one
     if not good:
-        return _refused(tuple(f"{shape} seen, but {reason}" for reason in problems[0]))
+        return _refused((*focus_reasons(frame), *(f"{shape} seen, but {reason}" for reason in problems[0])))
     good = [rim for rim in good if math.hypot(rim.x_px - at_px[0], rim.y_px - at_px[1]) <= search_px + 2.0]
     if not good:
         return _refused((f"the nearest {shape} is more than {search_um:.0f} um from the expected place",))

@@ -303,8 +303,14 @@ FOUR_SHOTS = ((-2200.0, -2600.0), (2200.0, -2600.0), (2200.0, 2600.0), (-2200.0,
 
 
 def site_shots(seed, x_um, y_um, theta_deg, *, lands=LANDS_168, body_um=12000.0, centres=FOUR_SHOTS, um_per_px=10.0,
-               mark_turn=0, mark=True, bare=False, top=None, without=(), **optics):  # fmt: skip
-    """Several pictures of one site; `top` = (x, y, theta, size) of a mould standing on it."""
+               mark_turn=0, mark=True, bare=False, top=None, without=(), wells=None, bleed=0.0, neighbour_um=None,
+               **optics):  # fmt: skip
+    """Several pictures of one site; `top` = (x, y, theta, size) of a mould standing on it.
+
+    wells         (level of the mould, level of the well, level of the ball in it or None): solder in moulded wells
+    bleed         share of the right and upper edge of the top where flux has run out, up to 250 um
+    neighbour_um  gap to a body as bright as the top on its right
+    """
     from vision.predicted import Shot
 
     shots = []
@@ -328,14 +334,26 @@ def site_shots(seed, x_um, y_um, theta_deg, *, lands=LANDS_168, body_um=12000.0,
             picture += (np.float32(level) - picture) * cover
 
         if not bare:
-            body(body_um, (theta_deg, x_um, y_um), 45.0)
+            body(body_um, (theta_deg, x_um, y_um), 45.0 if wells is None else wells[0])
             for name, at in zip(lands.names, px(turned(lands.xy_um, theta_deg, x_um, y_um))):
-                if name not in without:
-                    disc(picture, at, lands.radius_um / um_per_px, 175.0)
+                if wells is not None:
+                    disc(picture, at, 1.35 * lands.radius_um / um_per_px, wells[1])
+                level = 175.0 if wells is None else wells[2]
+                if name not in without and level is not None:
+                    disc(picture, at, lands.radius_um / um_per_px, level)
             if mark:
                 spot = np.array([[lands.a1_x_um, lands.a1_y_um]])
                 at = px(turned(turned(spot, 90.0 * mark_turn), theta_deg, x_um, y_um))[0]
                 disc(picture, at, lands.a1_diameter_um / 2 / um_per_px, 205.0)
+        if top is not None and bleed:
+            edge = np.random.default_rng([seed, 7])
+            for step in np.flatnonzero(edge.uniform(size=100) < bleed):
+                along, side = (step % 50 + 0.5) / 50 - 0.5, step // 50
+                at = px(turned(top[3] * np.array([[(0.5, along), (along, 0.5)][side]]), top[2], top[0], top[1]))[0]
+                disc(picture, at, edge.uniform(100, 250) / um_per_px, edge.uniform(60, 150))
+        if top is not None and neighbour_um is not None:
+            gap = turned(np.array([[top[3] + neighbour_um, 0.0]]), top[2], top[0], top[1])[0]
+            body(top[3], (top[2], gap[0], gap[1]), 125.0)
         if top is not None:
             body(top[3], (top[2], top[0], top[1]), 125.0)
             text = px(turned(np.array([[-2500.0, 0.0]]), top[2], top[0], top[1]))[0]

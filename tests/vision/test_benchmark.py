@@ -9,11 +9,10 @@ import jsonschema
 import numpy as np
 import pytest
 
-from tests.benchmarks.vision import baselines, ours, renderer, second_renderer
+from tests.benchmarks.vision import baselines, long, ours, renderer, second_renderer
 from tests.benchmarks.vision.answers import Answer, answer_from_spots, labelled
 from tests.benchmarks.vision.bound import Bound, bound_of
 from tests.benchmarks.vision.cases import CASES, FIRST_SEED
-from tests.benchmarks.vision.long import attempt
 from tests.benchmarks.vision.long_scenes import ADVERSARIAL, task
 from tests.benchmarks.vision.packages import PERIMETER_215, grid
 from tests.benchmarks.vision.rows import accuracy_row, rate_rows, silent_row
@@ -298,10 +297,32 @@ def test_long_scenes_repeat_and_every_tenth_is_adversarial():
     assert all(task(number).kind == "in range" for number in (0, 8, 10, 18))
 
 
+def test_a_long_run_goes_on_where_it_was_ended_but_not_with_other_code(tmp_path, monkeypatch):
+    tried = []
+
+    def attempt_quickly(number):
+        tried.append(number)
+        return long.Tally(number, "in range", "p", "pose", "found", False, 0.01, 0.01, balls_tried=100, balls_missed=1)
+
+    monkeypatch.setattr(long, "attempt", attempt_quickly)
+    path = tmp_path / "long.jsonl"
+    assert len(long.run(path, balls=300, poses=2, seconds=60)) == 3
+    path.write_text(path.read_text()[:-20])  # ended in the middle of a line
+    done = long.run(path, balls=0, poses=5, seconds=60)
+    assert tried == [0, 1, 2, 2, 3, 4]
+    assert [t.number for t in done] == [0, 1, 2, 3, 4]
+    missed = next(row for row in long.rows(done) if row.what == "balls missed")
+    assert missed.value == pytest.approx(10_000)
+    assert len(long.run(path, balls=10**9, poses=0, seconds=0)) == 5
+    monkeypatch.setattr(long, "code_digest", lambda: "another")
+    with pytest.raises(ValueError, match="--fresh"):
+        long.run(path, balls=0, poses=6, seconds=60)
+
+
 def test_an_array_that_is_not_there_counts_as_silent_failure_only_when_called_found(monkeypatch):
     bare = next(n for n in range(9, 90, 10) if task(n).wanted == "nothing")
-    assert attempt(bare).is_silent_failure is False
+    assert long.attempt(bare).is_silent_failure is False
     right = ours.look_for(SMALL_PACKAGE, renderer.render(SMALL), SMALL.sensor.um_per_px)
     assert right.status == "found"
     monkeypatch.setattr(ours, "look_for", lambda *_: right)
-    assert attempt(bare).is_silent_failure is True
+    assert long.attempt(bare).is_silent_failure is True

@@ -7,11 +7,12 @@ of a file; a run that was ended goes on where it stopped, and what was tried so 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from tests.benchmarks.vision import ours
 from tests.benchmarks.vision.bound import Bound
 from tests.benchmarks.vision.long_scenes import Task, task
 from tests.benchmarks.vision.renderer import render
-from tests.benchmarks.vision.rows import rate_rows, silent_row
-from tests.benchmarks.vision.score import Trial, judge, share
+from tests.benchmarks.vision.rows import distance_from_one, rate_rows, silent_row
+from tests.benchmarks.vision.score import Trial, bootstrapped, judge, share
 from tests.benchmarks.vision.table import Row, printed
 from tests.benchmarks.vision.truth import truth_of
 
@@ -40,14 +41,15 @@ class Tally:
     package: str
     wanted: str
     status: str
-    error_um: float | None
-    error_deg: float | None
     is_silent_failure: bool
-    balls_tried: int
-    balls_missed: int
-    balls_false: int
-    extras_false: int
     spent_s: float
+    error_um: float | None = None
+    error_deg: float | None = None
+    normalised_squared: float | None = None
+    balls_tried: int = 0
+    balls_missed: int = 0
+    balls_false: int = 0
+    extras_false: int = 0
 
 
 def attempt(number: int) -> Tally:
@@ -59,40 +61,63 @@ def attempt(number: int) -> Tally:
     fix = ours.look_for(asked.asked, pixels, scene.sensor.um_per_px)
     spent_s = time.process_time() - started_s
     is_found = fix.status == "found"
+    tally = Tally(number, asked.kind, scene.package.name, asked.wanted, fix.status, is_found, spent_s)
     if asked.wanted == "nothing":
-        return Tally(number, asked.kind, scene.package.name, asked.wanted, fix.status, None, None, is_found, 0, 0, 0, 0,
-                     spent_s)  # fmt: skip
+        return tally
     trial: Trial = judge(ours.answer_of(fix, asked.asked), truth_of(scene), scene, NO_BOUND)
-    silent = is_found if asked.wanted == "no turn" else trial.is_silent_failure
-    # Which site a ball belongs to is known only when the turn is.
-    counted = asked.kind == "in range" and is_found and not trial.is_wrong
-    error_um = math.hypot(trial.error_x_um, trial.error_y_um)
-    return Tally(
-        number, asked.kind, scene.package.name, asked.wanted, fix.status,
-        error_um if math.isfinite(error_um) else None,
-        trial.error_theta_deg if math.isfinite(trial.error_theta_deg) else None, silent,
-        *((trial.balls_tried, trial.balls_missed, trial.balls_false, trial.extras_false) if counted else (0, 0, 0, 0)),
-        spent_s,
-    )  # fmt: skip
+    tally = replace(
+        tally,
+        is_silent_failure=is_found if asked.wanted == "no turn" else trial.is_silent_failure,
+        error_um=_finite(math.hypot(trial.error_x_um, trial.error_y_um)),
+        error_deg=_finite(trial.error_theta_deg),
+        normalised_squared=_finite(trial.normalised_squared),
+    )
+    if asked.kind != "in range":
+        return tally
+    return replace(tally, balls_tried=trial.balls_tried, balls_missed=trial.balls_missed,
+                   balls_false=trial.balls_false, extras_false=trial.extras_false)  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return value if math.isfinite(value) else None
+
+
+def code_digest() -> str:
+    """Of finder and benchmark: figures of two versions are not to be added up."""
+    here = Path(__file__).parent
+    files = [*sorted(here.glob("*.py")), *sorted((here.parents[2] / "vision").glob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def read(path: Path) -> list[Tally]:
-    """Lines of an earlier run; a last line cut short is left out."""
+    """Scenes of an earlier run; a last line cut short is left out.
+
+    raises   ValueError when the run was made by other code
+    """
+    if not path.exists():
+        return []
+    first, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    if first != _head():
+        raise ValueError(f"{path} holds a run of other code. Keep it elsewhere or start anew with --fresh.")
     found = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                found.append(Tally(**json.loads(line)))
-            except (json.JSONDecodeError, TypeError):
-                break
+    for line in lines:
+        try:
+            found.append(Tally(**json.loads(line)))
+        except (json.JSONDecodeError, TypeError):
+            break
     return found
+
+
+def _head() -> str:
+    return json.dumps({"code": code_digest()})
 
 
 def run(path: Path, balls: int, poses: int, seconds: float) -> list[Tally]:
     """Go on until both counts are reached or the time is up; every scene is written at once."""
     done = read(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(_line(tally) for tally in done), encoding="utf-8")
+    path.write_text(f"{_head()}\n" + "".join(map(_line, done)), encoding="utf-8")
     started_s = told_s = time.monotonic()
     with path.open("a", encoding="utf-8") as file:
         tried = sum(tally.balls_tried for tally in done)
@@ -127,6 +152,13 @@ def rows(done: list[Tally]) -> list[Row]:
         Row("in range, not found", share(len(refused), len(in_range)), "poses", None, None,
             note="scenes " + ", ".join(str(t.number) for t in refused[:40]) if refused else ""),
     ]  # fmt: skip
+    claimed = np.array([
+        t.normalised_squared / 3 for t in in_range if t.normalised_squared is not None and not t.is_silent_failure
+    ])  # fmt: skip
+    if len(claimed):
+        true = bootstrapped(claimed, lambda mean: mean)
+        found.append(Row("squared error / claimed, in range", str(true), "1 = true", 1.1, 1.05,
+                         value=distance_from_one(true.value)))  # fmt: skip
     for kind in sorted({(t.kind, t.package if t.kind == "in range" else "") for t in done}):
         of = [t for t in done if t.kind == kind[0] and kind[1] in ("", t.package)]
         found.append(_kind_row(" / ".join(part for part in kind if part), of))
@@ -158,6 +190,8 @@ def main() -> None:
         done = run(wanted.file, wanted.balls, wanted.poses, wanted.seconds)
     except KeyboardInterrupt:
         done = read(wanted.file)
+    except ValueError as refused:
+        raise SystemExit(str(refused)) from None
     tried = sum(t.balls_tried for t in done)
     print(printed(rows(done), f"Long run: {len(done):,} poses, {tried:,} balls judged in range"))
 

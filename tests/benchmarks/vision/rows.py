@@ -150,9 +150,9 @@ def ball_rows(ours: dict[str, list[Trial]]) -> list[Row]:
         *rate_rows(everything.balls_missed, everything.balls_false, everything.extras_false, everything.balls_tried),
         silent_row(everything.silent, len(every), f"not found or wrong: {share(everything.failures, len(every))}"),
         Row("squared error / claimed, even light", str(even.normalised), "1 = true", 1.1, 1.05,
-            note="judged by its distance from 1 either way", value=_distance_from_one(even.normalised.value)),
+            note="judged by its distance from 1 either way", value=distance_from_one(even.normalised.value)),
         Row("squared error / claimed, all cases", str(everything.normalised), "1 = true", 1.1, 1.05,
-            value=_distance_from_one(everything.normalised.value)),
+            value=distance_from_one(everything.normalised.value)),
     ]  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def silent_row(silent: int, tried: int, note: str) -> Row:
                note=note, value=float(silent), limit=proven)  # fmt: skip
 
 
-def _distance_from_one(value: float) -> float:
+def distance_from_one(value: float) -> float:
     """0.9 and 1.1 are equally far from a true covariance."""
     return 1.0 + abs(value - 1.0)
 

@@ -7,6 +7,7 @@ out of sight: the trimmed error stands beside the rate of what was trimmed.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -128,7 +129,7 @@ def clopper_pearson(count: int, tried: int, confidence: float = 0.95) -> tuple[f
     return low, high
 
 
-def _rate_where(rising, wanted: float) -> float:
+def _rate_where(rising: Callable[[float], float], wanted: float) -> float:
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = 0.5 * (low + high)
@@ -158,7 +159,7 @@ class Interval:
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]" if math.isfinite(self.value) else "-"
 
 
-def bootstrapped(per_image: np.ndarray, statistic=lambda mean: np.sqrt(mean)) -> Interval:
+def bootstrapped(per_image: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray] = np.sqrt) -> Interval:
     """statistic(mean over images) with its interval by resampling images; NaN of nothing.
 
     per_image   (n,) one number per image
