@@ -185,6 +185,21 @@ def test_one_picture_alone_cannot_say_whether_all_balls_are_wet_or_none(part, st
     assert "unsure" in finding.reasons[1]
 
 
+def test_two_parts_are_not_compared_with_each_other(dry, dry_fix):
+    other, _ = PackagePart(POP_168, seed=8).draw(**AGAIN)
+    finding = inspect_dipped(dry[0], dry_fix, other, POP_168)
+    assert finding.fix.status == "refused"
+    assert "different parts" in finding.fix.reasons[0]
+    assert finding.wetting == ()
+
+
+def test_swapped_pictures_are_said_and_nothing_is_called_wet(part, dry):
+    wet, _ = part.draw(**AGAIN, wet=0.5)
+    finding = inspect_dipped(wet, inspect_package(wet, POP_168), dry[0], POP_168)
+    assert "swapped" in finding.reasons[0]
+    assert not any(ball.state == "wet" for ball in finding.wetting)
+
+
 def test_no_wetting_is_claimed_without_two_good_pictures(dry, dry_fix):
     black = Frame(np.zeros((900, 960), np.uint8), 8.0)
     finding = inspect_dipped(dry[0], dry_fix, black, POP_168)
