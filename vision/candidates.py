@@ -28,6 +28,9 @@ CONTRAST_LEAST = 4.0
 WEAKEST_RATIO = 0.65
 """Places that match less well than this, against the best, are not looked at."""
 
+LIKENESS_HALF_PX = 12.0
+"""Half size of a mark on the grid where shapes are told apart."""
+
 CANDIDATES_MOST = 6
 
 
@@ -77,6 +80,31 @@ def mark_candidates(
         if all(math.hypot(x_px - two.x_px, y_px - two.y_px) > half_px for two in apart):
             apart.append(Candidate(x_px, y_px, one.match, one.contrast, one.part_ratio))
     return apart[:CANDIDATES_MOST]
+
+
+def likeness(
+    pixels: ByteArray, x_px: float, y_px: float, half_px: float, marks: tuple[tuple[Shape, float], ...]
+) -> FloatArray:
+    """Correlation of what stands at a place with each plain mark (shape, part ratio), 0 to 1, (marks,).
+
+    Every n-th pixel is looked at; beyond its border the picture goes on as it ends.
+    """
+    step = max(1.0, half_px / LIKENESS_HALF_PX)
+    plain = _plain_marks(half_px / step, marks)
+    reach = (math.isqrt(plain.shape[1]) - 1) // 2
+    at = np.arange(-reach, reach + 1) * step
+    rows = np.clip(np.rint(y_px + at), 0, pixels.shape[0] - 1).astype(np.int64)
+    cols = np.clip(np.rint(x_px + at), 0, pixels.shape[1] - 1).astype(np.int64)
+    level = pixels[rows[:, None], cols].astype(np.float32).ravel()
+    level -= level.mean()
+    return np.asarray(np.abs(plain @ level) / math.sqrt(max(float(level @ level), 1e-9)), dtype=np.float64)
+
+
+@lru_cache(maxsize=16)
+def _plain_marks(half_px: float, marks: tuple[tuple[Shape, float], ...]) -> NDArray[np.float32]:
+    covers = np.stack([template(shape, half_px, ratio).ravel() for shape, ratio in marks])
+    covers -= covers.mean(axis=1, keepdims=True)
+    return np.asarray(covers / np.linalg.norm(covers, axis=1, keepdims=True), dtype=np.float32)
 
 
 def _peaks(small: ByteArray, half_px: float, shape: Shape, ratio: float) -> list[Candidate]:

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from vision.candidates import Candidate, mark_candidates
+from vision.candidates import Candidate, likeness, mark_candidates
 from vision.errors import BadRequest
 from vision.frame import Frame, health_reasons
 from vision.marks import PART_RATIOS, SHAPES, Shape, thinnest_px
@@ -30,6 +30,9 @@ RIM_LEAST_RATIO = 0.4
 """Share of the outline that must follow the model: scratches, dirt and copper together hide up to half of it."""
 
 SIZE_TOLERANCE = 0.12
+SHAPE_MARGIN = 0.01
+"""Another shape that is more like what is seen by this is taken for it (a disc is 0.05 less like a square)."""
+
 BORDER_PX = 4.0
 """Ground that must show all round the mark."""
 
@@ -81,7 +84,7 @@ def locate_fiducial(
         rim = fit_rim(
             frame.pixels, one.x_px, one.y_px, shape, 2 * half_px, one.part_ratio, math.copysign(1.0, one.contrast)
         )
-        wrong = _rim_problems(frame, rim, one, half_px)
+        wrong = _rim_problems(frame, rim, one, half_px) or _other_shape(frame, rim, half_px, shape, ratios)
         if rim is None or wrong:
             problems.append(wrong)
         elif not any(math.hypot(rim.x_px - two.x_px, rim.y_px - two.y_px) < half_px for two in good):
@@ -127,6 +130,21 @@ def _refused(reasons: tuple[str, ...]) -> FiducialFix:
 def _is_rival(one: Candidate, first: Candidate) -> bool:
     strong = abs(one.contrast) > RIVAL_CONTRAST_RATIO * abs(first.contrast)
     return strong and one.match > RIVAL_RATIO * first.match
+
+
+def _other_shape(
+    frame: Frame, rim: RimFit | None, half_px: float, shape: Shape, ratios: tuple[float, ...]
+) -> tuple[str, ...]:
+    """Marks of other shapes share part of their outline with the wanted one; the whole picture of them tells."""
+    if rim is None:
+        return ()
+    usual = tuple((one, ratio) for one in SHAPES if one != shape for ratio in PART_RATIOS.get(one, (0.0,)))
+    marks = (*((shape, ratio) for ratio in ratios), *usual)
+    like = likeness(frame.pixels, rim.x_px, rim.y_px, half_px, marks)
+    wanted, other = float(like[: len(ratios)].max()), len(ratios) + int(np.argmax(like[len(ratios) :]))
+    if like[other] > wanted + SHAPE_MARGIN:
+        return (f"it is rather a {marks[other][0]}: likeness {like[other]:.3f} against {wanted:.3f}",)
+    return ()
 
 
 def _rim_problems(frame: Frame, rim: RimFit | None, one: Candidate, half_px: float) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ PART_RATIOS: dict[Shape, tuple[float, ...]] = {"ring": (0.5, 0.7, 0.35), "cross"
 SECTOR_PX = 6.5
 """Length of outline that one sector stands for."""
 
-SECTORS_MOST = 40
+SECTORS_MOST = 48
 WAVES = 4
 """Slow waves along the outline in which ground and light are looked for."""
 

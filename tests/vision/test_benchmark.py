@@ -16,6 +16,8 @@ from tests.benchmarks.vision.cases import CASES, FIRST_SEED
 from tests.benchmarks.vision.long import attempt
 from tests.benchmarks.vision.long_scenes import ADVERSARIAL, task
 from tests.benchmarks.vision.packages import PERIMETER_215, grid
+from tests.benchmarks.vision.rows import accuracy_row, rate_rows, silent_row
+from tests.benchmarks.vision.run import OURS
 from tests.benchmarks.vision.samples import check, differences, package_json, truth_json, write_samples
 from tests.benchmarks.vision.scene import Deformed, Faults, Pose, Scene, Sensor, Spread, json_schema
 from tests.benchmarks.vision.score import (
@@ -137,6 +139,7 @@ def test_the_scorer_counts_what_was_put_in():
     assert trial.normalised_squared == pytest.approx(9 + 16)
     wrong = replace(answer, pose=replace(truth.pose, theta_deg=truth.pose.theta_deg + 90))
     refused = replace(answer, status="refused", pose=Pose(*[math.nan] * 3))
+    assert judge(wrong, truth, FAULTY, SOME_BOUND).balls_tried == 0  # every ball would have another's name
     figures = summarise([judge(a, truth, FAULTY, SOME_BOUND) for a in (bad, bad, wrong, refused)])
     assert (figures.images, figures.failures, figures.silent, figures.refusals) == (4, 2, 1, 1)
     assert figures.ratio.value == pytest.approx(math.sqrt(0.5 * 25e-6) / 0.002)
@@ -183,6 +186,29 @@ def test_a_rare_event_is_open_until_enough_were_tried():
     assert "Hough 0.15 um" in text
 
 
+def test_a_line_says_what_was_measured_and_hides_no_failure():
+    truth, answer = truth_of(SMALL), perfect(SMALL)
+
+    def trials(x_um, status="found"):
+        shifted = replace(answer, status=status, pose=replace(truth.pose, x_um=truth.pose.x_um + x_um))
+        return [replace(judge(shifted, truth, SMALL, SOME_BOUND), seed=seed) for seed in range(4)]
+
+    mine, theirs = trials(0.003), [*trials(0.03)[:3], *trials(9.0)[3:]]
+    row = accuracy_row("nominal", {OURS: mine, "Hough": theirs})
+    assert row.value == pytest.approx(0.003 / math.sqrt(2) / 0.002)
+    assert row.verdict == "stretch"
+    assert row.baselines == {"Hough": "0.0212 um (10.6x, 1/4 failed)"}
+    for words in ("bias (+0.0030, +0.0000)", "failed 0 of 4", "Hough is 10 [10, 10] x ours"):
+        assert words in row.note
+    lost = accuracy_row("nominal", {OURS: trials(0.003, "refused"), "Hough": theirs})
+    assert lost.verdict == "missed"
+    assert lost.note == "found in none of 4 pictures, silent 0"
+    assert [r.verdict for r in rate_rows(0, 3, 1, 1000)] == ["open", "missed"]
+    assert [silent_row(k, n, "").verdict for k, n in ((0, 300), (0, 10_000), (1, 10_000), (0, 100_000))] == [
+        "open", "reached", "missed", "stretch",
+    ]  # fmt: skip
+
+
 def test_splits_share_no_seed_and_every_case_draws_in_view():
     assert FIRST_SEED["tuning"] - FIRST_SEED["public"] > 100_000
     for case in CASES.values():
@@ -203,8 +229,7 @@ def test_the_settings_of_the_baselines_come_from_the_tuning_split_and_their_grid
 
 @pytest.mark.parametrize("name", [n for n in baselines.GRIDS if n != "findCirclesGrid"])
 def test_a_baseline_finds_a_plain_array(name):
-    lesson = replace(SMALL, seed=99)
-    method = baselines.taught(name, baselines.tuned()[name], (renderer.render(lesson), lesson))
+    method = baselines.taught(name, baselines.tuned()[name], baselines.lesson_of(replace(SMALL, seed=99)))
     trial = judge(method(renderer.render(SMALL), SMALL), truth_of(SMALL), SMALL, SOME_BOUND)
     assert trial.status == "found"
     allowed_um = 20.0 if "minAreaRect" in name else 0.5  # four outermost balls of 8 um scatter make the rectangle

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from tests.benchmarks.vision.answers import Answer, Method, answer_from_spots, nominal_radius_px, refused
-from tests.benchmarks.vision.scene import Pose, Scene
+from tests.benchmarks.vision.renderer import render
+from tests.benchmarks.vision.scene import Faults, Light, Pose, Scene
 from tests.benchmarks.vision.truth import to_um, truth_of, turned
 
 SETTINGS_FILE = Path(__file__).with_name("baselines.json")
@@ -186,7 +187,7 @@ DETECTORS: dict[str, Detector] = {
 
 @dataclass(frozen=True)
 class Baseline:
-    """A method with its settings; the template is taught from one picture of the tuning split of the same case."""
+    """A method with its settings, and the template where it needs one."""
 
     name: str
     settings: Settings
@@ -210,9 +211,18 @@ def tuned() -> dict[str, Settings]:
     return dict(json.loads(SETTINGS_FILE.read_text(encoding="utf-8"))["settings"])
 
 
-def taught(name: str, settings: Settings, teaching: tuple[np.ndarray, Scene]) -> Method:
-    """A baseline ready to be asked; `teaching` is a picture of the tuning split and its scene."""
+def lesson_of(scene: Scene) -> tuple[np.ndarray, Scene]:
+    """Picture and scene to teach from: focus, noise and substrate of `scene`, but a good part in healthy light.
+
+    A template that had seen the dead segment would carry its bias with it, and hide it.
+    """
+    healthy = replace(scene, light=Light(), faults=Faults())
+    return render(healthy), healthy
+
+
+def taught(name: str, settings: Settings, lesson: tuple[np.ndarray, Scene]) -> Method:
+    """A baseline ready to be asked; `lesson` as `lesson_of` draws it from the tuning split."""
     if name != "matchTemplate + parabola":
         return Baseline(name, settings)
-    template = taught_template(*teaching)
+    template = taught_template(*lesson)
     return Baseline(name, settings, template.tobytes(), len(template))

@@ -63,7 +63,10 @@ def with_faults(missing: int = 0, debris: int = 0) -> Change:
 
 
 def chosen(package: Package, count: int, rng: np.random.Generator) -> tuple[str, ...]:
-    return tuple(package.ball_names[i] for i in sorted(rng.choice(package.count, count, replace=False)))
+    """Balls drawn at random, none at a corner: a second empty corner would make the turn undecidable."""
+    reach = np.abs(package.xy_um).max(axis=0)
+    inner = np.flatnonzero((np.abs(package.xy_um) < 0.99 * reach).any(axis=1))
+    return tuple(package.ball_names[i] for i in rng.choice(inner, count, replace=False))
 
 
 def neighbour_pair(package: Package, without: tuple[str, ...], rng: np.random.Generator) -> tuple[str, str]:

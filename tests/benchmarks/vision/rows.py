@@ -104,7 +104,7 @@ def _paired(trials: dict[str, list[Trial]]) -> str:
     """Ours against the best baseline, on the pictures that both saw."""
     figures = [(summarise(of).rms_um, method) for method, of in trials.items() if method != OURS]
     finite = [each for each in figures if math.isfinite(each[0])]
-    if not finite:
+    if not finite or all(t.is_failure for t in trials[OURS]):
         return ""
     _, best = min(finite)
     return f"; paired, {best} is {paired_ratio(trials[OURS], trials[best])} x ours"
@@ -112,12 +112,16 @@ def _paired(trials: dict[str, list[Trial]]) -> str:
 
 def _baseline(figures: Summary) -> str:
     failed = f", {figures.failures}/{figures.images} failed" if figures.failures else ""
+    if not math.isfinite(figures.all_rms_um):
+        return f"not found in {figures.images}"
     if math.isfinite(figures.rms_um):
         return f"{figures.rms_um:.3g} um ({figures.ratio.value:.3g}x{failed})"
     return f"{figures.all_rms_um:.3g} um ({figures.failures}/{figures.images} failed)"
 
 
 def _note(mine: Summary) -> str:
+    if mine.failures == mine.images:
+        return f"found in none of {mine.images} pictures, silent {mine.silent}"
     parts = [
         f"RMS {mine.rms_um:.4f} um, theta {mine.theta_ratio} x bound, one ball {mine.ball_ratio:.2f} x",
         f"bias ({mine.bias_um[0]:+.4f}, {mine.bias_um[1]:+.4f}) +- {mine.bias_error_um:.4f} um",
@@ -201,6 +205,7 @@ def time_rows(wanted: Counts) -> list[Row]:
     """Times on nominal pictures beside every baseline, then ours alone on the hard ones."""
     _tell("times")
     nominal = measure_times(CASES["nominal"], wanted.timed_images, 5)
+    cold = measure_times(CASES["nominal"], wanted.timed_images, 3, only_ours=True, cold=True)
     heavy = measure_times(CASES["heavy"], wanted.timed_images, 5, only_ours=True)
     full = measure_times(CASES["full1023"], wanted.timed_images, 3, only_ours=True)
     others = {name: _times(nominal, name) for name in nominal.seconds if name not in (OURS, THRESHOLD)}
@@ -210,7 +215,9 @@ def time_rows(wanted: Counts) -> list[Row]:
         Row("time / contours + minEnclosingCircle", f"{enclosing:.2f}", "ratio", 0.45, 0.25, value=enclosing,
             note=f"ours {nominal.printed(OURS)}, contours {nominal.printed(ENCLOSING)}"),
         Row("time / one threshold pass", f"{threshold:.1f}", "ratio", 10.0, 6.0, others,
-            f"one pass {nominal.printed(THRESHOLD)}; process time, one thread, warm, 5 MP nominal", threshold),
+            f"one pass {nominal.printed(THRESHOLD)}; process time, one thread, warm, 5 MP nominal. Pictures out of "
+            f"the processor's cache: one pass {cold.printed(THRESHOLD)}, ours {cold.printed(OURS)} = "
+            f"{cold.ratio(OURS, THRESHOLD):.1f}x", threshold),
         Row("time, heavy substrate", heavy.printed(OURS), "ms", 15.0, 8.0, value=slow_ms,
             note=f"{heavy.ratio(OURS, THRESHOLD):.1f} x one threshold pass"),
         Row("time, 1,023 balls / one threshold pass", f"{full.ratio(OURS, THRESHOLD):.1f}", "ratio", 20.0, 10.0,

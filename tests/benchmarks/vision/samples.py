@@ -2,7 +2,7 @@
 
 Per sample: NAME.png, NAME.scene.json (the whole scene), NAME.truth.json (what a perfect answer says) and
 NAME.package.json (the ball map as the command line reads it). `python -m tests.benchmarks.vision.samples FOLDER` writes
-them, asks the command line about each and prints what differs.
+them, asks the command line about each and prints what differs. scene.schema.json describes the scenes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 
 from tests.benchmarks.vision import renderer, second_renderer
 from tests.benchmarks.vision.cases import CASES
-from tests.benchmarks.vision.scene import Package, Scene
+from tests.benchmarks.vision.scene import Package, Scene, json_schema
 from tests.benchmarks.vision.score import wrapped_deg
 from tests.benchmarks.vision.truth import truth_of
 
@@ -74,6 +74,7 @@ def truth_json(scene: Scene) -> dict[str, Any]:
 def write_samples(folder: Path, names: tuple[str, ...] = SAMPLES) -> list[Path]:
     """Draw the first public scene of every case named; returns the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scene.schema.json").write_text(json.dumps(json_schema(), indent=1) + "\n", encoding="utf-8")
     written = []
     for name in names:
         scene = CASES[name].scenes(1)[0]

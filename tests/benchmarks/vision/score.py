@@ -26,7 +26,10 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Trial:
-    """One image: errors against truth (NaN when refused), its bound, and what was said of its balls."""
+    """One image: errors against truth (NaN when refused), its bound, and what was said of its balls.
+
+    Balls are counted where the array was found and rightly so; the other pictures count as failures instead.
+    """
 
     seed: int
     status: str
@@ -72,7 +75,8 @@ def judge(answer: Answer, truth: Truth, scene: Scene, bound: Bound) -> Trial:
     tried = missed = invented = extras = 0
     ball_rms = math.nan
     faults: dict[str, tuple[int, int]] = {}
-    if answer.status != "refused":
+    is_right = math.hypot(ex, ey) <= WRONG_UM and abs(et) <= WRONG_DEG
+    if answer.status == "found" and is_right:  # in a wrong turn every ball would have another's name
         off_um = np.hypot(*(answer.sites_px - truth.sites_px).T) * scene.sensor.um_per_px
         reported = np.isfinite(off_um)
         seen = reported & (off_um < SAME_BALL_RATIO * scene.package.diameter_um)
@@ -151,7 +155,7 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]" if math.isfinite(self.value) else "-"
 
 
 def bootstrapped(per_image: np.ndarray, statistic=lambda mean: np.sqrt(mean)) -> Interval:
@@ -270,4 +274,4 @@ def rate_and_limit(count: int, tried: int) -> tuple[float, float]:
 
 def share(count: int, tried: int) -> str:
     low, high = clopper_pearson(count, tried)
-    return f"{count} of {tried} [{100 * low:.2g}, {100 * high:.2g} %]"
+    return f"{count} of {tried:,} [{100 * low:.3g}, {100 * high:.3g} %]"

@@ -68,7 +68,7 @@ def patches(
     """Level and cover of the balls `shown`, each in a square of its own; as the first renderer's, by other physics."""
     scale = sensor.um_per_px
     radius_px = balls.radius_um[shown] / scale
-    half = math.ceil(float(radius_px.max()) * 1.15 + 3.5 * sensor.psf_sigma_px + 2)
+    half = math.ceil(float(radius_px.max()) * 1.15 + 5.0 * sensor.psf_sigma_px + 2)
     corner = np.floor(balls.centres_px[shown]).astype(np.int64) - half
     offset = (balls.centres_px[shown] + shift_px - corner).astype(np.float32)
     grid = np.arange(2 * half + 2, dtype=np.float32)

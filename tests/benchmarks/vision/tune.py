@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tests.benchmarks.vision.baselines import GRIDS, SETTINGS_FILE, Settings, taught
+from tests.benchmarks.vision.baselines import GRIDS, SETTINGS_FILE, Settings, lesson_of, taught
 from tests.benchmarks.vision.bound import Bound, bound_of
 from tests.benchmarks.vision.cases import CASES
 from tests.benchmarks.vision.renderer import render
@@ -40,10 +40,9 @@ def tune() -> dict[str, object]:
     pictures: list[Exercise] = []
     for name in TUNED_ON:
         teaching = CASES[name].scenes(IMAGES + 1, "tuning")
-        lesson = render(teaching[-1])
+        lesson = lesson_of(teaching[-1])
         pictures += [
-            Exercise(render(scene), scene, truth_of(scene), bound_of(scene), (lesson, teaching[-1]))
-            for scene in teaching[:-1]
+            Exercise(render(scene), scene, truth_of(scene), bound_of(scene), lesson) for scene in teaching[:-1]
         ]
     chosen: dict[str, Settings] = {}
     scores: dict[str, float] = {}
