@@ -152,6 +152,15 @@ def test_a_light_that_fails_on_one_side_wets_nothing(part, dry, dry_fix):
     assert counts(finding) == {"dry": 168}
 
 
+def test_a_picture_out_of_focus_wets_nothing_and_hides_nothing(part, dry, dry_fix):
+    wet = np.where(np.arange(168) % 2 == 0, 0.0, 0.2)
+    finding, _ = dipped(part, dry, dry_fix, wet, blur_px=2.7, full_strength=0.2)
+    assert finding.fix.status == "found"
+    assert {ball.name for ball in finding.wetting if ball.state == "dry"} == {
+        POP_168.names[k] for k in range(0, 168, 2)
+    }
+
+
 def test_material_darker_than_the_substrate_joins_balls_as_well(part):
     even = {"low": 0.5, "traces": 0}  # these drawings give a part another substrate in every picture
     dry = part.draw(seed=11, **even)
