@@ -41,7 +41,7 @@ from vision.results import NAN, UNKNOWN, ArrayFix, DippedFinding, Pose
 from vision.scattered import placed_by_pairs
 from vision.shots import join_shots, joined_findings
 from vision.turn import decide_turn
-from vision.wetting import FULL_STRENGTH, judge_wetting, read_pair
+from vision.wetting import FULL_STRENGTH, judge_wetting, other_part, read_pair
 
 __all__ = [
     "check_imprint",
@@ -210,6 +210,9 @@ def inspect_dipped(
     if seen is None:
         return _no_wetting(refused_array(ball_map, ("the array was lost when looked at in its own turn",)))
     wet_px = np.where(seen.present[:, None], seen.discs.centres_px, np.nan)
+    strange = other_part(dry, dry_px, wet, wet_px)
+    if strange:
+        return _no_wetting(refused_array(ball_map, strange))
     pairs = material_bridges(dry, dry_px, wet, wet_px, ball_map)
     fix = array_answer(wet, ball_map, seen, pairs, math.inf, "", scale_tolerance, all_alike=False)
     if fix.status != "found":
@@ -217,7 +220,9 @@ def inspect_dipped(
     reading = read_pair(dry, dry_px, wet, wet_px, ball_map.radius_um, scale_ratio=fix.scale_ratio / dry_fix.scale_ratio)
     judged = judge_wetting(reading, ball_map, full_strength)
     bridges = tuple((ball_map.names[a], ball_map.names[b]) for a, b in pairs)
-    return DippedFinding(fix, judged.wetting, bridges, judged.tilt_x, judged.tilt_y, judged.worst_probability)
+    return DippedFinding(
+        fix, judged.wetting, bridges, judged.tilt_x, judged.tilt_y, judged.worst_probability, judged.reasons
+    )
 
 
 def _no_wetting(fix: ArrayFix) -> DippedFinding:

@@ -23,7 +23,7 @@ CLIPPED_LEVEL = 254
 """From here on a pixel may have been brighter than it says."""
 
 BLUR_STEP_PX2 = 0.1
-BLUR_STEPS = 24
+BLUR_STEPS = 45
 """Blurs are laid out at these steps of half the variance of the blur; between them a profile is interpolated."""
 
 

@@ -30,12 +30,16 @@ MOVE_SIGMA_FLOOR = 0.0004
 """Added to every claim: height of the balls under the lamp (20 um at 25 mm move the ring by 0.0003), shape of single
 balls. Set so that claims match on the tuning pictures of two renderers, so neither is an independent check of it."""
 
+MOVE_SIGMA_PER_PX2 = 0.0006
+"""And per half variance of the blur between the two pictures, beyond what the fit explains (from tuning pictures of one
+renderer with focus changed by up to 1.8 px)."""
+
 MOVES = np.arange(-0.20, 0.41, 0.02)
 CALM_PX2 = 0.25
 """Both profiles are blurred by this half variance first: the slopes of a noisy profile pull a fit towards whatever
 makes it smoother."""
 
-ROUNDS = 6
+ROUNDS = 12
 SETTLED = 2e-5
 MOVE_RANGE = (-0.25, 0.45)
 
@@ -75,13 +79,14 @@ def fit_moves(before: Profiles, after: Profiles, radius_px: float) -> MoveFit:
         step = answer[:, 2:] / np.maximum(answer[:, :1], 0.1)
         move = np.clip(move + np.clip(step[:, 0], -0.03, 0.03), *MOVE_RANGE)
         most = (BLUR_STEPS - 2) * BLUR_STEP_PX2 - CALM_PX2
-        blur = np.clip(blur + np.clip(step[:, 1], -0.4, 0.4), -most, most)
+        blur = np.clip(blur + np.clip(step[:, 1], -0.8, 0.8), -most, most)
         if float(np.quantile(np.abs(step[:, 0]), 0.98)) < SETTLED:
             break
     unexplained = left - np.median(left, axis=0)  # what all balls share is light, or material on all of them
     spread = noise / np.maximum(before.count, 1e-6)
     sigma = _move_sigma(design, solver, weight, spread, unexplained, zone) / np.maximum(answer[:, 0], 0.1)
-    return MoveFit(move, np.hypot(sigma, MOVE_SIGMA_FLOOR), blur, np.sqrt((left**2).mean(axis=1)))
+    floor = np.hypot(MOVE_SIGMA_FLOOR, MOVE_SIGMA_PER_PX2 * blur)
+    return MoveFit(move, np.hypot(sigma, floor), blur, np.sqrt((left**2).mean(axis=1)))
 
 
 def _move_sigma(

@@ -16,6 +16,7 @@ import numpy as np
 
 from vision.frame import FloatArray, Frame
 from vision.maps import BallMap
+from vision.pose import fit_rigid
 from vision.profiles import ring_profiles
 from vision.results import BallWetting, WettingState
 from vision.ring_move import fit_moves
@@ -68,6 +69,15 @@ EXCESS_HALO_RATIO = 0.12
 """Rise outside the ball, share of the ring's peak, from which material stands beside it."""
 
 
+SAME_PART_UM = 3.0
+"""Balls of one part stand within this of each other in two pictures laid over each other, in the middle (0.1 um on
+drawn pictures, 14 um for two parts whose balls scatter by 8 um; an estimate for uneven coats on real highlights)."""
+
+SWAPPED_SIGMAS = 6.0
+SWAPPED_SHARE = 0.3
+"""So many balls whose ring stands so much farther out after the dip: no material does that."""
+
+
 @dataclass(frozen=True, eq=False)
 class WetReading:
     """Raw readings per ball, (n,); NaN where a ball was not seen in both pictures.
@@ -94,6 +104,21 @@ class WetJudgement:
     tilt_x: float
     tilt_y: float
     worst_probability: float
+    reasons: tuple[str, ...]
+    """what makes the pair doubtful"""
+
+
+def other_part(dry: Frame, dry_px: FloatArray, wet: Frame, wet_px: FloatArray) -> tuple[str, ...]:
+    """Why the two pictures cannot show the same part: no two parts have their balls in the same places; empty when they
+    may. A pair of two parts would read the difference of their balls as material."""
+    both = np.isfinite(dry_px).all(axis=1) & np.isfinite(wet_px).all(axis=1)
+    if int(both.sum()) < 4:
+        return ("fewer than four balls were seen in both pictures",)
+    fit = fit_rigid(dry.to_um(dry_px[both]), wet.to_um(wet_px[both]))
+    apart_um = float(np.median(np.hypot(*fit.residual_um.T)))
+    if apart_um <= SAME_PART_UM:
+        return ()
+    return (f"two pictures of different parts: their balls stand {apart_um:.1f} um apart, allowed {SAME_PART_UM:g} um",)
 
 
 def read_pair(
@@ -170,7 +195,12 @@ def judge_wetting(reading: WetReading, ball_map: BallMap, full_strength: float =
             state = _state(ratio, typical / full_strength, most / full_strength, reading, site)
         wetting.append(BallWetting(name, state, float(probability[site]), ratio))
     tilt_x, tilt_y = strength_tilt(np.where(seen, strength / full_strength, np.nan), ball_map)
-    return WetJudgement(tuple(wetting), tilt_x, tilt_y, float(probability.min()))
+    with np.errstate(invalid="ignore"):
+        outward = int((reading.move < -SWAPPED_SIGMAS * reading.move_sigma).sum())
+    reasons: tuple[str, ...] = ()
+    if outward > SWAPPED_SHARE * ball_map.count:
+        reasons = (f"the rings of {outward} balls moved outwards: are the pictures before and after swapped?",)
+    return WetJudgement(tuple(wetting), tilt_x, tilt_y, float(probability.min()), reasons)
 
 
 def _state(ratio: float, typical: float, most: float, reading: WetReading, site: int) -> WettingState:

@@ -110,7 +110,7 @@ def look_at_wetting(
     order = ("dry", "excess", "partial")
     told = {name: state for wanted in order for name, state in states.items() if state == wanted}
     status = fix.status if finding.wetting else "refused"
-    if status == "found" and "unsure" in counts:
+    if status == "found" and finding.reasons:
         status = "ambiguous"
     lines = [f"package   {package}: {fix.found_count} of {fix.expected_count} balls in the wet picture"]
     if finding.wetting:

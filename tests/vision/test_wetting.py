@@ -152,6 +152,15 @@ def test_a_light_that_fails_on_one_side_wets_nothing(part, dry, dry_fix):
     assert counts(finding) == {"dry": 168}
 
 
+def test_a_picture_out_of_focus_wets_nothing_and_hides_nothing(part, dry, dry_fix):
+    wet = np.where(np.arange(168) % 2 == 0, 0.0, 0.2)
+    finding, _ = dipped(part, dry, dry_fix, wet, blur_px=2.7, full_strength=0.2)
+    assert finding.fix.status == "found"
+    assert {ball.name for ball in finding.wetting if ball.state == "dry"} == {
+        POP_168.names[k] for k in range(0, 168, 2)
+    }
+
+
 def test_material_darker_than_the_substrate_joins_balls_as_well(part):
     even = {"low": 0.5, "traces": 0}  # these drawings give a part another substrate in every picture
     dry = part.draw(seed=11, **even)
@@ -183,6 +192,21 @@ def test_one_picture_alone_cannot_say_whether_all_balls_are_wet_or_none(part, st
     finding = inspect_wet_alone(part.draw(**AGAIN, wet=strength)[0], POP_168)
     assert counts(finding)["unsure"] > 160
     assert "unsure" in finding.reasons[1]
+
+
+def test_two_parts_are_not_compared_with_each_other(dry, dry_fix):
+    other, _ = PackagePart(POP_168, seed=8).draw(**AGAIN)
+    finding = inspect_dipped(dry[0], dry_fix, other, POP_168)
+    assert finding.fix.status == "refused"
+    assert "different parts" in finding.fix.reasons[0]
+    assert finding.wetting == ()
+
+
+def test_swapped_pictures_are_said_and_nothing_is_called_wet(part, dry):
+    wet, _ = part.draw(**AGAIN, wet=0.5)
+    finding = inspect_dipped(wet, inspect_package(wet, POP_168), dry[0], POP_168)
+    assert "swapped" in finding.reasons[0]
+    assert not any(ball.state == "wet" for ball in finding.wetting)
 
 
 def test_no_wetting_is_claimed_without_two_good_pictures(dry, dry_fix):

@@ -73,7 +73,7 @@ def draw_pair(film: Film, seed: int) -> Pair:
     ground = renderer.background(scene, replace_present(balls_of(scene)))
     pictures = []
     for number in range(2):
-        pose = Pose(*rng.uniform(-300, 300, 2).tolist(), float(rng.uniform(-1.7, 1.7)))
+        pose = _grip(scene, rng)
         sigma_px = SENSOR.psf_sigma_px + (film.focus_px * rng.standard_normal() if number else 0.0)
         shot = replace(
             scene,
@@ -89,6 +89,16 @@ def draw_pair(film: Film, seed: int) -> Pair:
         picture *= renderer.illumination(shot)
         pictures.append(renderer.expose(picture, shot))
     return Pair(pictures[0], pictures[1], is_wet, strength)
+
+
+def _grip(scene: Scene, rng: np.random.Generator) -> Pose:
+    """Within 0.3 mm and 1.7 deg of the middle; one that pushes a ball over the border of the picture is drawn again."""
+    margin_px = 0.75 * scene.package.diameter_um / SENSOR.um_per_px
+    while True:
+        pose = Pose(*rng.uniform(-300, 300, 2).tolist(), float(rng.uniform(-1.7, 1.7)))
+        at = balls_of(replace(scene, pose=pose)).centres_px
+        if (at > margin_px).all() and (at < np.array([SENSOR.columns, SENSOR.rows]) - 1 - margin_px).all():
+            return pose
 
 
 def replace_present(balls: Balls) -> Balls:

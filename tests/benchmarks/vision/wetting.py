@@ -33,6 +33,7 @@ CASES: dict[str, Film] = {
     "film 0.2, focus 0.6 px, reflectivity 20 %": Film(0.2, focus_px=0.6, reflectivity_ratio=0.2),
     "paste 0.3": Film(0.3, paste_share=0.3),
     "film 0.1, twelve diodes": Film(0.1, diodes=True),
+    "film 0.1, focus 1 px, reflectivity 20 %": Film(0.1, focus_px=1.0, reflectivity_ratio=0.2),
 }
 MAIN = "film 0.1"
 FAINT = Film(0.05, weakest=0.0)
