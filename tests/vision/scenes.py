@@ -167,6 +167,7 @@ class PackagePart:
         cap=1.0,
         mark_level=125.0,
         bridges=(),
+        bridge_level=90.0,
         extras_um=(),
         shape=UP_SHAPE,
         um_per_px=8.0,
@@ -195,7 +196,7 @@ class PackagePart:
 
             def neck(x, y, axis=axis, span=span):
                 along, across = x * axis[0] - y * axis[1], x * axis[1] + y * axis[0]
-                return 90.0, (np.abs(along) <= span / 2) & (np.abs(across) <= 0.35 * radius)
+                return bridge_level, (np.abs(along) <= span / 2) & (np.abs(across) <= 0.35 * radius)
 
             stamp(picture, (p + q) / 2, np.hypot(*(q - p)) / 2 + 2, neck)
         strength = np.zeros(len(centres)) if wet is None else np.broadcast_to(wet, (len(centres),)).astype(float)
