@@ -147,7 +147,8 @@ def ball_rows(ours: dict[str, list[Trial]]) -> list[Row]:
     one_ball = summarise(ours["nominal"]).ball_ratio
     return [
         Row("one ball, nominal", f"{one_ball:.3g}", "x bound", 1.2, 1.08, value=one_ball),
-        *rate_rows(everything.balls_missed, everything.balls_false, everything.extras_false, everything.balls_tried),
+        *rate_rows(everything.balls_missed, everything.deformed_missed, everything.balls_false, everything.extras_false,
+                   tried=everything.balls_tried),
         silent_row(everything.silent, len(every), f"not found or wrong: {share(everything.failures, len(every))}"),
         Row("squared error / claimed, even light", str(even.normalised), "1 = true", 1.1, 1.05,
             note="judged by its distance from 1 either way", value=distance_from_one(even.normalised.value)),
@@ -156,11 +157,11 @@ def ball_rows(ours: dict[str, list[Trial]]) -> list[Row]:
     ]  # fmt: skip
 
 
-def rate_rows(missed: int, false: int, extras: int, tried: int) -> list[Row]:
+def rate_rows(missed: int, deformed: int, false: int, extras: int, *, tried: int) -> list[Row]:
     """Balls missed and false per million; reached only where the count tried proves it."""
     found = []
     for what, count, note in (
-        ("balls missed", missed, ""),
+        ("balls missed", missed, f"{deformed} of them drawn out of shape"),
         ("balls false", false + extras, f"{extras} of them where no site is"),
     ):
         rate, limit = rate_and_limit(count, tried)
