@@ -134,10 +134,12 @@ def test_the_scorer_counts_what_was_put_in():
     bad = replace(answer, sites_px=sites, extra_px=np.vstack([answer.extra_px, [[5.0, 5.0]]]),
                   pose=replace(truth.pose, x_um=truth.pose.x_um + 0.003, y_um=truth.pose.y_um + 0.004))  # fmt: skip
     trial = judge(bad, truth, FAULTY, SOME_BOUND)
-    assert (trial.balls_missed, trial.balls_false, trial.extras_false) == (2, 1, 1)
+    assert (trial.balls_missed, trial.deformed_missed, trial.balls_false, trial.extras_false) == (2, 0, 1, 1)
     assert trial.normalised_squared == pytest.approx(9 + 16)
     wrong = replace(answer, pose=replace(truth.pose, theta_deg=truth.pose.theta_deg + 90))
     refused = replace(answer, status="refused", pose=Pose(*[math.nan] * 3))
+    sites[FAULTY.package.ball_names.index("R9C9")] = np.nan
+    assert judge(replace(bad, sites_px=sites), truth, FAULTY, SOME_BOUND).deformed_missed == 1
     assert judge(wrong, truth, FAULTY, SOME_BOUND).balls_tried == 0  # every ball would have another's name
     figures = summarise([judge(a, truth, FAULTY, SOME_BOUND) for a in (bad, bad, wrong, refused)])
     assert (figures.images, figures.failures, figures.silent, figures.refusals) == (4, 2, 1, 1)
@@ -202,7 +204,7 @@ def test_a_line_says_what_was_measured_and_hides_no_failure():
     lost = accuracy_row("nominal", {OURS: trials(0.003, "refused"), "Hough": theirs})
     assert lost.verdict == "missed"
     assert lost.note == "found in none of 4 pictures, silent 0"
-    assert [r.verdict for r in rate_rows(0, 3, 1, 1000)] == ["open", "missed"]
+    assert [r.verdict for r in rate_rows(0, 0, 3, 1, tried=1000)] == ["open", "missed"]
     assert [silent_row(k, n, "").verdict for k, n in ((0, 300), (0, 10_000), (1, 10_000), (0, 100_000))] == [
         "open", "reached", "missed", "stretch",
     ]  # fmt: skip

@@ -12,6 +12,7 @@ import json
 import math
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ class Tally:
     normalised_squared: float | None = None
     balls_tried: int = 0
     balls_missed: int = 0
+    deformed_missed: int = 0
     balls_false: int = 0
     extras_false: int = 0
 
@@ -75,6 +77,7 @@ def attempt(number: int) -> Tally:
     if asked.kind != "in range":
         return tally
     return replace(tally, balls_tried=trial.balls_tried, balls_missed=trial.balls_missed,
+                   deformed_missed=trial.deformed_missed,
                    balls_false=trial.balls_false, extras_false=trial.extras_false)  # fmt: skip
 
 
@@ -114,19 +117,19 @@ def _head() -> str:
 
 
 def run(path: Path, balls: int, poses: int, seconds: float) -> list[Tally]:
-    """Go on until both counts are reached or the time is up; every scene is written at once."""
+    """Go on until both counts are reached, the time is up or somebody ends it; every scene is written at once."""
     done = read(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{_head()}\n" + "".join(map(_line, done)), encoding="utf-8")
     started_s = told_s = time.monotonic()
-    with path.open("a", encoding="utf-8") as file:
-        tried = sum(tally.balls_tried for tally in done)
+    tried = sum(tally.balls_tried for tally in done)
+    with path.open("a", encoding="utf-8") as file, suppress(KeyboardInterrupt):
         while (tried < balls or len(done) < poses) and time.monotonic() - started_s < seconds:
             tally = attempt(len(done))
-            done.append(tally)
-            tried += tally.balls_tried
             file.write(_line(tally))
             file.flush()
+            done.append(tally)
+            tried += tally.balls_tried
             if time.monotonic() - told_s > TELL_EVERY_S:
                 told_s = time.monotonic()
                 silent = sum(t.is_silent_failure for t in done)
@@ -147,7 +150,7 @@ def rows(done: list[Tally]) -> list[Row]:
     silent = [t for t in done if t.is_silent_failure]
     refused = [t for t in in_range if t.status != "found"]
     found = [
-        *rate_rows(missed, false, extras, tried),
+        *rate_rows(missed, sum(t.deformed_missed for t in done), false, extras, tried=tried),
         silent_row(len(silent), len(done), "scenes " + ", ".join(str(t.number) for t in silent[:40]) if silent else ""),
         Row("in range, not found", share(len(refused), len(in_range)), "poses", None, None,
             note="scenes " + ", ".join(str(t.number) for t in refused[:40]) if refused else ""),
@@ -188,8 +191,6 @@ def main() -> None:
         wanted.file.unlink(missing_ok=True)
     try:
         done = run(wanted.file, wanted.balls, wanted.poses, wanted.seconds)
-    except KeyboardInterrupt:
-        done = read(wanted.file)
     except ValueError as refused:
         raise SystemExit(str(refused)) from None
     tried = sum(t.balls_tried for t in done)

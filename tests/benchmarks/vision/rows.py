@@ -43,7 +43,7 @@ WANTED: dict[str, tuple[float, float]] = {
 """Pose over bound to reach, and stretch."""
 EVEN_LIGHT = ("nominal", "noise16", "missing20", "full1023", "wlcsp196")
 SECOND_CASES = ("nominal", "noise16", "defocus", "uneven", "common", "heavy")
-FULL_COUNTS, QUICK_COUNTS = (24, 6, 14, 6), (2, 1, 2, 1)
+FULL_COUNTS, QUICK_COUNTS = (40, 8, 16, 6), (2, 1, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,8 @@ def ball_rows(ours: dict[str, list[Trial]]) -> list[Row]:
     one_ball = summarise(ours["nominal"]).ball_ratio
     return [
         Row("one ball, nominal", f"{one_ball:.3g}", "x bound", 1.2, 1.08, value=one_ball),
-        *rate_rows(everything.balls_missed, everything.balls_false, everything.extras_false, everything.balls_tried),
+        *rate_rows(everything.balls_missed, everything.deformed_missed, everything.balls_false, everything.extras_false,
+                   tried=everything.balls_tried),
         silent_row(everything.silent, len(every), f"not found or wrong: {share(everything.failures, len(every))}"),
         Row("squared error / claimed, even light", str(even.normalised), "1 = true", 1.1, 1.05,
             note="judged by its distance from 1 either way", value=distance_from_one(even.normalised.value)),
@@ -156,11 +157,11 @@ def ball_rows(ours: dict[str, list[Trial]]) -> list[Row]:
     ]  # fmt: skip
 
 
-def rate_rows(missed: int, false: int, extras: int, tried: int) -> list[Row]:
+def rate_rows(missed: int, deformed: int, false: int, extras: int, *, tried: int) -> list[Row]:
     """Balls missed and false per million; reached only where the count tried proves it."""
     found = []
     for what, count, note in (
-        ("balls missed", missed, ""),
+        ("balls missed", missed, f"{deformed} of them drawn out of shape"),
         ("balls false", false + extras, f"{extras} of them where no site is"),
     ):
         rate, limit = rate_and_limit(count, tried)
@@ -210,14 +211,16 @@ def time_rows(wanted: Counts) -> list[Row]:
     full = measure_times(CASES["full1023"], wanted.timed_images, 3, only_ours=True)
     others = {name: _times(nominal, name) for name in nominal.seconds if name not in (OURS, THRESHOLD)}
     enclosing, threshold = nominal.ratio(OURS, ENCLOSING), nominal.ratio(OURS, THRESHOLD)
+    from_memory = cold.ratio(OURS, THRESHOLD)
     slow_ms = 1e3 * heavy.median_s(OURS)
     return [
         Row("time / contours + minEnclosingCircle", f"{enclosing:.2f}", "ratio", 0.45, 0.25, value=enclosing,
             note=f"ours {nominal.printed(OURS)}, contours {nominal.printed(ENCLOSING)}"),
-        Row("time / one threshold pass", f"{threshold:.1f}", "ratio", 10.0, 6.0, others,
-            f"one pass {nominal.printed(THRESHOLD)}; process time, one thread, warm, 5 MP nominal. Pictures out of "
-            f"the processor's cache: one pass {cold.printed(THRESHOLD)}, ours {cold.printed(OURS)} = "
-            f"{cold.ratio(OURS, THRESHOLD):.1f}x", threshold),
+        Row("time / one threshold pass, from memory", f"{from_memory:.1f}", "ratio", 10.0, 6.0, value=from_memory,
+            note=f"the picture out of the processor's cache, as it comes from a camera: "
+                 f"one pass {cold.printed(THRESHOLD)}, ours {cold.printed(OURS)}"),
+        Row("time / one threshold pass, from the cache", f"{threshold:.1f}", "ratio", 10.0, 6.0, others,
+            f"one pass {nominal.printed(THRESHOLD)}; process time, one thread, warm, 5 MP nominal", threshold),
         Row("time, heavy substrate", heavy.printed(OURS), "ms", 15.0, 8.0, value=slow_ms,
             note=f"{heavy.ratio(OURS, THRESHOLD):.1f} x one threshold pass"),
         Row("time, 1,023 balls / one threshold pass", f"{full.ratio(OURS, THRESHOLD):.1f}", "ratio", 20.0, 10.0,

@@ -164,7 +164,7 @@ def check(folder: Path, command: list[str]) -> dict[str, list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.vision.samples", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("report/bench-vision/samples"))
-    parser.add_argument("--command", default=f"{sys.executable} -m station.cli.main vision balls")
+    parser.add_argument("--command", default=f"{Path(sys.executable).with_name('station')} vision balls")
     wanted = parser.parse_args()
     write_samples(wanted.folder)
     found = check(wanted.folder, shlex.split(wanted.command))

@@ -42,6 +42,8 @@ class Trial:
     ball_rms_um: float
     balls_tried: int
     balls_missed: int
+    deformed_missed: int
+    """of those, drawn out of shape"""
     balls_false: int
     extras_false: int
     faults: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -73,7 +75,7 @@ def judge(answer: Answer, truth: Truth, scene: Scene, bound: Bound) -> Trial:
     if answer.covariance is not None and answer.status == "found":
         error = np.array([ex, ey, et])
         squared = float(error @ np.linalg.solve(answer.covariance, error))
-    tried = missed = invented = extras = 0
+    tried = missed = crushed = invented = extras = 0
     ball_rms = math.nan
     faults: dict[str, tuple[int, int]] = {}
     is_right = math.hypot(ex, ey) <= WRONG_UM and abs(et) <= WRONG_DEG
@@ -82,16 +84,18 @@ def judge(answer: Answer, truth: Truth, scene: Scene, bound: Bound) -> Trial:
         reported = np.isfinite(off_um)
         seen = reported & (off_um < SAME_BALL_RATIO * scene.package.diameter_um)
         tried = scene.package.count
-        missed = int((truth.present & ~seen).sum())
+        lost = truth.present & ~seen
+        missed = int(lost.sum())
+        deformed = {fault.name for fault in scene.faults.deformed}
+        crushed = sum(scene.package.ball_names[i] in deformed for i in np.flatnonzero(lost))
         invented = int((~truth.present & reported).sum())
         if (seen & truth.present).any():
             ball_rms = float(np.sqrt(0.5 * np.mean(off_um[seen & truth.present] ** 2)))
         matched = _near(answer.extra_px, truth.extra_px, scene)
         extras = int((~matched).sum())
         faults = _faults(answer, truth, scene)
-    return Trial(
-        scene.seed, answer.status, ex, ey, et, bound, squared, ball_rms, tried, missed, invented, extras, faults
-    )
+    return Trial(scene.seed, answer.status, ex, ey, et, bound, squared, ball_rms, tried, missed, crushed, invented,
+                 extras, faults)  # fmt: skip
 
 
 def _near(points_px: np.ndarray, targets_px: np.ndarray, scene: Scene) -> np.ndarray:
@@ -211,6 +215,7 @@ class Summary:
     normalised: Interval
     balls_tried: int
     balls_missed: int
+    deformed_missed: int
     balls_false: int
     extras_false: int
     faults: dict[str, tuple[int, int]]
@@ -249,6 +254,7 @@ def summarise(trials: list[Trial]) -> Summary:
         normalised=bootstrapped(claimed / 3, lambda mean: mean),
         balls_tried=sum(t.balls_tried for t in trials),
         balls_missed=sum(t.balls_missed for t in trials),
+        deformed_missed=sum(t.deformed_missed for t in trials),
         balls_false=sum(t.balls_false for t in trials),
         extras_false=sum(t.extras_false for t in trials),
         faults=faults,

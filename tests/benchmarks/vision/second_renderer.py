@@ -29,7 +29,8 @@ LOBE = math.radians(2.4)
 """slope of the solder's grain, one standard deviation"""
 SPOT_DN_UM2 = 45_000.0
 """grey level times area of one diode's image on a ball of 115 um radius, before the point spread"""
-DOME_DN, PUPIL_DN = 34.0, 10.0
+DOME_DN, PUPIL_DN, DOME_FALL, PUPIL_RATIO = 34.0, 10.0, 0.75, 0.13
+"""the room and the camera's pupil as mirrored: levels, loss at the limb, width of the pupil in ball radii"""
 CORE_SHARE, HALO_WIDTH = 0.9, 2.3
 ASTIGMATISM, ASTIGMATIC_DEG = 0.08, 25.0
 PIXEL_VARIANCE = 1.0 / 12.0
@@ -78,12 +79,23 @@ def patches(
     cos, sin = np.cos(angle), np.sin(angle)
     cover = _cover(dx, dy, radius_px, ratio, cos, sin, sensor)
     u, v = _round(dx, dy, ratio, cos, sin)
-    rho2 = (u * u + v * v) / (radius_px.astype(np.float32) ** 2)[:, None, None]
-    dome = np.sqrt(np.clip(1.02 - rho2, 0, 1)) * np.float32(DOME_DN)
-    dome -= np.float32(DOME_DN - PUPIL_DN) * np.exp(-rho2 / np.float32(2 * 0.13**2))
-    level = dome * cover
+    level = _dome(u * u + v * v, radius_px, sensor) * cover
     _add_spots(level, balls, shown, offset, radius_px, (ratio, cos, sin), sensor)
     return corner, level * balls.reflectivity[shown].astype(np.float32)[:, None, None], cover
+
+
+def _dome(r2_px: np.ndarray, radius_px: np.ndarray, sensor: Sensor) -> np.ndarray:
+    """The room mirrored in the ball, darker towards the limb, and the camera's own pupil in its middle, both blurred:
+    a paraboloid and a normal density stay what they are."""
+    radius2 = (radius_px.astype(np.float32) ** 2)[:, None, None]
+    dome = np.zeros_like(r2_px)
+    for part, spread in _spread(sensor):
+        sigma2 = np.float32(0.5 * np.trace(spread))
+        pupil2 = np.float32(PUPIL_RATIO**2) * radius2
+        room = 1 - np.float32(DOME_FALL) * (r2_px + 2 * sigma2) / radius2
+        pupil = pupil2 / (pupil2 + sigma2) * np.exp(-r2_px / (2 * (pupil2 + sigma2)))
+        dome += np.float32(part) * (np.float32(DOME_DN) * room - np.float32(DOME_DN - PUPIL_DN) * pupil)
+    return dome
 
 
 def _round(dx: np.ndarray, dy: np.ndarray, ratio: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> tuple[
