@@ -98,13 +98,10 @@ class Cell:
     async def go_to(self, point: MachinePoint, theta_deg: float = 0.0, z_um: float | None = None) -> None:
         """Travel at safe height. `z_um`, where given, must be safe as well and is reached on the way.
 
-        raises   ProcessAlarm z_not_safe when the head is too low
+        raises   what guard and devices raise; a head that is too low does not travel
         """
         safe_z_um = self.profile.head.safe_z_um
-        now_z_um = self.head.status.z_um
-        if not now_z_um <= safe_z_um + Z_TOLERANCE_UM:
-            raise ProcessAlarm("z_not_safe", z_um=now_z_um, safe_z_um=safe_z_um)
-        if z_um is None or abs(z_um - now_z_um) < Z_TOLERANCE_UM:
+        if z_um is None or abs(z_um - self.head.status.z_um) < Z_TOLERANCE_UM:
             await self.gantry.move_to(point.x_um, point.y_um, theta_deg)
             return
         async with asyncio.TaskGroup() as together:

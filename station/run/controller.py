@@ -19,18 +19,19 @@ from station.alarms.translate import alarm_for, bug_event, first_of, is_bug
 from station.cell import Cell
 from station.clock import Clock
 from station.eyes import Eyes
+from station.guard.guard import Guard
+from station.guard.position import PositionTrust
 from station.process import sheet
-from station.process.outcomes import Dipped, Findings
 from station.process.step import Step, Work
 from station.run.gate import Gate
 from station.run.homing import home_and_calibrate
 from station.run.interrupted import InterruptedActs
-from station.run.job import Job, JobRun, TrayCount
-from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
+from station.run.job import Job, JobRun
+from station.run.packml import MOVING_STATES, OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
-from station.run.record import Frame
-from station.run.steps import OpenAct, RunEnded, StepRunner
+from station.run.steps import OpenAct, RunEnded
 from station.run.watch import watch
+from station.run.workshop import Workshop
 from station.store.errors import StoreError
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
@@ -66,22 +67,35 @@ class Controller:
         keep_balls: bool = True,
     ) -> None:
         self.cell, self.store, self.eyes, self.clock, self.identity = cell, store, eyes, clock, identity
-        self._keep_image, self._find_recipe, self._keep_balls = keep_image, find_recipe, keep_balls
+        self._find_recipe = find_recipe
         self.alarms = AlarmList()
         self.jobs: dict[str, Job] = {}
-        self.work: Work | None = None
         self.sub_step = ""
         self.since_s = 0.0
-        self.boards_done: dict[str, int] = {}
         self._interrupted = InterruptedActs(
             store, identity.station, self._utc, lambda alarm, objects: self._raise(alarm, objects, ask=True)
         )
         self._left_open: list[OpenAct] = []
         interrupted = bool(store.journal.open_intents())
         self.packml = Packml(State.ABORTED if interrupted else State.STOPPED, self._on_change)
+        position = PositionTrust(store.events.append, self._utc)
+        self.guard = Guard(cell, position, lambda: self.packml.state in MOVING_STATES)
         self._gate = Gate(self._quiet)
-        self._tray = TrayCount()
-        self._findings = Findings()
+        self._workshop = Workshop(
+            station=identity.station,
+            cell=cell,
+            store=store,
+            eyes=eyes,
+            clock=clock,
+            gate=self._gate,
+            keep_image=keep_image,
+            keep_balls=keep_balls,
+            utc=self._utc,
+            ask=self._ask,
+            show=self._show,
+            before_try=self._before_try,
+            left_open=self._left_open.append,
+        )
         self._task: asyncio.Task[None] | None = None
         self._background: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -97,11 +111,13 @@ class Controller:
         self.store.events.append(
             "station.online", {"software_version": SOFTWARE_VERSION, "simulated": self.identity.simulated}
         )
-        await self._tray.remember(self.store.events)
+        await self._workshop.tray.remember(self.store.events)
         self._interrupted.ask_about_all_of_before()
         await self.store.commit()
         self._background = asyncio.create_task(
-            watch(self.cell, self.store, self.packml, self._on_chain_open, self._raise, self._on_store_failed),
+            watch(
+                self.cell, self.guard, self.store, self.packml, self._on_chain_open, self._raise, self._on_store_failed
+            ),
             name="watch",
         )
 
@@ -191,57 +207,14 @@ class Controller:
 
     async def _reset(self) -> None:
         async def reset() -> None:
-            await home_and_calibrate(self.cell, self.eyes, self.clock, self.store.events, self._show, self._ask)
+            log, position = self.store.events, self.guard.position
+            await home_and_calibrate(self.cell, self.eyes, self.clock, log, position, self._show, self._ask)
 
         if await self._guarded(reset, "Reset"):
             self.packml.completed(State.RESETTING)
 
     async def _run_job(self, job: Job) -> None:
-        calibration_hash = self.cell.known_calibration.hash
-        steps = StepRunner(
-            self.cell,
-            self.store.events,
-            self.store.journal,
-            self._gate,
-            self._ask,
-            lambda step: self._show(step.title if step else ""),
-            self._before_try,
-            {"job_id": job.id, "software_version": SOFTWARE_VERSION, "calibration_hash": calibration_hash},
-            self._left_open.append,
-        )
-        work = Work(
-            recipe=job.recipe,
-            eyes=self.eyes,
-            clock=self.clock,
-            keep_image=self._keep_image,
-            findings=self._findings,
-            boards_done=self.boards_done,
-        )
-        self._findings.by_kind = {Dipped: kept} if (kept := self._findings.find(Dipped)) else {}
-        self.work = work
-        frame = Frame(
-            station=self.identity.station,
-            job_id=job.id,
-            software_version=SOFTWARE_VERSION,
-            calibration_hash=calibration_hash,
-            part_lot="",
-            material_lot="",
-            pot_life_left_s=None,
-            floor_life_left_s=None,
-        )
-        run = self.current = JobRun(
-            job,
-            self.cell,
-            self.store,
-            steps,
-            work,
-            frame,
-            self._utc,
-            self._ask,
-            self._tray,
-            self.boards_done,
-            keep_balls=self._keep_balls,
-        )
+        run = self.current = self._workshop.run_of(job)
         self.store.events.append("job.started", job.view())
 
         if not await self._guarded(run.prepare, "Starting"):
@@ -352,7 +325,8 @@ class Controller:
 
     async def _before_try(self, step: Step, work: Work) -> None:
         if step is sheet.GO_TO_TRAY:
-            work.pocket, work.tray = await self._tray.next(self.cell)
+            work.pocket, work.tray = await self._workshop.tray.next(self.cell)
+        await self.guard.require_for(step.id)
 
     # -- small things ----------------------------------------------------------------------------------------
 

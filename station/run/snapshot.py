@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from drivers.devices.safety import SafetyInputs
 from drivers.wire.camera_frame import PixelFormat
 from station.process import outcomes as o
 from station.run.controller import Controller
@@ -71,6 +72,7 @@ class Snapshots:
                 for device in c.cell.devices
             ],
             "safety": self._safety(),
+            "interlocks": c.guard.view(),
         }
 
     def _button(self, name: str, command: Command) -> dict[str, Any]:
@@ -199,7 +201,4 @@ class Snapshots:
         if not c.cell.plc.is_connected:
             return None
         inputs = c.cell.safety.inputs
-        return {
-            name: bool(getattr(inputs, name))
-            for name in ("estop_ok", "door_closed", "drives_enabled", "air_ok", "vacuum_supply_ok", "bin_in_place")
-        }
+        return {name: bool(getattr(inputs, name)) for name in SafetyInputs.__slots__}

@@ -1,0 +1,116 @@
+"""The guard: stands before every command channel and lets a command through only when its interlocks hold.
+
+It commands nothing and remembers nothing but which positions are to be trusted. The hard-wired chain and the devices
+watch for themselves, within milliseconds; the guard says beforehand what would be wrong, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from drivers.devices.commanded_device import CommandedDevice
+from drivers.wire.encoding import Number
+from drivers.wire.handshake import CommandSpec
+from station.alarms.catalogue import ProcessAlarm
+from station.cell import Cell
+from station.guard import conditions
+from station.guard.conditions import Condition
+from station.guard.facts import FRESH_S, Facts, read_facts, referenced
+from station.guard.position import PositionTrust
+from station.guard.table import BEFORE_STEP, HOMES, INTERLOCKS, ON_ITS_WAY, Action, action_of
+
+CONDITIONS = tuple(value for value in vars(conditions).values() if isinstance(value, Condition))
+
+
+def broken(action: Action, facts: Facts) -> tuple[Condition, ...]:
+    """The conditions of this row that are not proven to hold, in the order of the table."""
+    return tuple(condition for condition in INTERLOCKS[action] if not condition.holds(facts))
+
+
+class Guard:
+    """One for a cell; from its making on every command asks it.
+
+    may_move   whether the station's state is one that moves anything
+    """
+
+    def __init__(self, cell: Cell, position: PositionTrust, may_move: Callable[[], bool]) -> None:
+        self._cell, self.position, self._may_move = cell, position, may_move
+        self._sources: dict[str, CommandedDevice] = {
+            conditions.PLC: cell.plc,
+            conditions.HEAD: cell.head,
+            conditions.DIP_UNIT: cell.dip_unit,
+        }
+        for device in (cell.plc, cell.head, cell.dip_unit, cell.film_gauge):
+            device.permit = self.permit
+
+    def facts(self) -> Facts:
+        """What is known now; a change of what positions are worth is noted on the way."""
+        seen = read_facts(self._cell, may_move=self._may_move())
+        trusted = self.position.look(referenced(self._cell), seen)
+        return replace(seen, z_referenced=trusted.z, axes_referenced=trusted.gantry, blade_referenced=trusted.blade)
+
+    async def permit(self, channel: str, spec: CommandSpec, args: Mapping[str, Number]) -> None:
+        """Asked by a device before it sends a command.
+
+        raises   ProcessAlarm interlock_open, motion_forbidden; LinkError when a device that has to be asked is silent
+        """
+        await self._make_fresh(conditions.PLC)
+        action = action_of(channel, spec.name, args, self.facts(), self._cell.profile.head.safe_z_um)
+        if action is None:
+            raise ProcessAlarm("motion_forbidden", action=spec.name, reasons="no interlocks are known for it")
+        await self._require(action, INTERLOCKS[action])
+        home = HOMES.get((channel, spec.name))
+        if home is not None:
+            self.position.homing(home)
+
+    async def require_for(self, step_id: str) -> None:
+        """Before an irreversible step: its first motion must be allowed. Raises as `permit`."""
+        action = BEFORE_STEP.get(step_id)
+        if action is not None:
+            await self._require(action, tuple(row for row in INTERLOCKS[action] if row not in ON_ITS_WAY))
+
+    def view(self) -> dict[str, Any]:
+        """For people: every condition, and every action with what forbids it."""
+        facts = self.facts()
+        return {
+            "conditions": [
+                {
+                    "id": condition.id,
+                    "title": condition.title,
+                    "holds": condition.ask(facts),
+                    "reason": None if condition.holds(facts) else condition.reason(facts),
+                }
+                for condition in CONDITIONS
+            ],
+            "actions": [
+                {
+                    "id": action.name.lower(),
+                    "title": action.value,
+                    "allowed": not (missing := broken(action, facts)),
+                    "forbidden_by": [condition.id for condition in missing],
+                }
+                for action in INTERLOCKS
+            ],
+            "position": self.position.view(),
+        }
+
+    async def _make_fresh(self, source: str) -> None:
+        """A reading that is too old is asked for anew; a device that cannot be asked is lost, and that is the alarm."""
+        device = self._sources.get(source)
+        if device is not None and device.age_s > FRESH_S:
+            await device.regain()
+            await device.beat()
+
+    async def _require(self, action: Action, wanted: tuple[Condition, ...]) -> None:
+        for source in dict.fromkeys(condition.source for condition in wanted):
+            await self._make_fresh(source)
+        facts = self.facts()
+        missing = [condition for condition in wanted if not condition.holds(facts)]
+        if not missing:
+            return
+        reasons = "; ".join(condition.reason(facts) for condition in missing)
+        if any(condition.of_the_chain for condition in missing):
+            raise ProcessAlarm("interlock_open", device="guard", what=f"'{action.value}' is forbidden: {reasons}")
+        raise ProcessAlarm("motion_forbidden", action=action.value, reasons=reasons)
