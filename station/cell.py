@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 
@@ -175,16 +176,27 @@ class Cell:
         if not vacuum_kpa <= GRIP_LIMIT_KPA:
             raise ProcessAlarm("part_lost", vacuum_kpa=vacuum_kpa, limit_kpa=GRIP_LIMIT_KPA, step=step)
 
+    @property
+    def moving_devices(self) -> tuple[MotionPlc | Head | DipUnit | FilmGauge, ...]:
+        """Everything that moves something, and knows a stop level."""
+        return (self.plc, self.head, self.dip_unit, self.film_gauge)
+
     async def stop(self, level: Stop) -> None:
-        """Ask every moving device to stop; a device that cannot be reached stops by its own dead-man."""
-        for device in (self.plc, self.head, self.dip_unit):
-            try:
+        """Ask every moving device to stop, all at once: none waits for another that is slow to answer.
+
+        A device that cannot be reached stops by its own dead-man, and hears the level when it can be reached again.
+        """
+
+        async def ask(device: MotionPlc | Head | DipUnit | FilmGauge) -> None:
+            with suppress(DriverError):
                 await device.request_stop(level)
-            except DriverError:
-                continue
+
+        async with asyncio.TaskGroup() as together:
+            for device in self.moving_devices:
+                together.create_task(ask(device), name=f"stop {device.name}")
 
     async def release_stop(self) -> None:
-        for device in (self.plc, self.head, self.dip_unit):
+        for device in self.moving_devices:
             await device.release_stop()
 
     async def make_safe(self) -> None:

@@ -22,7 +22,7 @@ class Condition:
 
     title        what is wanted
     broken       what is the matter where it does not hold, and what to do about it
-    source       the device whose reading tells
+    source       the device whose reading tells; more than one: joined by "and"
     of_the_chain whether it belongs to the hard-wired safety chain: then more than this one motion is over
     """
 
@@ -32,6 +32,11 @@ class Condition:
     source: str
     ask: Ask
     of_the_chain: bool = False
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the devices that have to be read."""
+        return self.source.split(" and ")
 
     def holds(self, facts: Facts) -> bool:
         """Positive evidence only: what is not known does not hold."""
@@ -206,7 +211,7 @@ HEAD_OFF_PLATE = Condition(
     "head_off_plate",
     "Head clear of the dip plate",
     "the head is low over the dip plate; blade and gauge must stay away",
-    HEAD,
+    f"{PLC} and {HEAD}",
     _head_clear_of_plate,
 )
 PLATE_LOCKED = Condition(

@@ -70,15 +70,6 @@ class Facts:
     blade_rests: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Referenced:
-    """What the drives themselves say of their positions; None where no fresh reading says it."""
-
-    z: bool | None
-    gantry: bool | None
-    blade: bool | None
-
-
 def place_at(profile: MachineProfile, x_um: float, y_um: float) -> Place:
     """Over what a nozzle at this measured position stands."""
     tray, plate, nest = profile.tray, profile.plate, profile.nest
@@ -108,55 +99,73 @@ def fresh(device: CommandedDevice) -> Mapping[str, Number] | None:
         return None
 
 
-def referenced(cell: Cell) -> Referenced:
-    """Which drives have a reference by their own word."""
-    plc, head, dip = fresh(cell.plc), fresh(cell.head), fresh(cell.dip_unit)
-    return Referenced(
-        z=None if head is None else bool(int(head["flags"]) & head_wire.Flags.HOMED),
-        gantry=None if plc is None else int(plc["axis_flags"]) & plc_wire.HOMED_ALL == plc_wire.HOMED_ALL,
-        blade=None if dip is None else bool(int(dip["inputs"]) & dip_wire.Inputs.HOMED),
-    )
+# Plain numbers: a flag enumeration takes longer to ask than everything else here, and every command asks.
+_INPUT_BITS = {
+    "estop_ok": int(plc_wire.Inputs.ESTOP_OK),
+    "door_closed": int(plc_wire.Inputs.DOOR_CLOSED),
+    "drives_enabled": int(plc_wire.Inputs.DRIVES_ENABLED),
+    "key_manual": int(plc_wire.Inputs.KEY_MANUAL),
+    "air_ok": int(plc_wire.Inputs.AIR_OK),
+    "vacuum_supply_ok": int(plc_wire.Inputs.VACUUM_SUPPLY_OK),
+    "bin_in_place": int(plc_wire.Inputs.BIN_IN_PLACE),
+    "bin_full": int(plc_wire.Inputs.BIN_FULL),
+    "board_at_stop": int(plc_wire.Inputs.BOARD_AT_STOP),
+    "clamped": int(plc_wire.Inputs.CLAMPED),
+    "tray_in_place": int(plc_wire.Inputs.TRAY_IN_PLACE),
+}
+_HOMED_ALL, _AXES_FAULT = int(plc_wire.HOMED_ALL), int(plc_wire.AxisFlags.FAULT)
+_IN_POSITION = int(plc_wire.AxisFlags.IN_POSITION)
+_Z_FLAGS = {
+    "z_referenced": int(head_wire.Flags.HOMED),
+    "z_fault": int(head_wire.Flags.FAULT),
+    "contact_stop_armed": int(head_wire.Flags.CONTACT_STOP_ARMED),
+    "in_contact": int(head_wire.Flags.IN_CONTACT),
+}
+_DIP_INPUTS = {
+    "blade_referenced": int(dip_wire.Inputs.HOMED),
+    "plate_locked": int(dip_wire.Inputs.PLATE_LOCKED),
+    "cover_open": int(dip_wire.Inputs.COVER_OPEN),
+}
 
 
-def read_facts(cell: Cell, *, may_move: bool) -> Facts:
-    """What is known now, without what positions are worth: that is more than a reading can say."""
-    found: dict[str, bool | Place | None] = {"may_move": may_move}
-    if (plc := fresh(cell.plc)) is not None:
-        found |= _of_plc(plc, cell)
-    if (head := fresh(cell.head)) is not None:
-        flags = int(head["flags"])
-        found |= {
-            "z_fault": bool(flags & head_wire.Flags.FAULT),
-            "z_is_safe": head["z_um"] <= cell.profile.head.safe_z_um + Z_TOLERANCE_UM,
-            "contact_stop_armed": bool(flags & head_wire.Flags.CONTACT_STOP_ARMED),
-            "in_contact": bool(flags & head_wire.Flags.IN_CONTACT),
-        }
-    if (dip := fresh(cell.dip_unit)) is not None:
-        inputs = int(dip["inputs"])
-        found |= {
-            "plate_locked": bool(inputs & dip_wire.Inputs.PLATE_LOCKED),
-            "cover_open": bool(inputs & dip_wire.Inputs.COVER_OPEN),
-            "blade_rests": not dip[f"{dip_wire.CHANNEL}_busy"] and not cell.dip_unit.channels[dip_wire.CHANNEL].is_busy,
-        }
-    return Facts(**found)  # type: ignore[arg-type]
+def place_now(cell: Cell) -> Place | None:
+    """Over what the nozzle stands, None when no fresh reading tells."""
+    plc = fresh(cell.plc)
+    return None if plc is None else place_at(cell.profile, plc["x_um"], plc["y_um"])
 
 
-def _of_plc(plc: Mapping[str, Number], cell: Cell) -> dict[str, bool | Place | None]:
+def facts_of_plc(cell: Cell) -> dict[str, bool | Place | None]:
+    """`axes_referenced` is what the drives claim."""
+    plc = fresh(cell.plc)
+    if plc is None:
+        return {}
     bits, flags = int(plc["inputs"]), int(plc["axis_flags"])
-    inputs = plc_wire.Inputs
-    return {
-        "estop_ok": bool(bits & inputs.ESTOP_OK),
-        "door_closed": bool(bits & inputs.DOOR_CLOSED),
-        "drives_enabled": bool(bits & inputs.DRIVES_ENABLED),
-        "key_manual": bool(bits & inputs.KEY_MANUAL),
-        "air_ok": bool(bits & inputs.AIR_OK),
-        "vacuum_supply_ok": bool(bits & inputs.VACUUM_SUPPLY_OK),
-        "bin_in_place": bool(bits & inputs.BIN_IN_PLACE),
-        "bin_full": bool(bits & inputs.BIN_FULL),
-        "board_at_stop": bool(bits & inputs.BOARD_AT_STOP),
-        "clamped": bool(bits & inputs.CLAMPED),
-        "tray_in_place": bool(bits & inputs.TRAY_IN_PLACE),
-        "axes_fault": bool(flags & plc_wire.AxisFlags.FAULT),
-        "axes_stand": bool(flags & plc_wire.AxisFlags.IN_POSITION) and not cell.plc.channels["gantry"].is_busy,
-        "place": place_at(cell.profile, plc["x_um"], plc["y_um"]),
-    }
+    found: dict[str, bool | Place | None] = {name: bits & bit != 0 for name, bit in _INPUT_BITS.items()}
+    found["axes_referenced"] = flags & _HOMED_ALL == _HOMED_ALL
+    found["axes_fault"] = flags & _AXES_FAULT != 0
+    found["axes_stand"] = flags & _IN_POSITION != 0 and not cell.plc.channels["gantry"].is_busy
+    found["place"] = place_at(cell.profile, plc["x_um"], plc["y_um"])
+    return found
+
+
+def facts_of_head(cell: Cell) -> dict[str, bool | Place | None]:
+    """`z_referenced` is what the drive claims."""
+    head = fresh(cell.head)
+    if head is None:
+        return {}
+    flags = int(head["flags"])
+    found: dict[str, bool | Place | None] = {name: flags & bit != 0 for name, bit in _Z_FLAGS.items()}
+    found["z_is_safe"] = head["z_um"] <= cell.profile.head.safe_z_um + Z_TOLERANCE_UM
+    return found
+
+
+def facts_of_dip_unit(cell: Cell) -> dict[str, bool | Place | None]:
+    """`blade_referenced` is what the drive claims."""
+    dip = fresh(cell.dip_unit)
+    if dip is None:
+        return {}
+    inputs = int(dip["inputs"])
+    found: dict[str, bool | Place | None] = {name: inputs & bit != 0 for name, bit in _DIP_INPUTS.items()}
+    channel = dip_wire.CHANNEL
+    found["blade_rests"] = not dip[f"{channel}_busy"] and not cell.dip_unit.channels[channel].is_busy
+    return found

@@ -6,8 +6,7 @@ watch for themselves, within milliseconds; the guard says beforehand what would 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from drivers.devices.commanded_device import CommandedDevice
@@ -17,9 +16,16 @@ from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
 from station.guard import conditions
 from station.guard.conditions import Condition
-from station.guard.facts import FRESH_S, Facts, read_facts, referenced
+from station.guard.facts import FRESH_S, Facts, Place, facts_of_dip_unit, facts_of_head, facts_of_plc, place_now
 from station.guard.position import PositionTrust
-from station.guard.table import BEFORE_STEP, HOMES, INTERLOCKS, ON_ITS_WAY, Action, action_of
+from station.guard.table import ACTIONS, BEFORE_STEP, HOMES, INTERLOCKS, ON_ITS_WAY, Action
+
+_READ = {conditions.PLC: facts_of_plc, conditions.HEAD: facts_of_head, conditions.DIP_UNIT: facts_of_dip_unit}
+_SOURCES = {
+    action: tuple(source for source in _READ if any(source in condition.sources for condition in row))
+    for action, row in INTERLOCKS.items()
+}
+"""Only the devices that a row asks are read for it."""
 
 CONDITIONS = tuple(value for value in vars(conditions).values() if isinstance(value, Condition))
 
@@ -37,29 +43,32 @@ class Guard:
 
     def __init__(self, cell: Cell, position: PositionTrust, may_move: Callable[[], bool]) -> None:
         self._cell, self.position, self._may_move = cell, position, may_move
-        self._sources: dict[str, CommandedDevice] = {
+        self._devices: dict[str, CommandedDevice] = {
             conditions.PLC: cell.plc,
             conditions.HEAD: cell.head,
             conditions.DIP_UNIT: cell.dip_unit,
         }
-        for device in (cell.plc, cell.head, cell.dip_unit, cell.film_gauge):
+        for device in cell.moving_devices:
             device.permit = self.permit
 
-    def facts(self) -> Facts:
-        """What is known now; a change of what positions are worth is noted on the way."""
-        seen = read_facts(self._cell, may_move=self._may_move())
-        trusted = self.position.look(referenced(self._cell), seen)
-        return replace(seen, z_referenced=trusted.z, axes_referenced=trusted.gantry, blade_referenced=trusted.blade)
+    def facts(self, sources: Collection[str] = tuple(_READ)) -> Facts:
+        """What these devices say now; a change of what positions are worth is noted on the way."""
+        found: dict[str, Any] = {"may_move": self._may_move()}
+        for source in sources:
+            found |= _READ[source](self._cell)
+        return self.position.look(Facts(**found))
 
     async def permit(self, channel: str, spec: CommandSpec, args: Mapping[str, Number]) -> None:
         """Asked by a device before it sends a command.
 
         raises   ProcessAlarm interlock_open, motion_forbidden; LinkError when a device that has to be asked is silent
         """
-        await self._make_fresh(conditions.PLC)
-        action = action_of(channel, spec.name, args, self.facts(), self._cell.profile.head.safe_z_um)
+        action = ACTIONS.get((channel, spec.name))
         if action is None:
             raise ProcessAlarm("motion_forbidden", action=spec.name, reasons="no interlocks are known for it")
+        if not isinstance(action, Action):
+            await self._make_fresh((conditions.PLC,))
+            action = action(args, place_now(self._cell) or Place.ELSEWHERE, self._cell.profile.head.safe_z_um)
         await self._require(action, INTERLOCKS[action])
         home = HOMES.get((channel, spec.name))
         if home is not None:
@@ -96,17 +105,18 @@ class Guard:
             "position": self.position.view(),
         }
 
-    async def _make_fresh(self, source: str) -> None:
+    async def _make_fresh(self, sources: Collection[str]) -> None:
         """A reading that is too old is asked for anew; a device that cannot be asked is lost, and that is the alarm."""
-        device = self._sources.get(source)
-        if device is not None and device.age_s > FRESH_S:
-            await device.regain()
-            await device.beat()
+        for source in sources:
+            device = self._devices[source]
+            if device.age_s > FRESH_S:
+                await device.regain()
+                await device.beat()
 
     async def _require(self, action: Action, wanted: tuple[Condition, ...]) -> None:
-        for source in dict.fromkeys(condition.source for condition in wanted):
-            await self._make_fresh(source)
-        facts = self.facts()
+        sources = _SOURCES[action]
+        await self._make_fresh(sources)
+        facts = self.facts(sources)
         missing = [condition for condition in wanted if not condition.holds(facts)]
         if not missing:
             return

@@ -6,12 +6,13 @@ A drive that says "referenced" is believed only after a homing that this station
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from station.guard.facts import Facts, Referenced
+from station.guard.facts import Facts
 
 TITLES = {"z": "Z", "gantry": "X, Y and theta", "blade": "Blade"}
+FACT_OF = {"z": "z_referenced", "gantry": "axes_referenced", "blade": "blade_referenced"}
 
 
 @dataclass(slots=True)
@@ -37,15 +38,16 @@ class PositionTrust:
         self._groups[key] = _Axes(True, self._utc(), "")
         self._append("position.trusted", {"axes": TITLES[key]})
 
-    def look(self, said: Referenced, facts: Facts) -> Referenced:
-        """What the drives say now: a reference that is gone is a loss. Returns what may be trusted."""
-        trusted: dict[str, bool | None] = {}
+    def look(self, said: Facts) -> Facts:
+        """What the drives claim, less what is not to be trusted; a reference that is gone is a loss, and noted."""
+        distrusted: dict[str, Any] = {}
         for key, axes in self._groups.items():
-            is_referenced: bool | None = getattr(said, key)
-            if is_referenced is False and axes.is_trusted:
-                self._lose(key, _why(facts))
-            trusted[key] = None if is_referenced is None else self._groups[key].is_trusted
-        return Referenced(**trusted)
+            claims = getattr(said, FACT_OF[key])
+            if claims is False and axes.is_trusted:
+                self._lose(key, _why(said))
+            elif claims and not axes.is_trusted:
+                distrusted[FACT_OF[key]] = False
+        return replace(said, **distrusted) if distrusted else said
 
     def view(self) -> list[dict[str, Any]]:
         """As people see it."""

@@ -13,7 +13,7 @@ from drivers.wire import dip_unit, film_gauge, head, motion_plc
 from drivers.wire.encoding import Number
 from station.guard import conditions as c
 from station.guard.conditions import Condition
-from station.guard.facts import Facts, Place
+from station.guard.facts import Place
 
 
 class Action(StrEnum):
@@ -105,21 +105,21 @@ _RELEASE = {
 }
 
 
-def _move_z(args: Args, facts: Facts, safe_z_um: float) -> Action:
+def _move_z(args: Args, place: Place, safe_z_um: float) -> Action:
     if args["z_um"] <= safe_z_um:
         return Action.MOVE_Z_UP
-    return Action.LOWER_TO_BIN if facts.place is Place.BIN else Action.LOWER_ELSEWHERE
+    return Action.LOWER_TO_BIN if place is Place.BIN else Action.LOWER_ELSEWHERE
 
 
-def _press(_: Args, facts: Facts, __: float) -> Action:
-    return _PRESS.get(facts.place or Place.ELSEWHERE, Action.PRESS_ELSEWHERE)
+def _press(_: Args, place: Place, __: float) -> Action:
+    return _PRESS.get(place, Action.PRESS_ELSEWHERE)
 
 
-def _release(_: Args, facts: Facts, __: float) -> Action:
-    return _RELEASE.get(facts.place or Place.ELSEWHERE, Action.RELEASE_ELSEWHERE)
+def _release(_: Args, place: Place, __: float) -> Action:
+    return _RELEASE.get(place, Action.RELEASE_ELSEWHERE)
 
 
-ACTIONS: dict[tuple[str, str], Action | Callable[[Args, Facts, float], Action]] = {
+ACTIONS: dict[tuple[str, str], Action | Callable[[Args, Place, float], Action]] = {
     ("gantry", motion_plc.HOME.name): Action.HOME_AXES,
     ("gantry", motion_plc.MOVE.name): Action.TRAVEL,
     ("transport", motion_plc.LOAD_BOARD.name): Action.LOAD_BOARD,
@@ -147,11 +147,3 @@ HOMES: dict[tuple[str, str], str] = {
     (dip_unit.CHANNEL, dip_unit.HOME_BLADE.name): "blade",
 }
 """Commands after which a reference is a new one."""
-
-
-def action_of(channel: str, command: str, args: Args, facts: Facts, safe_z_um: float) -> Action | None:
-    """Which action a command is here and now; None for a command that nobody has made a row for."""
-    action = ACTIONS.get((channel, command))
-    if action is None or isinstance(action, Action):
-        return action
-    return action(args, facts, safe_z_um)

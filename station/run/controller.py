@@ -170,7 +170,14 @@ class Controller:
         self._task = asyncio.create_task(self._run_job(job), name=f"job {job.id}")
 
     async def command(self, command: Command) -> State:
-        """Carry out a PackML command. Raises CommandRefused, changing nothing, where it is not legal."""
+        """Carry out a PackML command. Raises CommandRefused, changing nothing, where it is not legal.
+
+        Stop is never refused: where it is no transition the station stands or soon will, and the devices are told anew.
+        """
+        if command is Command.STOP and not self.packml.allows(command):
+            aborting = self.packml.state in (State.ABORTING, State.ABORTED)
+            await self.cell.stop(Stop.QUICK if aborting else Stop.CONTROLLED)
+            return self.packml.state
         if command is Command.START:
             raise CommandRefused("start names a job: start the job itself")
         if command is Command.RESET and (stopping := self.alarms.stopping):

@@ -10,10 +10,10 @@ import pytest
 from drivers.wire import dip_unit, film_gauge, head, motion_plc
 from station.guard import conditions as c
 from station.guard.conditions import Condition
-from station.guard.facts import Facts, Place, Referenced, place_at
+from station.guard.facts import Facts, Place, place_at
 from station.guard.guard import CONDITIONS, broken
 from station.guard.position import PositionTrust
-from station.guard.table import ACTIONS, BEFORE_STEP, INTERLOCKS, Action, action_of
+from station.guard.table import ACTIONS, BEFORE_STEP, INTERLOCKS, Action
 from station.process import sheet
 from station.profile import reference_profile
 
@@ -195,19 +195,19 @@ def test_the_steps_asked_about_beforehand_are_the_irreversible_ones() -> None:
         ("press", {}, Place.PLATE, Action.DIP),
         ("press", {}, Place.BOARD, Action.PLACE),
         ("press", {}, Place.BIN, Action.PRESS_ELSEWHERE),
-        ("press", {}, None, Action.PRESS_ELSEWHERE),
         ("vacuum_off", {}, Place.TRAY, Action.RELEASE_ELSEWHERE),
         ("vacuum_off", {}, Place.BIN, Action.RELEASE_IN_BIN),
         ("move_z", {"z_um": 9_000.0}, Place.BOARD, Action.MOVE_Z_UP),
         ("move_z", {"z_um": 9_001.0}, Place.BOARD, Action.LOWER_ELSEWHERE),
         ("move_z", {"z_um": 9_001.0}, Place.BIN, Action.LOWER_TO_BIN),
-        ("unheard_of", {}, Place.BIN, None),
     ],
 )
 def test_which_action_a_command_is_depends_on_where_the_nozzle_stands(
-    command: str, args: dict[str, float], place: Place | None, action: Action | None
+    command: str, args: dict[str, float], place: Place, action: Action
 ) -> None:
-    assert action_of("head", command, args, replace(ALL_WELL, place=place), 9_000.0) is action
+    found = ACTIONS[("head", command)]
+    assert not isinstance(found, Action)
+    assert found(args, place, 9_000.0) is action
 
 
 def test_places_are_told_by_position_and_do_not_overlap() -> None:
@@ -234,20 +234,22 @@ def test_a_position_has_a_history_lost_why_and_regained() -> None:
     events: list[tuple[str, dict[str, Any]]] = []
     times = iter(f"t{number}" for number in range(100))
     trust = PositionTrust(lambda kind, data: events.append((kind, data)), lambda: next(times))
-    homed = Referenced(z=True, gantry=True, blade=True)
-    assert trust.look(homed, ALL_WELL) == Referenced(False, False, False), "what a drive claims is not enough"
+    homed = ALL_WELL
+    seen = trust.look(homed)
+    assert (seen.z_referenced, seen.axes_referenced) == (False, False), "what a drive claims is not enough"
     assert [axes["why"] for axes in trust.view()] == ["not homed since the service started"] * 3
     trust.homing("z")
-    assert trust.look(homed, ALL_WELL).z is False
+    assert trust.look(homed).z_referenced is False
     trust.homed("z")
     trust.homed("gantry")
-    assert trust.look(homed, ALL_WELL) == Referenced(True, True, False)
-    unseen = trust.look(Referenced(None, None, None), ALL_WELL)
-    assert unseen == Referenced(None, None, None), "silence is no loss, and no proof either"
-    assert trust.look(homed, ALL_WELL).gantry is True
-    off = replace(ALL_WELL, drives_enabled=False)
-    assert trust.look(Referenced(z=True, gantry=False, blade=False), off) == Referenced(True, False, False)
-    assert trust.look(homed, ALL_WELL).gantry is False, "a reference that came back by itself is none"
+    seen = trust.look(homed)
+    assert (seen.z_referenced, seen.axes_referenced, seen.blade_referenced) == (True, True, False)
+    assert trust.look(Facts()).axes_referenced is None, "silence is no loss, and no proof either"
+    assert trust.look(homed).axes_referenced is True
+    off = replace(ALL_WELL, drives_enabled=False, axes_referenced=False)
+    assert trust.look(off).axes_referenced is False
+    seen = trust.look(homed)
+    assert (seen.z_referenced, seen.axes_referenced) == (True, False), "one that came back by itself is none"
     assert events == [
         ("position.trusted", {"axes": "Z"}),
         ("position.trusted", {"axes": "X, Y and theta"}),
