@@ -109,6 +109,9 @@ class Cell:
             together.create_task(self.gantry.move_to(point.x_um, point.y_um, theta_deg), name="gantry travel")
             together.create_task(self.head.move_z(min(z_um, safe_z_um)), name="z on the way")
 
+    def is_at_travel_height(self, z_um: float) -> bool:
+        return z_um <= self.profile.head.safe_z_um + Z_TOLERANCE_UM
+
     async def go_lit(
         self, camera: int, light: Light, point: MachinePoint, theta_deg: float, z_um: float | None = None
     ) -> None:

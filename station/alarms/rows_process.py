@@ -330,6 +330,18 @@ register(
             position_trusted=False,
         ),
         AlarmDefinition(
+            904,
+            "act_settled",
+            "An interrupted act was settled by the sensors",
+            "'{step}' of {part} for {site} on board {board} was begun and cut off; {proof}.",
+            "Power or the service failed in the middle of an act; what became of it could be proven.",
+            ("Nothing to decide.", "Reset asks before anything that hangs on the nozzle is rejected."),
+            Reaction.TELL,
+            answers=(Answer.ACKNOWLEDGE,),
+            severity=Severity.WARN,
+            position_trusted=False,
+        ),
+        AlarmDefinition(
             902,
             "too_many_rejects",
             "Too many packages rejected in a row",

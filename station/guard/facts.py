@@ -16,7 +16,7 @@ from drivers.wire import head as head_wire
 from drivers.wire import motion_plc as plc_wire
 from drivers.wire.encoding import Number
 from drivers.wire.handshake import WATCHDOG_LIMIT_S
-from station.cell import Z_TOLERANCE_UM, Cell
+from station.cell import Cell
 from station.profile import MachineProfile
 
 FRESH_S = WATCHDOG_LIMIT_S
@@ -155,7 +155,7 @@ def facts_of_head(cell: Cell) -> dict[str, bool | Place | None]:
         return {}
     flags = int(head["flags"])
     found: dict[str, bool | Place | None] = {name: flags & bit != 0 for name, bit in _Z_FLAGS.items()}
-    found["z_is_safe"] = head["z_um"] <= cell.profile.head.safe_z_um + Z_TOLERANCE_UM
+    found["z_is_safe"] = cell.is_at_travel_height(head["z_um"])
     return found
 
 

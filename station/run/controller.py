@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ from station.run.gate import Gate
 from station.run.homing import home_and_calibrate
 from station.run.interrupted import InterruptedActs
 from station.run.job import Job, JobRun
+from station.run.jobs import CommandRefused as CommandRefused
+from station.run.jobs import Jobs
 from station.run.packml import MOVING_STATES, OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
 from station.run.steps import OpenAct, RunEnded
@@ -35,12 +38,6 @@ from station.run.workshop import Workshop
 from station.store.errors import StoreError
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
-
-BOARDS_MAX = 1_000_000
-
-
-class CommandRefused(Exception):
-    """The command does not fit the present state; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +64,16 @@ class Controller:
         keep_balls: bool = True,
     ) -> None:
         self.cell, self.store, self.eyes, self.clock, self.identity = cell, store, eyes, clock, identity
-        self._find_recipe = find_recipe
         self.alarms = AlarmList()
-        self.jobs: dict[str, Job] = {}
+        self.jobs = Jobs(store, find_recipe)
         self.sub_step = ""
         self.since_s = 0.0
         self._interrupted = InterruptedActs(
-            store, identity.station, self._utc, lambda alarm, objects: self._raise(alarm, objects, ask=True)
+            store,
+            identity.station,
+            self._utc,
+            lambda alarm, objects: self._raise(alarm, objects, ask=True),
+            self._raise,
         )
         self._left_open: list[OpenAct] = []
         interrupted = bool(store.journal.open_intents())
@@ -99,20 +99,22 @@ class Controller:
         self._task: asyncio.Task[None] | None = None
         self._background: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
-        self._job_count = 0
         self._is_held_by_person = False
         self.current: JobRun | None = None
 
     # -- life ------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin to live: events are saved from now on, interrupted acts are asked for. Moves nothing."""
+        """Begin to live: events are saved from now on, interrupted acts are settled or asked for. Moves nothing."""
         self.since_s = self.clock.mono_s()
         self.store.events.append(
             "station.online", {"software_version": SOFTWARE_VERSION, "simulated": self.identity.simulated}
         )
+        self.jobs.remember()
         await self._workshop.tray.remember(self.store.events)
-        self._interrupted.ask_about_all_of_before()
+        # The first word to every device is stop: what an earlier life of the service began is not let go on.
+        await self.cell.stop(Stop.CONTROLLED)
+        await self._interrupted.resolve_all_of_before(self.cell)
         await self.store.commit()
         self._background = asyncio.create_task(
             watch(
@@ -130,7 +132,8 @@ class Controller:
             self._background.cancel()
             await asyncio.gather(self._background, return_exceptions=True)
         self.store.events.append("station.offline", {})
-        await self.store.commit()
+        with suppress(StoreError):  # a station that cannot write any more says so by alarm, and ends all the same
+            await self.store.commit()
         await self.cell.close()
 
     async def wait_for(self, *states: State) -> State:
@@ -149,17 +152,8 @@ class Controller:
     # -- verbs -----------------------------------------------------------------------------------------------
 
     def submit(self, recipe_name: str, boards: int) -> Job:
-        """Order `boards` boards, 0: until stopped.
-
-        raises   what `find_recipe` raises; CommandRefused for a wrong number
-        """
-        if not 0 <= boards <= BOARDS_MAX:
-            raise CommandRefused(f"boards = {boards}: allowed 0 (until stopped) to {BOARDS_MAX}")
-        self._job_count += 1
-        job = Job(f"J{self.store.events.head_seq + 1}-{self._job_count}", self._find_recipe(recipe_name), boards)
-        self.jobs[job.id] = job
-        self.store.events.append("job.submitted", job.view())
-        return job
+        """Order `boards` boards, 0: until stopped. Raises as `Jobs.submit`."""
+        return self.jobs.submit(recipe_name, boards)
 
     def start_job(self, job: Job) -> None:
         """Start a queued job. Raises CommandRefused."""
@@ -222,16 +216,15 @@ class Controller:
 
     async def _run_job(self, job: Job) -> None:
         run = self.current = self._workshop.run_of(job)
-        self.store.events.append("job.started", job.view())
+        self.jobs.began(job)
 
         if not await self._guarded(run.prepare, "Starting"):
             return
         self.packml.completed(State.STARTING)
         if not await self._guarded(run.execute, "Execute"):
             return
-        job.state = "complete"
         self.packml.completed(State.EXECUTE)
-        self.store.events.append("job.completed", job.view())
+        self.jobs.ended(job, "complete")
         await self.store.commit()
         self.packml.completed(State.COMPLETING)
 
@@ -278,9 +271,7 @@ class Controller:
         acting = self.packml.state
         if acting not in (State.STOPPING, State.ABORTING):
             return
-        for job in self.jobs.values():
-            if job.state == "running":
-                job.state = "aborted" if acting is State.ABORTING else "stopped"
+        self.jobs.end_running("aborted" if acting is State.ABORTING else "stopped")
         self._is_held_by_person = False
         self._gate.open()
         while self._left_open:
