@@ -121,6 +121,7 @@ register(
             ("Check board and recipe belong together.", "Check the taught positions of the profile."),
             Reaction.ASK,
             answers=(Answer.SKIP_SITE, Answer.STOP),
+            unattended=Answer.SKIP_SITE,
         ),
         AlarmDefinition(
             205,
@@ -174,6 +175,7 @@ register(
             retries=2,
             retry_from="go_to_tray",
             answers=(Answer.RETRY, Answer.SKIP_SITE, Answer.STOP),
+            unattended=Answer.SKIP_SITE,
         ),
         AlarmDefinition(
             302,
@@ -215,9 +217,10 @@ register(
             "No more packages",
             "The tray is used up and no other could be brought: {what}.",
             "All trays are used.",
-            ("Load trays, then Retry.",),
-            Reaction.ASK,
-            answers=(Answer.RETRY, Answer.STOP),
+            ("Load trays; the station looks again by itself.", "Stop ends the job."),
+            Reaction.WAIT,
+            answers=(Answer.ACKNOWLEDGE,),
+            severity=Severity.WARN,
         ),
         AlarmDefinition(
             306,

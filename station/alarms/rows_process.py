@@ -160,6 +160,7 @@ register(
             retries=2,
             retry_from="look_at_site",
             answers=(Answer.RETRY, Answer.SKIP_SITE, Answer.STOP),
+            unattended=Answer.SKIP_SITE,
         ),
         AlarmDefinition(
             504,
@@ -244,9 +245,11 @@ register(
             "No board arrived",
             "{device}: {what}.",
             "Upstream machine empty, or the board is stuck on the conveyor.",
-            ("Look at the conveyor.", "Retry runs it again."),
-            Reaction.ASK,
+            ("Look at the conveyor; the station looks again by itself.", "Stop ends the job."),
+            Reaction.WAIT,
             retries=1,
+            answers=(Answer.ACKNOWLEDGE,),
+            severity=Severity.WARN,
         ),
         AlarmDefinition(
             702,

@@ -84,6 +84,13 @@ STATE_MOVES = Condition(
     _is("may_move"),
 )
 
+STATE_FEEDS = Condition(
+    "state_feeds",
+    "Station in a state that moves, or waits for supply",
+    "the station is at rest: no board or tray is brought before Reset or Start",
+    STATION,
+    _is("may_feed"),
+)
 ESTOP = Condition(
     "estop_released",
     "Emergency stop released",

@@ -44,6 +44,8 @@ class Facts:
 
     may_move: bool = False
     """the station's state is one in which it moves anything at all"""
+    may_feed: bool = False
+    """boards and trays may be brought: also while the station waits for them"""
     estop_ok: bool | None = None
     door_closed: bool | None = None
     drives_enabled: bool | None = None

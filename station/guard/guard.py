@@ -39,10 +39,13 @@ class Guard:
     """One for a cell; from its making on every command asks it.
 
     may_move   whether the station's state is one that moves anything
+    may_feed   whether boards and trays may be brought in it
     """
 
-    def __init__(self, cell: Cell, position: PositionTrust, may_move: Callable[[], bool]) -> None:
-        self._cell, self.position, self._may_move = cell, position, may_move
+    def __init__(
+        self, cell: Cell, position: PositionTrust, may_move: Callable[[], bool], may_feed: Callable[[], bool]
+    ) -> None:
+        self._cell, self.position, self._may_move, self._may_feed = cell, position, may_move, may_feed
         self._devices: dict[str, CommandedDevice] = {
             conditions.PLC: cell.plc,
             conditions.HEAD: cell.head,
@@ -53,7 +56,7 @@ class Guard:
 
     def facts(self, sources: Collection[str] = tuple(_READ)) -> Facts:
         """What these devices say now; a change of what positions are worth is noted on the way."""
-        found: dict[str, Any] = {"may_move": self._may_move()}
+        found: dict[str, Any] = {"may_move": self._may_move(), "may_feed": self._may_feed()}
         for source in sources:
             found |= _READ[source](self._cell)
         return self.position.look(Facts(**found))

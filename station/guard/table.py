@@ -52,6 +52,8 @@ CHAIN = (c.STATE_MOVES, c.ESTOP, c.DOOR, c.DRIVES)
 """Also for what ends a motion well: a lift, a release where the part lies."""
 BEGIN = (*CHAIN, c.KEY)
 """For what begins something new."""
+FEED = (c.STATE_FEEDS, c.ESTOP, c.DOOR, c.DRIVES, c.KEY, c.AIR)
+"""For what brings boards and trays: the one thing that moves in Suspended."""
 DOWN = (*BEGIN, c.AIR, c.AXES_REFERENCED, c.AXES_STAND, c.Z_REFERENCED, c.Z_SOUND)
 
 INTERLOCKS: dict[Action, tuple[Condition, ...]] = {
@@ -77,11 +79,11 @@ INTERLOCKS: dict[Action, tuple[Condition, ...]] = {
     Action.LEVEL_FILM: (*BEGIN, c.AIR, c.HEAD_OFF_PLATE, c.PLATE_LOCKED, c.COVER_CLOSED, c.BLADE_REFERENCED),
     Action.MEASURE_FILM: (*BEGIN, c.HEAD_OFF_PLATE, c.PLATE_LOCKED, c.COVER_CLOSED, c.BLADE_RESTS),
     Action.REFERENCE_GAUGE: BEGIN,  # the step stands beside the plate, out of the blade's way
-    Action.LOAD_BOARD: (*BEGIN, c.AIR, c.UNCLAMPED, c.Z_UP),
+    Action.LOAD_BOARD: (*FEED, c.UNCLAMPED, c.Z_UP),
     Action.CLAMP: (*BEGIN, c.AIR, c.BOARD_THERE, c.Z_UP),
     Action.UNCLAMP: (*BEGIN, c.AIR, c.Z_UP),
     Action.BOARD_OUT: (*BEGIN, c.AIR, c.UNCLAMPED, c.Z_UP),
-    Action.CHANGE_TRAY: (*BEGIN, c.AIR, c.Z_UP),
+    Action.CHANGE_TRAY: (*FEED, c.Z_UP),
 }
 
 BEFORE_STEP: dict[str, Action] = {

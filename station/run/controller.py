@@ -33,6 +33,7 @@ from station.run.jobs import Jobs
 from station.run.packml import MOVING_STATES, OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
 from station.run.steps import OpenAct, RunEnded
+from station.run.supply import Supply
 from station.run.watch import watch
 from station.run.workshop import Workshop
 from station.store.errors import StoreError
@@ -62,8 +63,11 @@ class Controller:
         find_recipe: Callable[[str], Recipe],
         *,
         keep_balls: bool = True,
+        attended: bool = True,
     ) -> None:
+        """attended: somebody is there to answer; else every alarm's row says what is done instead of asking."""
         self.cell, self.store, self.eyes, self.clock, self.identity = cell, store, eyes, clock, identity
+        self._attended = attended
         self.alarms = AlarmList()
         self.jobs = Jobs(store, find_recipe)
         self.sub_step = ""
@@ -79,7 +83,7 @@ class Controller:
         interrupted = bool(store.journal.open_intents())
         self.packml = Packml(State.ABORTED if interrupted else State.STOPPED, self._on_change)
         position = PositionTrust(store.events.append, self._utc)
-        self.guard = Guard(cell, position, lambda: self.packml.state in MOVING_STATES)
+        self.guard = Guard(cell, position, lambda: self.packml.state in MOVING_STATES, self._may_feed)
         self._gate = Gate(self._quiet)
         self._workshop = Workshop(
             station=identity.station,
@@ -92,6 +96,7 @@ class Controller:
             keep_balls=keep_balls,
             utc=self._utc,
             ask=self._ask,
+            wait=Supply(cell, self.packml, self._gate, self.alarms, self._raise, self.wait_for).wait,
             show=self._show,
             before_try=self._before_try,
             left_open=self._left_open.append,
@@ -145,7 +150,7 @@ class Controller:
 
     async def wait_for_question(self) -> None:
         """Wait until an alarm stands that a person has to answer."""
-        while not self._questions():
+        while not self.alarms.questions:
             self._changed.clear()
             await self._changed.wait()
 
@@ -176,8 +181,10 @@ class Controller:
             raise CommandRefused("start names a job: start the job itself")
         if command is Command.RESET and (stopping := self.alarms.stopping):
             raise CommandRefused(f"alarm {stopping[0].definition.number} stands; answer or clear it first")
-        if command is Command.UNHOLD and self._questions():
-            raise CommandRefused(f"alarm {self._questions()[0].definition.number} waits for an answer; answer it first")
+        if command is Command.UNHOLD and self.alarms.questions:
+            raise CommandRefused(
+                f"alarm {self.alarms.questions[0].definition.number} waits for an answer; answer it first"
+            )
         self._command(command)
         match command:
             case Command.RESET:
@@ -296,7 +303,15 @@ class Controller:
     # -- called by the runner --------------------------------------------------------------------------------
 
     async def _ask(self, alarm: ProcessAlarm, objects: dict[str, Any]) -> Answer:
-        """Hold and wait for a person's answer; the station runs on afterwards."""
+        """Hold and wait for a person's answer; the station runs on afterwards.
+
+        raises   RunEnded where nobody is there to be asked and this alarm's row says to stop then
+        """
+        if not self._is_attended():
+            if (answer := alarm.definition.unattended) is Answer.STOP:
+                raise RunEnded(alarm, abort=False, objects=objects)
+            alarm.answered_by = "policy"
+            return answer
         active = self._raise(alarm, objects, ask=True)
         assert active.answer is not None
         if self.packml.state is State.EXECUTE:
@@ -307,7 +322,11 @@ class Controller:
             answer = await active.answer
         finally:
             self.alarms.remove(active)
-        if self.packml.state in (State.HELD, State.HOLDING) and not self._is_held_by_person and not self._questions():
+        if (
+            self.packml.state in (State.HELD, State.HOLDING)
+            and not self._is_held_by_person
+            and not self.alarms.questions
+        ):
             await self.wait_for(State.HELD)
             self._command(Command.UNHOLD)
             self._go_on()
@@ -318,8 +337,11 @@ class Controller:
         self.packml.completed(State.UNHOLDING)
         self._gate.open()
 
-    def _questions(self) -> list[ActiveAlarm]:
-        return [alarm for alarm in self.alarms.standing if alarm.answer is not None and not alarm.answer.done()]
+    def _is_attended(self) -> bool:
+        run = self.current
+        if run is None or run.job.state != "running":
+            return True  # whoever gave the Reset is there to look at the nozzle
+        return self._attended and run.job.recipe.recovery.attended
 
     async def _before_try(self, step: Step, work: Work) -> None:
         if step is sheet.GO_TO_TRAY:
@@ -354,6 +376,10 @@ class Controller:
 
     def _quiet(self) -> None:
         self.packml.completed(State.HOLDING)
+        self.packml.completed(State.SUSPENDING)
+
+    def _may_feed(self) -> bool:
+        return self.packml.state in MOVING_STATES or self.packml.state is State.SUSPENDED
 
     def _utc(self) -> str:
         return self.clock.utc().isoformat()

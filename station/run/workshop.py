@@ -29,6 +29,7 @@ class Workshop:
     """Everything a job needs besides its recipe.
 
     ask          holds the station and waits for a person's answer
+    wait         suspends the station until something from outside is there
     before_try   called before a step runs, and before its intent is written
     left_open    told of an act whose end nobody saw
     boards_done  serial -> number of placement records, for boards that were here before
@@ -44,6 +45,7 @@ class Workshop:
     keep_balls: bool
     utc: Callable[[], str]
     ask: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Answer]]
+    wait: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[None]]
     show: Callable[[str], None]
     before_try: Callable[[Step, Work], Awaitable[None]]
     left_open: Callable[[OpenAct], None]
@@ -61,6 +63,7 @@ class Workshop:
             self.store.journal,
             self.gate,
             self.ask,
+            self.wait,
             lambda step: self.show(step.title if step else ""),
             self.before_try,
             {"job_id": job.id, "software_version": SOFTWARE_VERSION, "calibration_hash": calibration_hash},

@@ -19,6 +19,7 @@ from station.profile import reference_profile
 
 ALL_WELL = Facts(
     may_move=True,
+    may_feed=True,
     estop_ok=True,
     door_closed=True,
     drives_enabled=True,
