@@ -12,6 +12,7 @@ from station.alarms.active import AnswerRefused
 from station.api.port import Invalid, NotFound, Refused
 from station.run.controller import CommandRefused, Controller
 from station.run.job import Job
+from station.run.modes import Mode
 from station.run.packml import Command
 from station.run.snapshot import Snapshots
 
@@ -75,6 +76,13 @@ class Door:
             raise self._refused(refused) from refused
         state = self._controller.packml.state
         return {"state": state.title, "number": int(state)}
+
+    async def change_mode(self, mode: str) -> dict[str, Any]:
+        try:
+            self._controller.change_mode(Mode(mode))
+        except CommandRefused as refused:
+            raise self._refused(refused) from refused
+        return {"mode": self._controller.modes.mode.value}
 
     async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
         if all(alarm.id != alarm_id for alarm in self._controller.alarms.standing):

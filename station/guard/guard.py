@@ -19,6 +19,7 @@ from station.guard.conditions import Condition
 from station.guard.facts import FRESH_S, Facts, Place, facts_of_dip_unit, facts_of_head, facts_of_plc, place_now
 from station.guard.position import PositionTrust
 from station.guard.table import ACTIONS, BEFORE_STEP, HOMES, INTERLOCKS, ON_ITS_WAY, Action
+from station.run.packml import FEEDING_STATES, MOVING_STATES, State
 
 _READ = {conditions.PLC: facts_of_plc, conditions.HEAD: facts_of_head, conditions.DIP_UNIT: facts_of_dip_unit}
 _SOURCES = {
@@ -38,14 +39,11 @@ def broken(action: Action, facts: Facts) -> tuple[Condition, ...]:
 class Guard:
     """One for a cell; from its making on every command asks it.
 
-    may_move   whether the station's state is one that moves anything
-    may_feed   whether boards and trays may be brought in it
+    state   PackML state of the station: in some nothing moves, in Suspended only what brings boards and trays
     """
 
-    def __init__(
-        self, cell: Cell, position: PositionTrust, may_move: Callable[[], bool], may_feed: Callable[[], bool]
-    ) -> None:
-        self._cell, self.position, self._may_move, self._may_feed = cell, position, may_move, may_feed
+    def __init__(self, cell: Cell, position: PositionTrust, state: Callable[[], State]) -> None:
+        self._cell, self.position, self._state = cell, position, state
         self._devices: dict[str, CommandedDevice] = {
             conditions.PLC: cell.plc,
             conditions.HEAD: cell.head,
@@ -56,7 +54,8 @@ class Guard:
 
     def facts(self, sources: Collection[str] = tuple(_READ)) -> Facts:
         """What these devices say now; a change of what positions are worth is noted on the way."""
-        found: dict[str, Any] = {"may_move": self._may_move(), "may_feed": self._may_feed()}
+        state = self._state()
+        found: dict[str, Any] = {"may_move": state in MOVING_STATES, "may_feed": state in FEEDING_STATES}
         for source in sources:
             found |= _READ[source](self._cell)
         return self.position.look(Facts(**found))

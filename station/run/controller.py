@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from drivers.devices.camera import CameraFrame
@@ -30,23 +29,17 @@ from station.run.interrupted import InterruptedActs
 from station.run.job import Job, JobRun
 from station.run.jobs import CommandRefused as CommandRefused
 from station.run.jobs import Jobs
-from station.run.packml import MOVING_STATES, OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
+from station.run.modes import Mode, Modes
+from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
 from station.run.steps import OpenAct, RunEnded
 from station.run.supply import Supply
 from station.run.watch import watch
+from station.run.workshop import Identity as Identity
 from station.run.workshop import Workshop
 from station.store.errors import StoreError
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who this station is, for records."""
-
-    station: str = "station-1"
-    simulated: bool = False
 
 
 class Controller:
@@ -83,7 +76,8 @@ class Controller:
         interrupted = bool(store.journal.open_intents())
         self.packml = Packml(State.ABORTED if interrupted else State.STOPPED, self._on_change)
         position = PositionTrust(store.events.append, self._utc)
-        self.guard = Guard(cell, position, lambda: self.packml.state in MOVING_STATES, self._may_feed)
+        self.guard = Guard(cell, position, lambda: self.packml.state)
+        self.modes = Modes(self.packml, store.events.append)
         self._gate = Gate(self._quiet)
         self._workshop = Workshop(
             station=identity.station,
@@ -123,7 +117,7 @@ class Controller:
         await self.store.commit()
         self._background = asyncio.create_task(
             watch(
-                self.cell, self.guard, self.store, self.packml, self._on_chain_open, self._raise, self._on_store_failed
+                self.cell, self._look, self.store, self.packml, self._on_chain_open, self._raise, self._on_store_failed
             ),
             name="watch",
         )
@@ -164,6 +158,7 @@ class Controller:
         """Start a queued job. Raises CommandRefused."""
         if job.state != "queued":
             raise CommandRefused(f"job {job.id} is {job.state}; only a queued job can be started")
+        self.modes.check(Command.START)
         self._command(Command.START)
         job.state = "running"
         self._task = asyncio.create_task(self._run_job(job), name=f"job {job.id}")
@@ -185,6 +180,7 @@ class Controller:
             raise CommandRefused(
                 f"alarm {self.alarms.questions[0].definition.number} waits for an answer; answer it first"
             )
+        self.modes.check(command)
         self._command(command)
         match command:
             case Command.RESET:
@@ -202,6 +198,10 @@ class Controller:
                 self.alarms.clear()
                 self.packml.completed(State.CLEARING)
         return self.packml.state
+
+    def change_mode(self, wanted: Mode) -> None:
+        """Production or Maintenance. Raises CommandRefused, changing nothing."""
+        self.modes.change(wanted, key_manual=self.guard.facts().key_manual)
 
     def answer(self, alarm_id: str, answer: str, state_token: str) -> None:
         """A person's answer to an alarm. Raises AnswerRefused."""
@@ -371,15 +371,16 @@ class Controller:
             self.sub_step = ""
         self._changed.set()
 
+    def _look(self) -> None:
+        """What the drives say of their positions, and the key switch, are noted also while nobody asks for a motion."""
+        self.modes.look(self.guard.facts().key_manual)
+
     def _show(self, sub_step: str) -> None:
         self.sub_step = sub_step
 
     def _quiet(self) -> None:
         self.packml.completed(State.HOLDING)
         self.packml.completed(State.SUSPENDING)
-
-    def _may_feed(self) -> bool:
-        return self.packml.state in MOVING_STATES or self.packml.state is State.SUSPENDED
 
     def _utc(self) -> str:
         return self.clock.utc().isoformat()

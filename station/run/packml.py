@@ -59,6 +59,8 @@ MOVING_STATES = (
     State.COMPLETING,
 )
 """In these a motion may be begun; in all others there is at most one that ends."""
+FEEDING_STATES = (*MOVING_STATES, State.SUSPENDED)
+"""In these boards and trays may be brought."""
 
 _NO_STOP = (State.STOPPING, State.STOPPED, State.CLEARING, State.ABORTING, State.ABORTED)
 _NO_ABORT = (State.ABORTING, State.ABORTED)

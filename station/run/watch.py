@@ -13,7 +13,6 @@ from drivers.devices.dip_unit import Reservoir
 from drivers.errors import DriverError
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
-from station.guard.guard import Guard
 from station.run.packml import Packml, State
 from station.store.errors import StoreError
 from station.store.store import Store
@@ -27,7 +26,7 @@ AT_REST = (State.IDLE, State.HELD, State.COMPLETE)
 
 async def watch(
     cell: Cell,
-    guard: Guard,
+    look: Callable[[], object],
     store: Store,
     packml: Packml,
     on_alarm: Callable[[ProcessAlarm], Awaitable[None]],
@@ -40,7 +39,7 @@ async def watch(
     was_low = False
     while True:
         await asyncio.sleep(WATCH_EVERY_S)
-        guard.facts()  # what a drive says of its position is noted also while nobody asks for a motion
+        look()
         is_low = _is_reservoir_low(cell)
         if is_low and not was_low:
             on_warning(ProcessAlarm("reservoir_low", level=Reservoir.LOW.name))

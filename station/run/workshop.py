@@ -25,6 +25,14 @@ from station.version import SOFTWARE_VERSION
 
 
 @dataclass(frozen=True)
+class Identity:
+    """Who this station is, for records."""
+
+    station: str = "station-1"
+    simulated: bool = False
+
+
+@dataclass(frozen=True)
 class Workshop:
     """Everything a job needs besides its recipe.
 

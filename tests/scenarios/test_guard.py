@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from station.alarms.catalogue import ProcessAlarm
+from station.run.controller import CommandRefused
+from station.run.modes import Mode
 from station.run.packml import Command, State
 from tests.scenarios.bench import Bench, bench, numbers
 from tests.scenarios.test_stopping import builds_a_board_again, stands
@@ -86,10 +88,11 @@ def test_the_key_on_manual_lets_a_placement_end_and_nothing_new_begin(tmp_path: 
             assert len(b.placements()) == (1 if step_id == "place" else 0)
             assert len(b.happened("part lost")) == 0
             b.answer(b.controller.alarms.standing[0], "acknowledge")
-            await b.controller.command(Command.RESET)
-            assert await b.rest() is State.STOPPED, "no homing by the station while a person has the key"
-            assert "'Home Z' is forbidden" in b.alarm_text()
+            await b.until(lambda: b.controller.modes.mode is Mode.MANUAL)
+            with pytest.raises(CommandRefused, match="turn the key switch"):
+                await b.controller.command(Command.RESET)
             b.plant.set_safety(key_manual=False)
+            await b.until(lambda: b.controller.modes.mode is Mode.PRODUCTION)
             await builds_a_board_again(b)
 
     story()
