@@ -99,6 +99,7 @@ CHANNEL_EVENTS: dict[str, Callable[[Device], object]] = {
     "stop request 0": lambda d: d.beat(stop=0),
     "stop request 1": lambda d: d.beat(stop=1),
     "stop request 2": lambda d: d.beat(stop=2),
+    "a reason that is not more urgent": lambda d: d.core.stop_all(Result.WATCHDOG, Stop.CONTROLLED),
     "interlock opens": interlock,
     "stands": lambda d: d.rest(),
     "power on": lambda d: d.core.reboot(),
@@ -112,7 +113,7 @@ def test_a_channel_does_what_its_row_says(state: str, event: str, does: str, aft
         device = await channel_in(state)
         channel = device.channel
         assert channel.standing is Standing[state]
-        was, begun = channel.state(), len(device.started)
+        was, begun, braked = channel.state(), len(device.started), len(device.braked)
         waited = CHANNEL_EVENTS[event](device)
         if asyncio.iscoroutine(waited):
             await waited
@@ -124,7 +125,10 @@ def test_a_channel_does_what_its_row_says(state: str, event: str, does: str, aft
             assert now.reject_reason is Reject[rejected[1]]
             assert (now.ack_seq, now.done_seq, now.result) == (was.ack_seq, was.done_seq, was.result)
         elif "nothing" in does and event != "power on":
-            assert now == was
+            assert (now, len(device.braked)) == (was, braked)
+            if state == "STOPPING":
+                await device.rest()
+                assert channel.state().result is Result.STOPPED
         assert len(device.started) == begun + ("begin" in does and "end at once" not in does)
         if "end at once" in does:
             assert (now.ack_seq, now.done_seq, now.result) == (2, 2, Result.INTERLOCK)
