@@ -1,6 +1,6 @@
 /* A motion controller built from docs/device_contract.md and docs/registers.md alone, on libmodbus: one channel, the gantry.
  * It moves nothing; a command takes 50 ms. Prints its port, then every request as it came, for comparison with golden frames.
- *     device [watchdog limit in ms]
+ *     device [watchdog limit in ms [path of a serial line, unit]]
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -157,9 +157,19 @@ static void serve(modbus_t *bus, const uint8_t *query, int length)
     modbus_reply(bus, query, length, map);
 }
 
+static void serve_all(modbus_t *bus)
+{
+    uint8_t query[MODBUS_TCP_MAX_ADU_LENGTH];
+    int length;
+    while ((length = modbus_receive(bus, query)) >= 0)
+        if (length > 0)
+            serve(bus, query, length);
+}
+
 int main(int argc, char **argv)
 {
-    modbus_t *bus = modbus_new_tcp("127.0.0.1", 0);
+    int is_serial = argc > 3;
+    modbus_t *bus = is_serial ? modbus_new_rtu(argv[2], 115200, 'N', 8, 1) : modbus_new_tcp("127.0.0.1", 0);
     map = modbus_mapping_new(0, 0, 0x0200, 0);
     if (!bus || !map)
         return 1;
@@ -177,21 +187,25 @@ int main(int argc, char **argv)
     r[IDENTITY + 11] = 1;
     set32(STATUS + 1, (uint32_t)getpid());
     r[INPUTS] = 0x001F;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (is_serial) {
+        modbus_set_slave(bus, atoi(argv[3]));
+        if (modbus_connect(bus) < 0)
+            return 1;
+        printf("PORT 0\n");
+        for (;;)
+            serve_all(bus); /* a damaged frame ends it: begin anew */
+    }
     int listening = modbus_tcp_listen(bus, 1);
     struct sockaddr_in bound;
     socklen_t size = sizeof bound;
     if (listening < 0 || getsockname(listening, (struct sockaddr *)&bound, &size) < 0)
         return 1;
-    setvbuf(stdout, NULL, _IOLBF, 0);
     printf("PORT %d\n", ntohs(bound.sin_port));
     for (;;) {
         if (modbus_tcp_accept(bus, &listening) < 0)
             return 1;
-        uint8_t query[MODBUS_TCP_MAX_ADU_LENGTH];
-        int length;
-        while ((length = modbus_receive(bus, query)) >= 0)
-            if (length > 0)
-                serve(bus, query, length);
+        serve_all(bus);
         modbus_close(bus);
     }
 }

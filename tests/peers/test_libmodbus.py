@@ -1,4 +1,5 @@
-"""A peer that is not ours: our driver on a libmodbus device, and a libmodbus host on our simulated PLC, over real TCP.
+"""A peer that is not ours: our driver on a libmodbus device, and a libmodbus host on our simulated PLC, over real
+TCP and over a serial line.
 
 Our client and our server read one declaration and could be wrong together; libmodbus shares nothing with them.
 """
@@ -6,7 +7,10 @@ Our client and our server read one declaration and could be wrong together; libm
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
 import struct
+import tty
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -166,6 +170,42 @@ def test_a_foreign_device_whose_dead_man_is_too_slow_is_not_commanded(programs: 
             with pytest.raises(errors.WatchdogNotArmed, match=r"0\.8"):
                 await plc.connect()
             assert not plc.is_connected
+
+    story()
+
+
+@asynccontextmanager
+async def serial_cable() -> AsyncIterator[tuple[str, str]]:
+    """Two serial lines whose other ends are joined: what is written to one is read from the other."""
+    loop = asyncio.get_running_loop()
+    (here, here_line), (there, there_line) = pty.openpty(), pty.openpty()
+    for line in (here_line, there_line):
+        tty.setraw(line)
+    loop.add_reader(here, lambda: os.write(there, os.read(here, 512)))
+    loop.add_reader(there, lambda: os.write(here, os.read(there, 512)))
+    try:
+        yield os.ttyname(here_line), os.ttyname(there_line)
+    finally:
+        for end in (here, there):
+            loop.remove_reader(end)
+        for end in (here, there, here_line, there_line):
+            os.close(end)
+
+
+def test_on_a_serial_line_our_link_and_a_libmodbus_device_agree_as_well(programs: dict[str, Path]) -> None:
+    @real
+    async def story() -> None:
+        async with serial_cable() as (ours, theirs), device(programs["device"], "500", theirs, "2") as peer:
+            link = ModbusLink(ours, 2, name="dip unit")
+            await link.connect()
+            assert await link.read(0x0000, 2) == bytes.fromhex("1234 5678")
+            await link.write(0x0160, bytes.fromhex("000A 0102"))
+            assert await link.exchange(0x0162, bytes.fromhex("00FF"), 0x0160, 3) == bytes.fromhex("000A 0102 00FF")
+            with pytest.raises(errors.LinkError, match="exception 2"):
+                await link.read(BOUND, 1)
+            golden, *_ = await peer.requests(3)
+            assert golden == "020300000002C438"
+            await link.close()
 
     story()
 
