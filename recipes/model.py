@@ -27,7 +27,7 @@ State = Literal["draft", "approved", "retired"]
 class Recovery(Table):
     """How often the station may try again by itself, per cause, before it asks or gives the site up."""
 
-    attended: bool = Field(description="somebody is there to answer; else questions become skipped sites")
+    attended: bool = Field(description="somebody is there to answer; else every alarm says what is done instead")
     locate_retries: int = Field(ge=0, le=5, description="a fiducial or a site was not found: look again")
     new_part_retries: int = Field(ge=0, le=5, description="package lost or rejected: take another for the same site")
     reader_retries: int = Field(ge=0, le=5, description="a barcode was not read: read again")

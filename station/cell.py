@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 
@@ -98,18 +99,18 @@ class Cell:
     async def go_to(self, point: MachinePoint, theta_deg: float = 0.0, z_um: float | None = None) -> None:
         """Travel at safe height. `z_um`, where given, must be safe as well and is reached on the way.
 
-        raises   ProcessAlarm z_not_safe when the head is too low
+        raises   what guard and devices raise; a head that is too low does not travel
         """
         safe_z_um = self.profile.head.safe_z_um
-        now_z_um = self.head.status.z_um
-        if not now_z_um <= safe_z_um + Z_TOLERANCE_UM:
-            raise ProcessAlarm("z_not_safe", z_um=now_z_um, safe_z_um=safe_z_um)
-        if z_um is None or abs(z_um - now_z_um) < Z_TOLERANCE_UM:
+        if z_um is None or abs(z_um - self.head.status.z_um) < Z_TOLERANCE_UM:
             await self.gantry.move_to(point.x_um, point.y_um, theta_deg)
             return
         async with asyncio.TaskGroup() as together:
             together.create_task(self.gantry.move_to(point.x_um, point.y_um, theta_deg), name="gantry travel")
             together.create_task(self.head.move_z(min(z_um, safe_z_um)), name="z on the way")
+
+    def is_at_travel_height(self, z_um: float) -> bool:
+        return z_um <= self.profile.head.safe_z_um + Z_TOLERANCE_UM
 
     async def go_lit(
         self, camera: int, light: Light, point: MachinePoint, theta_deg: float, z_um: float | None = None
@@ -178,16 +179,27 @@ class Cell:
         if not vacuum_kpa <= GRIP_LIMIT_KPA:
             raise ProcessAlarm("part_lost", vacuum_kpa=vacuum_kpa, limit_kpa=GRIP_LIMIT_KPA, step=step)
 
+    @property
+    def moving_devices(self) -> tuple[MotionPlc | Head | DipUnit | FilmGauge, ...]:
+        """Everything that moves something, and knows a stop level."""
+        return (self.plc, self.head, self.dip_unit, self.film_gauge)
+
     async def stop(self, level: Stop) -> None:
-        """Ask every moving device to stop; a device that cannot be reached stops by its own dead-man."""
-        for device in (self.plc, self.head, self.dip_unit):
-            try:
+        """Ask every moving device to stop, all at once: none waits for another that is slow to answer.
+
+        A device that cannot be reached stops by its own dead-man, and hears the level when it can be reached again.
+        """
+
+        async def ask(device: MotionPlc | Head | DipUnit | FilmGauge) -> None:
+            with suppress(DriverError):
                 await device.request_stop(level)
-            except DriverError:
-                continue
+
+        async with asyncio.TaskGroup() as together:
+            for device in self.moving_devices:
+                together.create_task(ask(device), name=f"stop {device.name}")
 
     async def release_stop(self) -> None:
-        for device in (self.plc, self.head, self.dip_unit):
+        for device in self.moving_devices:
             await device.release_stop()
 
     async def make_safe(self) -> None:

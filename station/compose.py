@@ -180,6 +180,7 @@ def build_controller(
     session: int,
     identity: Identity,
     keep_images: bool = True,
+    attended: bool = True,
     capture: Capture | None = None,
     image_executor: Executor | None = None,
     find_recipe: Callable[[str], recipes.Recipe] = recipes.load,
@@ -195,4 +196,5 @@ def build_controller(
         keep_image=image_keeper(store, keep=keep_images, executor=image_executor),
         find_recipe=find_recipe,
         keep_balls=keep_images,
+        attended=attended,
     )

@@ -12,6 +12,7 @@ from station.alarms.active import AnswerRefused
 from station.api.port import Invalid, NotFound, Refused
 from station.run.controller import CommandRefused, Controller
 from station.run.job import Job
+from station.run.modes import Mode
 from station.run.packml import Command
 from station.run.snapshot import Snapshots
 
@@ -36,10 +37,13 @@ class Door:
         return self._snapshots.now()
 
     def jobs(self) -> list[dict[str, Any]]:
-        return [job.view() for job in self._controller.jobs.values()]
+        return self._controller.jobs.views()
 
     def job(self, job_id: str) -> dict[str, Any]:
-        return self._find(job_id).view()
+        view = self._controller.jobs.view(job_id)
+        if view is None:
+            raise NotFound(f"no job {job_id}")
+        return view
 
     async def submit_job(self, recipe: str, boards: int) -> dict[str, Any]:
         try:
@@ -73,6 +77,13 @@ class Door:
         state = self._controller.packml.state
         return {"state": state.title, "number": int(state)}
 
+    async def change_mode(self, mode: str) -> dict[str, Any]:
+        try:
+            self._controller.change_mode(Mode(mode))
+        except CommandRefused as refused:
+            raise self._refused(refused) from refused
+        return {"mode": self._controller.modes.mode.value}
+
     async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
         if all(alarm.id != alarm_id for alarm in self._controller.alarms.standing):
             raise NotFound(f"alarm {alarm_id} does not stand")
@@ -85,16 +96,18 @@ class Door:
         return {"alarm": alarm_id, "answer": answer}
 
     def _find(self, job_id: str) -> Job:
-        job = self._controller.jobs.get(job_id)
-        if job is None:
-            raise NotFound(f"no job {job_id}")
-        return job
+        job = self._controller.jobs.find(job_id)
+        if job is not None:
+            return job
+        if self._controller.jobs.view(job_id) is not None:
+            raise self._refused(CommandRefused(f"job {job_id} was interrupted and is never resumed; submit a new one"))
+        raise NotFound(f"no job {job_id}")
 
     def _next_queued(self) -> Job:
-        for job in self._controller.jobs.values():
-            if job.state == "queued":
-                return job
-        raise CommandRefused("no job is queued; submit one first")
+        job = self._controller.jobs.next_queued()
+        if job is None:
+            raise CommandRefused("no job is queued; submit one first")
+        return job
 
     def _refused(self, refused: Exception) -> Refused:
         packml = self._controller.packml

@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     machine_ports: Path | None = Field(default=None, description="JSON file with the port of every device")
     simulated: bool = Field(default=False, description="said on every screen; changes nothing else")
     mqtt_url: str | None = Field(default=None, description="mqtt://host:1883/site/area/line; off where absent")
+    attended: bool = Field(
+        default=True,
+        description="somebody is there to answer; else each alarm's row says what is done instead of asking",
+    )
     keep_images: bool = Field(default=True, description="store every judged picture")
 
     @classmethod

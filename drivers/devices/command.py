@@ -7,7 +7,7 @@ is harmless; nothing is ever sent again under a new number. It knows no wire: th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -64,11 +64,16 @@ _FAILURES: dict[Result, tuple[type[DeviceError], str]] = {
 }
 
 
+Permit = Callable[[str, CommandSpec, Mapping[str, Number]], Awaitable[None]]
+"""Asked with channel, command and arguments before a command is numbered; what it raises is the answer."""
+
+
 class CommandHost(Protocol):
     """What a channel needs of its device."""
 
     name: str
     session: int
+    permit: Permit | None
 
     async def send_command(self, channel: str, sequence: int, code: int, counts: list[int]) -> Reading | None:
         """Write one block; returns the status when the wire brings it along with the reply."""
@@ -124,6 +129,11 @@ class CommandChannel:
     def is_waiting(self) -> bool:
         return self._waiter is not None
 
+    @property
+    def is_busy(self) -> bool:
+        """A command is under way, or its end is not yet known."""
+        return self._pending is not None
+
     async def execute(
         self,
         spec: CommandSpec,
@@ -136,7 +146,7 @@ class CommandChannel:
 
         expected_s   duration from physics; the first look at the device happens then
         deadline_s   longest duration; default 1.5 expected_s + 0.2 s. Then the device is asked to stop
-        raises       DeviceError by result, Rejected, DeviceTimedOut, OutcomeUnknown, LinkError
+        raises       DeviceError by result, Rejected, DeviceTimedOut, OutcomeUnknown, LinkError; what `permit` raises
         """
         if self._is_executing:
             raise self._error(Rejected, spec, "another command is under way on this channel. Wait for its end")
@@ -148,6 +158,8 @@ class CommandChannel:
         try:
             if self._pending is not None:
                 await self._settle(self._pending)
+            if self._host.permit is not None:
+                await self._host.permit(self.name, spec, args or {})
             now_s = asyncio.get_running_loop().time()
             pending = self._pending = _Pending(spec, self._sequence + 1, counts, now_s)
             limit_s = DEADLINE_RATIO * expected_s + DEADLINE_MARGIN_S if deadline_s is None else deadline_s

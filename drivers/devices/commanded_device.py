@@ -10,7 +10,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
-from drivers.devices.command import TIMER_RESOLUTION_S, CommandChannel
+from drivers.devices.command import TIMER_RESOLUTION_S, CommandChannel, Permit
 from drivers.devices.reading import Reading
 from drivers.errors import BadReply, DriverError, LinkError, LinkLost, ReplyTimeout, StaleReading
 from drivers.wire.encoding import Number
@@ -49,6 +49,8 @@ class CommandedDevice(ABC):
         self.name = name
         self.session = session
         self.on_lost = on_lost
+        self.permit: Permit | None = None
+        """set by whoever watches over this machine: no command goes out that it does not let through"""
         self.channels = {channel: CommandChannel(self, channel) for channel in channels}
         self._rest_period_s = rest_period_s
         self._loop = asyncio.get_running_loop()  # kept: asking for it costs a system call each time

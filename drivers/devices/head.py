@@ -145,6 +145,11 @@ class HeadStatus:
     nozzle_id: int
     age_s: float
 
+    @property
+    def is_homed(self) -> bool:
+        """Z is referenced, by the drive's own word."""
+        return Flags.HOMED in self.flags
+
 
 class Head(CommandedSerialDevice):
     """All verbs raise DriverError only; what can end a press is NoContact, EarlyContact, ForceLimitExceeded."""

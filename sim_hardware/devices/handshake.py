@@ -1,6 +1,7 @@
-"""The device side of the command handshake: accept a new number once, re-report an old one, reject all others.
+"""The device side of the command handshake, as two state machines: the link to the host, and each command channel.
 
-Nothing here moves anything or formats bytes for a wire; a device tells a channel when its command has ended.
+`docs/device_contract.md` tells them in tables, row by row. Nothing here moves anything or formats bytes for a wire; a
+device tells a channel when its command has ended.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 
 from drivers.wire.encoding import Number, WireError
 from drivers.wire.handshake import (
@@ -31,11 +33,31 @@ _NO_EVIDENCE = (0,) * EVIDENCE_COUNT
 _PACKED = struct.Struct(f">IIHIH{EVIDENCE_COUNT}iIH")
 
 
+class Host(Enum):
+    """What the device knows of its host."""
+
+    STRANGER = "no session since power on"
+    ALIVE = "its heartbeat moves"
+    SILENT = "its heartbeat has not moved for the watchdog limit"
+
+
+class Standing(Enum):
+    """Where a command channel stands."""
+
+    READY = "no command runs"
+    RUNNING = "a command runs undisturbed"
+    STOPPING = "a command is being ended early; why is decided, standstill is not reached"
+
+
 class CommandChannel:
     """One channel of a device: at most one command runs, each number is executed at most once.
 
-    Life of a command: `offer` -> accepted -> `on_start` -> ... -> `finish`. A stop request, the watchdog or an
-    interlock calls `on_stop` in between; without `on_stop` the command ends at once.
+    READY     offer(next number) -> RUNNING, or READY again where it may not begin
+    RUNNING   finish -> READY; stop (request, watchdog, interlock) -> STOPPING
+    STOPPING  finish -> READY; a more urgent stop -> STOPPING
+    any       reboot -> READY
+
+    `on_start` begins a command; `on_stop` brakes it, and without one a stop ends it at once.
     """
 
     def __init__(
@@ -69,6 +91,12 @@ class CommandChannel:
     def _changed(self) -> None:
         self._packed: bytes | None = None
         self._fields: tuple[str, ...] | None = None
+
+    @property
+    def standing(self) -> Standing:
+        if self.running is None:
+            return Standing.READY
+        return Standing.RUNNING if self.stopping is None else Standing.STOPPING
 
     @property
     def busy(self) -> bool:
@@ -250,14 +278,17 @@ class DeviceCore:
                 del self._retired[next(iter(self._retired))]
 
     @property
-    def host_silence_s(self) -> float:
-        return self.loop.time() - self._last_beat_s
+    def host(self) -> Host:
+        if self.session == 0:
+            return Host.STRANGER
+        silence_s = self.loop.time() - self._last_beat_s
+        return Host.SILENT if silence_s > self.watchdog_limit_s else Host.ALIVE
 
     def refusal_to_start(self) -> Result | None:
         """Why an accepted command may not begin now."""
         if self.stop_level != Stop.RUN:
             return Result.STOPPED
-        if self.host_silence_s > self.watchdog_limit_s:
+        if self.host is Host.SILENT:
             return Result.WATCHDOG
         return self.interlock() if self.interlock is not None else None
 

@@ -11,6 +11,9 @@ from typing import Any
 
 from station.alarms.catalogue import ANSWER_TEXT, AlarmDefinition, Answer, ProcessAlarm, Severity
 
+TAKES_A_PART = "Pick"
+"""title of the step that takes the next package out of the tray"""
+
 
 class AnswerRefused(Exception):
     """No such alarm, not one of its answers, or the machine has moved on since the question was asked."""
@@ -27,7 +30,16 @@ class ActiveAlarm:
     objects: dict[str, Any]
     state_token: str
     answers: tuple[Answer, ...]
+    redoes: tuple[str, ...] = ()
+    """titles of the steps that a Retry does again"""
     answer: asyncio.Future[Answer] | None = None
+
+    def consequence(self, answer: Answer) -> str:
+        """What this answer leads to, and what it costs."""
+        if answer is not Answer.RETRY or not self.redoes:
+            return ANSWER_TEXT[answer][1]
+        uses = "; uses 1 part" if TAKES_A_PART in self.redoes else ""
+        return f"does again: {', '.join(self.redoes)}{uses}"
 
     def view(self) -> dict[str, Any]:
         """As people and the MES see it."""
@@ -41,7 +53,7 @@ class ActiveAlarm:
             "remedy": list(row.remedy),
             "severity": row.severity.value,
             "answers": [
-                {"id": answer.value, "label": ANSWER_TEXT[answer][0], "consequence": ANSWER_TEXT[answer][1]}
+                {"id": answer.value, "label": ANSWER_TEXT[answer][0], "consequence": self.consequence(answer)}
                 for answer in self.answers
             ],
             "raised_at": self.raised_at,
@@ -63,6 +75,11 @@ class AlarmList:
         """Those that are more than a warning."""
         return [alarm for alarm in self.standing if alarm.definition.severity not in (Severity.INFO, Severity.WARN)]
 
+    @property
+    def questions(self) -> list[ActiveAlarm]:
+        """Those that wait for a person's answer."""
+        return [alarm for alarm in self.standing if alarm.answer is not None and not alarm.answer.done()]
+
     def raise_(self, alarm: ProcessAlarm, raised_at: str, objects: dict[str, Any], *, ask: bool) -> ActiveAlarm:
         """Add an alarm. With `ask` it is a question: its `answer` can be awaited, and it stays until it is answered.
 
@@ -78,6 +95,7 @@ class AlarmList:
             objects=objects,
             state_token=f"T{self._count}",
             answers=alarm.definition.answers if ask else (Answer.ACKNOWLEDGE,),
+            redoes=alarm.redoes,
             answer=future,
         )
         self.standing.append(active)
@@ -106,4 +124,4 @@ class AlarmList:
 
     def clear(self) -> None:
         """After Clear: alarms nobody waits for leave; an open question never does."""
-        self.standing = [active for active in self.standing if active.answer is not None and not active.answer.done()]
+        self.standing = self.questions

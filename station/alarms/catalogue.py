@@ -43,6 +43,7 @@ class Reaction(StrEnum):
     TELL = "goes on and says so"
     REJECT = "reject the part"
     SKIP = "skip the site"
+    WAIT = "waits until it is there (Suspended), then goes on by itself"
     ASK = "hold and ask"
     STOP = "controlled stop"
     ABORT = "immediate stop"
@@ -70,16 +71,24 @@ class AlarmDefinition:
     retry_from: str = ""
     """step id from which a retry starts again; empty: the step itself"""
     answers: tuple[Answer, ...] = (Answer.RETRY, Answer.STOP)
+    unattended: Answer = Answer.STOP
+    """what the station answers itself where nobody is there: never more than to leave a site out, or to stop"""
     severity: Severity = Severity.STOP
     position_trusted: bool = True
 
 
 class ProcessAlarm(Exception):
-    """Something of the catalogue happened. Raised by steps and guards; handled by the runner only."""
+    """Something of the catalogue happened. Raised by steps and guards; handled by the runner only.
+
+    redoes       titles of the steps that a retry would do again; set by the runner, who knows
+    answered_by  person, or policy where nobody was there to be asked
+    """
 
     def __init__(self, key: str, **details: Any) -> None:
         self.definition = definition(key)
         self.details = details
+        self.redoes: tuple[str, ...] = ()
+        self.answered_by = "person"
         super().__init__(self.text)
 
     @property

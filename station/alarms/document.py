@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 
-from station.alarms.catalogue import ANSWER_TEXT, AlarmDefinition, all_definitions
+from station.alarms.catalogue import ANSWER_TEXT, AlarmDefinition, Reaction, all_definitions
 from station.alarms.translate import CATALOGUE_MODULES
 
 CHAPTERS = (
@@ -56,6 +56,7 @@ def _chapter(row: AlarmDefinition) -> list[str]:
         f"- **Remedy:** {' '.join(row.remedy)}",
         f"- **The station:** {retries}",
         f"- **Answers:** {'; '.join(f'{ANSWER_TEXT[a][0]} ({ANSWER_TEXT[a][1]})' for a in row.answers)}",
+        *([f"- **Nobody there:** {ANSWER_TEXT[row.unattended][0]}."] if row.reaction is Reaction.ASK else []),
         f"- **Position trusted:** {trusted}. **Severity:** {row.severity.value}. **Key:** `{row.key}`",
         "",
     ]

@@ -46,6 +46,18 @@ class CommandToStation(Taken):
     command: StationCommand
 
 
+class ModeOfStation(Taken):
+    """The mode that the station shall be in; Manual is the business of the key switch."""
+
+    mode: Literal["Production", "Maintenance"]
+
+
+class ModeResult(Said):
+    """The mode in force after the request."""
+
+    mode: str
+
+
 class AnswerToAlarm(Taken):
     """One of the answers that the alarm offers."""
 

@@ -58,5 +58,8 @@ class ControllerPort(Protocol):
     async def command(self, name: str) -> dict[str, Any]:
         """Give the station a command and return its new state. Raises Refused."""
 
+    async def change_mode(self, mode: str) -> dict[str, Any]:
+        """Production or Maintenance, at rest only. Raises Refused."""
+
     async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
         """Answer an alarm as it was shown. Raises Refused when it changed meanwhile, NotFound, Invalid."""

@@ -156,6 +156,41 @@ class Offset(Said):
     limit_um: float
 
 
+class InterlockCondition(Said):
+    """Something that must be true before certain actions; `holds` is null where no fresh reading tells."""
+
+    id: str
+    title: str
+    holds: bool | None = None
+    reason: str | None = Field(None, description="why it does not hold, and what to do")
+
+
+class InterlockAction(Said):
+    """Something that the station can set in motion, and which conditions forbid it now."""
+
+    id: str
+    title: str
+    allowed: bool
+    forbidden_by: tuple[str, ...] = ()
+
+
+class AxesPosition(Said):
+    """Whether the position of a group of axes is to be trusted, since when, and why not."""
+
+    axes: str
+    trusted: bool
+    since: str
+    why: str | None = None
+
+
+class Interlocks(Said):
+    """What the guard would say now. The hard-wired safety chain acts on its own."""
+
+    conditions: tuple[InterlockCondition, ...] = ()
+    actions: tuple[InterlockAction, ...] = ()
+    position: tuple[AxesPosition, ...] = ()
+
+
 class Snapshot(Said):
     """The whole present picture."""
 
@@ -171,3 +206,4 @@ class Snapshot(Said):
     alarms: tuple[Alarm, ...] = ()
     devices: tuple[Device, ...] = ()
     safety: dict[str, Any] | None = Field(None, description="inputs of the safety chain as last read")
+    interlocks: Interlocks | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from station.api.models import STOPPING_WORDS, CommandResult, CommandToStation, Health
+from station.api.models import STOPPING_WORDS, CommandResult, CommandToStation, Health, ModeOfStation, ModeResult
 from station.api.once import Key, once
 from station.api.port import ControllerPort
 from station.api.problems import described
@@ -53,6 +53,24 @@ def router(port: ControllerPort, store: Store, streams: Streams, *, simulated: b
         content = wish.model_dump()
         return await once(
             request, store, idempotency_key, content, effect, status=202, location=lambda _: "/v1/station"
+        )
+
+    @routes.post("/station/mode", status_code=202, response_model=ModeResult, responses=described(409))
+    async def mode(request: Request, wish: ModeOfStation, idempotency_key: Key = None) -> Any:
+        """Change the PackML mode, in a wait state only. In Maintenance the station homes and calibrates, and builds
+        nothing."""
+
+        async def effect() -> dict[str, Any]:
+            return await port.change_mode(wish.mode)
+
+        return await once(
+            request,
+            store,
+            idempotency_key,
+            wish.model_dump(),
+            effect,
+            status=202,
+            location=lambda _: "/v1/station",
         )
 
     @routes.get("/health", response_model=Health, responses=described())

@@ -118,6 +118,7 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
             clock,
             session=secrets.randbelow(2**32 - 2) + 1,
             identity=Identity(settings.name, simulated=settings.simulated),
+            attended=settings.attended,
             keep_images=settings.keep_images,
             capture=capture,
             image_executor=stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="vision")),

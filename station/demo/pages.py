@@ -1,4 +1,4 @@
-"""Writes what is made from code: registers, alarms, recipe schema, the simulator's usual scenario.
+"""Writes what is made from code: registers, alarms, interlocks, recipe schema, the simulator's usual scenario.
 
 Tests compare each with the code that makes it.
 """
@@ -14,6 +14,7 @@ from drivers.wire.document import registers_document
 from sim_hardware.scenario import dump
 from station.alarms.document import as_markdown
 from station.demo.scenario import scenario_for
+from station.guard.document import as_markdown as interlocks_document
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -27,6 +28,7 @@ def _schema() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "registers.md": registers_document,
     "alarms.md": as_markdown,
+    "interlocks.md": interlocks_document,
     "recipe_schema.json": _schema,
 }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
 from drivers.devices.camera import CameraFrame
@@ -19,35 +19,27 @@ from station.alarms.translate import alarm_for, bug_event, first_of, is_bug
 from station.cell import Cell
 from station.clock import Clock
 from station.eyes import Eyes
+from station.guard.guard import Guard
+from station.guard.position import PositionTrust
 from station.process import sheet
-from station.process.outcomes import Dipped, Findings
 from station.process.step import Step, Work
 from station.run.gate import Gate
 from station.run.homing import home_and_calibrate
 from station.run.interrupted import InterruptedActs
-from station.run.job import Job, JobRun, TrayCount
+from station.run.job import Job, JobRun
+from station.run.jobs import CommandRefused as CommandRefused
+from station.run.jobs import Jobs
+from station.run.modes import Mode, Modes
 from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
-from station.run.record import Frame
-from station.run.steps import OpenAct, RunEnded, StepRunner
+from station.run.steps import OpenAct, RunEnded
+from station.run.supply import Supply
 from station.run.watch import watch
+from station.run.workshop import Identity as Identity
+from station.run.workshop import Workshop
 from station.store.errors import StoreError
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
-
-BOARDS_MAX = 1_000_000
-
-
-class CommandRefused(Exception):
-    """The command does not fit the present state; nothing was changed."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who this station is, for records."""
-
-    station: str = "station-1"
-    simulated: bool = False
 
 
 class Controller:
@@ -64,44 +56,69 @@ class Controller:
         find_recipe: Callable[[str], Recipe],
         *,
         keep_balls: bool = True,
+        attended: bool = True,
     ) -> None:
+        """attended: somebody is there to answer; else every alarm's row says what is done instead of asking."""
         self.cell, self.store, self.eyes, self.clock, self.identity = cell, store, eyes, clock, identity
-        self._keep_image, self._find_recipe, self._keep_balls = keep_image, find_recipe, keep_balls
+        self._attended = attended
         self.alarms = AlarmList()
-        self.jobs: dict[str, Job] = {}
-        self.work: Work | None = None
+        self.jobs = Jobs(store, find_recipe)
         self.sub_step = ""
         self.since_s = 0.0
-        self.boards_done: dict[str, int] = {}
         self._interrupted = InterruptedActs(
-            store, identity.station, self._utc, lambda alarm, objects: self._raise(alarm, objects, ask=True)
+            store,
+            identity.station,
+            self._utc,
+            lambda alarm, objects: self._raise(alarm, objects, ask=True),
+            self._raise,
         )
         self._left_open: list[OpenAct] = []
         interrupted = bool(store.journal.open_intents())
         self.packml = Packml(State.ABORTED if interrupted else State.STOPPED, self._on_change)
+        position = PositionTrust(store.events.append, self._utc)
+        self.guard = Guard(cell, position, lambda: self.packml.state)
+        self.modes = Modes(self.packml, store.events.append)
         self._gate = Gate(self._quiet)
-        self._tray = TrayCount()
-        self._findings = Findings()
+        self._workshop = Workshop(
+            station=identity.station,
+            cell=cell,
+            store=store,
+            eyes=eyes,
+            clock=clock,
+            gate=self._gate,
+            keep_image=keep_image,
+            keep_balls=keep_balls,
+            utc=self._utc,
+            ask=self._ask,
+            wait=Supply(cell, self.packml, self._gate, self.alarms, self._raise, self.wait_for).wait,
+            show=self._show,
+            before_try=self._before_try,
+            left_open=self._left_open.append,
+        )
         self._task: asyncio.Task[None] | None = None
         self._background: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
-        self._job_count = 0
         self._is_held_by_person = False
         self.current: JobRun | None = None
 
     # -- life ------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin to live: events are saved from now on, interrupted acts are asked for. Moves nothing."""
+        """Begin to live: events are saved from now on, interrupted acts are settled or asked for. Moves nothing."""
         self.since_s = self.clock.mono_s()
         self.store.events.append(
             "station.online", {"software_version": SOFTWARE_VERSION, "simulated": self.identity.simulated}
         )
-        await self._tray.remember(self.store.events)
-        self._interrupted.ask_about_all_of_before()
+        self.jobs.remember()
+        await self._workshop.tray.remember(self.store.events)
+        # The first word to every device is stop: what an earlier life of the service began is not let go on.
+        await self.cell.stop(Stop.CONTROLLED)
+        await self._interrupted.resolve_all_of_before(self.cell)
         await self.store.commit()
         self._background = asyncio.create_task(
-            watch(self.cell, self.store, self.packml, self._on_chain_open, self._raise, self._on_store_failed),
+            watch(
+                self.cell, self._look, self.store, self.packml, self._on_chain_open, self._raise, self._on_store_failed
+            ),
             name="watch",
         )
 
@@ -114,7 +131,8 @@ class Controller:
             self._background.cancel()
             await asyncio.gather(self._background, return_exceptions=True)
         self.store.events.append("station.offline", {})
-        await self.store.commit()
+        with suppress(StoreError):  # a station that cannot write any more says so by alarm, and ends all the same
+            await self.store.commit()
         await self.cell.close()
 
     async def wait_for(self, *states: State) -> State:
@@ -126,41 +144,43 @@ class Controller:
 
     async def wait_for_question(self) -> None:
         """Wait until an alarm stands that a person has to answer."""
-        while not self._questions():
+        while not self.alarms.questions:
             self._changed.clear()
             await self._changed.wait()
 
     # -- verbs -----------------------------------------------------------------------------------------------
 
     def submit(self, recipe_name: str, boards: int) -> Job:
-        """Order `boards` boards, 0: until stopped.
-
-        raises   what `find_recipe` raises; CommandRefused for a wrong number
-        """
-        if not 0 <= boards <= BOARDS_MAX:
-            raise CommandRefused(f"boards = {boards}: allowed 0 (until stopped) to {BOARDS_MAX}")
-        self._job_count += 1
-        job = Job(f"J{self.store.events.head_seq + 1}-{self._job_count}", self._find_recipe(recipe_name), boards)
-        self.jobs[job.id] = job
-        self.store.events.append("job.submitted", job.view())
-        return job
+        """Order `boards` boards, 0: until stopped. Raises as `Jobs.submit`."""
+        return self.jobs.submit(recipe_name, boards)
 
     def start_job(self, job: Job) -> None:
         """Start a queued job. Raises CommandRefused."""
         if job.state != "queued":
             raise CommandRefused(f"job {job.id} is {job.state}; only a queued job can be started")
+        self.modes.check(Command.START)
         self._command(Command.START)
         job.state = "running"
         self._task = asyncio.create_task(self._run_job(job), name=f"job {job.id}")
 
     async def command(self, command: Command) -> State:
-        """Carry out a PackML command. Raises CommandRefused, changing nothing, where it is not legal."""
+        """Carry out a PackML command. Raises CommandRefused, changing nothing, where it is not legal.
+
+        Stop is never refused: where it is no transition the station stands or soon will, and the devices are told anew.
+        """
+        if command is Command.STOP and not self.packml.allows(command):
+            aborting = self.packml.state in (State.ABORTING, State.ABORTED)
+            await self.cell.stop(Stop.QUICK if aborting else Stop.CONTROLLED)
+            return self.packml.state
         if command is Command.START:
             raise CommandRefused("start names a job: start the job itself")
         if command is Command.RESET and (stopping := self.alarms.stopping):
             raise CommandRefused(f"alarm {stopping[0].definition.number} stands; answer or clear it first")
-        if command is Command.UNHOLD and self._questions():
-            raise CommandRefused(f"alarm {self._questions()[0].definition.number} waits for an answer; answer it first")
+        if command is Command.UNHOLD and self.alarms.questions:
+            raise CommandRefused(
+                f"alarm {self.alarms.questions[0].definition.number} waits for an answer; answer it first"
+            )
+        self.modes.check(command)
         self._command(command)
         match command:
             case Command.RESET:
@@ -179,6 +199,10 @@ class Controller:
                 self.packml.completed(State.CLEARING)
         return self.packml.state
 
+    def change_mode(self, wanted: Mode) -> None:
+        """Production or Maintenance. Raises CommandRefused, changing nothing."""
+        self.modes.change(wanted, key_manual=self.guard.facts().key_manual)
+
     def answer(self, alarm_id: str, answer: str, state_token: str) -> None:
         """A person's answer to an alarm. Raises AnswerRefused."""
         active = self.alarms.answer(alarm_id, answer, state_token)
@@ -191,67 +215,23 @@ class Controller:
 
     async def _reset(self) -> None:
         async def reset() -> None:
-            await home_and_calibrate(self.cell, self.eyes, self.clock, self.store.events, self._show, self._ask)
+            log, position = self.store.events, self.guard.position
+            await home_and_calibrate(self.cell, self.eyes, self.clock, log, position, self._show, self._ask)
 
         if await self._guarded(reset, "Reset"):
             self.packml.completed(State.RESETTING)
 
     async def _run_job(self, job: Job) -> None:
-        calibration_hash = self.cell.known_calibration.hash
-        steps = StepRunner(
-            self.cell,
-            self.store.events,
-            self.store.journal,
-            self._gate,
-            self._ask,
-            lambda step: self._show(step.title if step else ""),
-            self._before_try,
-            {"job_id": job.id, "software_version": SOFTWARE_VERSION, "calibration_hash": calibration_hash},
-            self._left_open.append,
-        )
-        work = Work(
-            recipe=job.recipe,
-            eyes=self.eyes,
-            clock=self.clock,
-            keep_image=self._keep_image,
-            findings=self._findings,
-            boards_done=self.boards_done,
-        )
-        self._findings.by_kind = {Dipped: kept} if (kept := self._findings.find(Dipped)) else {}
-        self.work = work
-        frame = Frame(
-            station=self.identity.station,
-            job_id=job.id,
-            software_version=SOFTWARE_VERSION,
-            calibration_hash=calibration_hash,
-            part_lot="",
-            material_lot="",
-            pot_life_left_s=None,
-            floor_life_left_s=None,
-        )
-        run = self.current = JobRun(
-            job,
-            self.cell,
-            self.store,
-            steps,
-            work,
-            frame,
-            self._utc,
-            self._ask,
-            self._tray,
-            self.boards_done,
-            keep_balls=self._keep_balls,
-        )
-        self.store.events.append("job.started", job.view())
+        run = self.current = self._workshop.run_of(job)
+        self.jobs.began(job)
 
         if not await self._guarded(run.prepare, "Starting"):
             return
         self.packml.completed(State.STARTING)
         if not await self._guarded(run.execute, "Execute"):
             return
-        job.state = "complete"
         self.packml.completed(State.EXECUTE)
-        self.store.events.append("job.completed", job.view())
+        self.jobs.ended(job, "complete")
         await self.store.commit()
         self.packml.completed(State.COMPLETING)
 
@@ -298,9 +278,7 @@ class Controller:
         acting = self.packml.state
         if acting not in (State.STOPPING, State.ABORTING):
             return
-        for job in self.jobs.values():
-            if job.state == "running":
-                job.state = "aborted" if acting is State.ABORTING else "stopped"
+        self.jobs.end_running("aborted" if acting is State.ABORTING else "stopped")
         self._is_held_by_person = False
         self._gate.open()
         while self._left_open:
@@ -325,7 +303,15 @@ class Controller:
     # -- called by the runner --------------------------------------------------------------------------------
 
     async def _ask(self, alarm: ProcessAlarm, objects: dict[str, Any]) -> Answer:
-        """Hold and wait for a person's answer; the station runs on afterwards."""
+        """Hold and wait for a person's answer; the station runs on afterwards.
+
+        raises   RunEnded where nobody is there to be asked and this alarm's row says to stop then
+        """
+        if not self._is_attended():
+            if (answer := alarm.definition.unattended) is Answer.STOP:
+                raise RunEnded(alarm, abort=False, objects=objects)
+            alarm.answered_by = "policy"
+            return answer
         active = self._raise(alarm, objects, ask=True)
         assert active.answer is not None
         if self.packml.state is State.EXECUTE:
@@ -336,7 +322,11 @@ class Controller:
             answer = await active.answer
         finally:
             self.alarms.remove(active)
-        if self.packml.state in (State.HELD, State.HOLDING) and not self._is_held_by_person and not self._questions():
+        if (
+            self.packml.state in (State.HELD, State.HOLDING)
+            and not self._is_held_by_person
+            and not self.alarms.questions
+        ):
             await self.wait_for(State.HELD)
             self._command(Command.UNHOLD)
             self._go_on()
@@ -347,12 +337,16 @@ class Controller:
         self.packml.completed(State.UNHOLDING)
         self._gate.open()
 
-    def _questions(self) -> list[ActiveAlarm]:
-        return [alarm for alarm in self.alarms.standing if alarm.answer is not None and not alarm.answer.done()]
+    def _is_attended(self) -> bool:
+        run = self.current
+        if run is None or run.job.state != "running":
+            return True  # whoever gave the Reset is there to look at the nozzle
+        return self._attended and run.job.recipe.recovery.attended
 
     async def _before_try(self, step: Step, work: Work) -> None:
         if step is sheet.GO_TO_TRAY:
-            work.pocket, work.tray = await self._tray.next(self.cell)
+            work.pocket, work.tray = await self._workshop.tray.next(self.cell)
+        await self.guard.require_for(step.id)
 
     # -- small things ----------------------------------------------------------------------------------------
 
@@ -377,11 +371,16 @@ class Controller:
             self.sub_step = ""
         self._changed.set()
 
+    def _look(self) -> None:
+        """What the drives say of their positions, and the key switch, are noted also while nobody asks for a motion."""
+        self.modes.look(self.guard.facts().key_manual)
+
     def _show(self, sub_step: str) -> None:
         self.sub_step = sub_step
 
     def _quiet(self) -> None:
         self.packml.completed(State.HOLDING)
+        self.packml.completed(State.SUSPENDING)
 
     def _utc(self) -> str:
         return self.clock.utc().isoformat()

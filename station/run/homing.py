@@ -15,6 +15,7 @@ from station.calibrate.routine import calibrate
 from station.cell import FREE_LIMIT_KPA, Cell
 from station.clock import Clock
 from station.eyes import Eyes
+from station.guard.position import PositionTrust
 from station.run.steps import RunEnded
 from station.store.event_log import EventLog
 
@@ -25,7 +26,13 @@ Ask = Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Answer]]
 
 
 async def home_and_calibrate(
-    cell: Cell, eyes: Eyes, clock: Clock, log: EventLog, show: Callable[[str], None], ask: Ask
+    cell: Cell,
+    eyes: Eyes,
+    clock: Clock,
+    log: EventLog,
+    position: PositionTrust,
+    show: Callable[[str], None],
+    ask: Ask,
 ) -> None:
     """Everything that Resetting does.
 
@@ -36,11 +43,14 @@ async def home_and_calibrate(
     # Z first: nothing travels before the tip is known to be up.
     show("Home Z")
     await cell.head.home()
+    position.homed("z")
     _check_nozzle(cell)
     show("Home axes")
     async with asyncio.TaskGroup() as together:
         together.create_task(cell.gantry.home(), name="home gantry")
         together.create_task(cell.dip_unit.home(), name="home blade")
+    position.homed("gantry")
+    position.homed("blade")
     show("Look at the nozzle")
     await _empty_nozzle(cell, log, ask)
     if calibration_is_due(cell, clock):

@@ -58,6 +58,9 @@ RECORDS_READ = 500
 PICKS_WITHIN = 5_000
 """events in which the last pick is looked for at a start: about 50 packages"""
 
+RUNNING = "running_job"
+"""what outlives the service under this name: the job under way as last seen, empty where none is"""
+
 REJECTS_IN_A_ROW = 5
 """so many packages rejected one after another is something systematic. Estimate"""
 
@@ -70,7 +73,7 @@ class Job:
     recipe: Recipe
     boards_total: int
     state: str = "queued"
-    """queued, running, complete, stopped, aborted"""
+    """queued, running, complete, stopped, aborted; after a restart interrupted"""
     boards_done: int = 0
     placed: int = 0
     rejected: int = 0
@@ -143,6 +146,7 @@ class JobRun:
             while not self.job.boards_total or self.job.boards_done < self.job.boards_total:
                 await self._board()
                 self.job.boards_done += 1
+                self._store.remember(RUNNING, json.dumps(self.job.view()))
         finally:
             await self._ahead.drop()
 

@@ -48,6 +48,20 @@ class Command(StrEnum):
 
 WAIT_STATES = (State.STOPPED, State.IDLE, State.SUSPENDED, State.ABORTED, State.HELD, State.COMPLETE)
 
+MOVING_STATES = (
+    State.RESETTING,
+    State.STARTING,
+    State.EXECUTE,
+    State.HOLDING,
+    State.UNHOLDING,
+    State.SUSPENDING,
+    State.UNSUSPENDING,
+    State.COMPLETING,
+)
+"""In these a motion may be begun; in all others there is at most one that ends."""
+FEEDING_STATES = (*MOVING_STATES, State.SUSPENDED)
+"""In these boards and trays may be brought."""
+
 _NO_STOP = (State.STOPPING, State.STOPPED, State.CLEARING, State.ABORTING, State.ABORTED)
 _NO_ABORT = (State.ABORTING, State.ABORTED)
 

@@ -80,9 +80,18 @@ def placement_record(
 
 
 def interrupted_record(
-    station: str, args: dict[str, Any], result: str, text: str, answer: str, started_at: str, ended_at: str
+    station: str,
+    args: dict[str, Any],
+    result: str,
+    text: str,
+    operator: Sequence[dict[str, Any]],
+    started_at: str,
+    ended_at: str,
 ) -> dict[str, Any]:
-    """The record of a placement whose end nobody saw, by a person's answer. `args` are those of its intent."""
+    """The record of a placement whose end nobody saw, by a person's answer or by what the sensors prove.
+
+    args   those of its intent
+    """
     return {
         "record_id": "",
         "station": station,
@@ -108,7 +117,7 @@ def interrupted_record(
         "spans": [],
         "started_at": started_at,
         "ended_at": ended_at,
-        "operator": [{"alarm": 901, "answer": answer, "answered_at": ended_at}],
+        "operator": list(operator),
     }
 
 

@@ -24,7 +24,8 @@ class Move(StrEnum):
     AMBIGUOUS = "ambiguous"
     """the placement may or may not have happened: recorded so, never repeated"""
     PLACED_UNVERIFIED = "placed_unverified"
-    GO_ON = "go_on"
+    WAIT = "wait"
+    """for something from outside, with the station Suspended; then the step once more"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ _BY_REACTION = {
     Reaction.TELL: Move.ASK,  # what a step raises cannot just be told: the step has no outcome
     Reaction.REJECT: Move.REJECT_PART,
     Reaction.SKIP: Move.SKIP_SITE,
+    Reaction.WAIT: Move.WAIT,
     Reaction.ASK: Move.ASK,
     Reaction.STOP: Move.STOP,
     Reaction.ABORT: Move.ABORT,

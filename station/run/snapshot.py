@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from drivers.devices.safety import SafetyInputs
 from drivers.wire.camera_frame import PixelFormat
 from station.process import outcomes as o
 from station.run.controller import Controller
+from station.run.modes import FORBIDDEN
 from station.run.packml import OPERATOR_TEXT, Command
 from station.version import SOFTWARE_VERSION
 
@@ -48,7 +50,7 @@ class Snapshots:
             "state": {
                 "name": c.packml.state.title,
                 "number": int(c.packml.state),
-                "mode": "Production",
+                "mode": c.modes.mode.value,
                 "text": OPERATOR_TEXT[c.packml.state],
                 "sub_step": c.sub_step,
                 "since_s": c.clock.mono_s() - c.since_s,
@@ -71,6 +73,7 @@ class Snapshots:
                 for device in c.cell.devices
             ],
             "safety": self._safety(),
+            "interlocks": c.guard.view(),
         }
 
     def _button(self, name: str, command: Command) -> dict[str, Any]:
@@ -80,6 +83,8 @@ class Snapshots:
             wanted = {"start": "Ready", "resume": "Paused", "hold": "Running", "clear": "Aborted"}.get(name)
             reason = f"only when {wanted}" if wanted else f"not when {OPERATOR_TEXT[state]}"
             return {"allowed": False, "reason": reason}
+        if command in FORBIDDEN[c.modes.mode]:
+            return {"allowed": False, "reason": f"not in mode {c.modes.mode.value}"}
         if name in ("reset", "resume") and c.alarms.standing:
             return {"allowed": False, "reason": f"alarm {c.alarms.standing[0].definition.number} needs an answer"}
         return {"allowed": True, "reason": None}
@@ -199,7 +204,4 @@ class Snapshots:
         if not c.cell.plc.is_connected:
             return None
         inputs = c.cell.safety.inputs
-        return {
-            name: bool(getattr(inputs, name))
-            for name in ("estop_ok", "door_closed", "drives_enabled", "air_ok", "vacuum_supply_ok", "bin_in_place")
-        }
+        return {name: bool(getattr(inputs, name)) for name in SafetyInputs.__slots__}

@@ -86,14 +86,16 @@ class StepRunner:
         journal: Journal,
         gate: Gate,
         ask: Ask,
+        wait: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[None]],
         on_step: Callable[[Step | None], None],
         before_try: Callable[[Step, Work], Awaitable[None]],
         about: dict[str, Any] | None = None,
         left_open: Callable[[OpenAct], None] | None = None,
     ) -> None:
-        """about: what every intent names besides part and site; left_open: told of an act whose end nobody saw."""
+        """wait: until something from outside is there; about: what every intent names besides part and site;
+        left_open: told of an act whose end nobody saw."""
         self._cell, self._log, self._journal, self._gate = cell, log, journal, gate
-        self._ask, self._on_step, self._before_try = ask, on_step, before_try
+        self._ask, self._wait, self._on_step, self._before_try = ask, wait, on_step, before_try
         self._about, self._left_open = about or {}, left_open
         self._lanes = {lane: asyncio.Lock() for lane in LANES}
         self.retries: Counter[str] = Counter()
@@ -163,12 +165,6 @@ class StepRunner:
             await self._log.commit()
         return outcome
 
-    async def _answer(self, alarm: ProcessAlarm, objects: dict[str, Any], work: Work) -> Answer:
-        """A person's answer; with nobody there a site is skipped rather than waited for, where the alarm permits it."""
-        if not work.recipe.recovery.attended and Answer.SKIP_SITE in alarm.definition.answers:
-            return Answer.SKIP_SITE
-        return await self._ask(alarm, objects)
-
     def _failed(self, failed: BaseException, step: Step, op_id: int | None, work: Work) -> ProcessAlarm:
         """Everything that went wrong becomes an alarm; the traceback of a bug is kept."""
         error = first_of(failed)
@@ -224,10 +220,21 @@ class StepRunner:
                 **objects,
             },
         )
+        again = (*before_retry(alarm.definition.retry_from, step), step)
+        alarm.redoes = tuple(one.title for one in again)
+        if decision.move is Move.WAIT:
+            await self._wait(alarm, objects)
+            self.retries[key] = 0
+            return Decision(Move.RETRY)
         is_chosen = decision.move is Move.ASK
         if is_chosen:
-            answer = await self._answer(alarm, objects, work)
-            told = {"number": alarm.definition.number, "text": alarm.text, "answer": answer.value}
+            answer = await self._ask(alarm, objects)
+            told = {
+                "number": alarm.definition.number,
+                "text": alarm.text,
+                "answer": answer.value,
+                "by": alarm.answered_by,
+            }
             self.answers.append(told)
             self._log.append("alarm.answered", told)
             decision = follow(alarm.definition, answer)

@@ -26,6 +26,7 @@ AT_REST = (State.IDLE, State.HELD, State.COMPLETE)
 
 async def watch(
     cell: Cell,
+    look: Callable[[], object],
     store: Store,
     packml: Packml,
     on_alarm: Callable[[ProcessAlarm], Awaitable[None]],
@@ -38,6 +39,7 @@ async def watch(
     was_low = False
     while True:
         await asyncio.sleep(WATCH_EVERY_S)
+        look()
         is_low = _is_reservoir_low(cell)
         if is_low and not was_low:
             on_warning(ProcessAlarm("reservoir_low", level=Reservoir.LOW.name))

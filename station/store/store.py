@@ -51,6 +51,16 @@ class Store:
     cursors: Cursors
     database: Database
     writing: Writing
+    facts: dict[str, str]
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a single value under a name, from the next commit on; the one before is gone."""
+        self.facts[name] = value
+        self.writing.queue(schema.SET_FACT, (name, value))
+
+    def remembered(self, name: str) -> str:
+        """The value last kept under this name, empty where none was."""
+        return self.facts.get(name, "")
 
     async def commit(self) -> None:
         """As `events.commit()`."""
@@ -109,13 +119,11 @@ def _assemble(data_dir: Path, clock: Clock, database: Database, durability: Dura
             f"{report.sentence} ({database.path}). The memory was changed from outside: keep a copy, "
             "restore the last backup, then start again."
         )
-    floor = database.read_now(
-        lambda connection: connection.execute(
-            select(schema.facts.c.value).where(schema.facts.c.name == FLOOR)
-        ).scalar_one_or_none()
+    facts = database.read_now(
+        lambda connection: {row.name: row.value for row in connection.execute(select(schema.facts))}
     )
     kinds = ("journal.intent", "journal.observed", "journal.closed")
-    floor_seq = int(floor or 0)
+    floor_seq = int(facts.get(FLOOR, 0))
     history = database.read_now(
         lambda connection: reading.events_after(connection, floor_seq, JOURNAL_READ_LIMIT, kinds)
     )
@@ -132,4 +140,5 @@ def _assemble(data_dir: Path, clock: Clock, database: Database, durability: Dura
         cursors=Cursors(writing, stored=database.read_now(stored_cursors)),
         database=database,
         writing=writing,
+        facts=facts,
     )

@@ -74,6 +74,10 @@ class ObedientController:
         await self._take(name)
         return {"state": self.state}
 
+    async def change_mode(self, mode: str) -> dict[str, Any]:
+        await self._take(f"mode {mode}")
+        return {"mode": mode}
+
     async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
         raise NotFound(f"There is no alarm {alarm_id[:40]}. Read the alarms again.")
 

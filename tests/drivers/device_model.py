@@ -50,6 +50,7 @@ class ModelDevice:
     def __init__(self, *, takes_s: float = 1.0, result: Result = Result.DONE) -> None:
         self.name = "model"
         self.session = 7
+        self.permit = None
         self.stop_level = Stop.RUN
         self.takes_s = takes_s
         self.result = result

@@ -176,6 +176,7 @@ async def bench(
     seed: int = 11,
     fidelity: Fidelity = Fidelity.IDEAL,
     is_ready: bool = True,
+    attended: bool = True,
 ) -> AsyncIterator[Bench]:
     """A station, homed and calibrated where `is_ready`; everything is closed at the end.
 
@@ -195,6 +196,7 @@ async def bench(
         session=seed,
         identity=Identity(simulated=True),
         keep_images=False,
+        attended=attended,
         find_recipe=lambda _: recipe(),
     )
     made = Bench(machine, store, controller)

@@ -94,6 +94,7 @@ async def test_a_link_that_stays_away_stops_the_gantry_by_its_own_dead_man_and_t
 @virtual
 async def test_a_move_longer_than_the_dead_man_is_cut_short_by_the_device_alone(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
+        b.controller.cell.plc.permit = None  # the guard would not move anything in Idle; this is about the device alone
         assert await b.controller.cell.gantry.move_to(20_000.0, 20_000.0, 0.0)
         gantry = b.controller.cell.gantry
         moving = asyncio.create_task(gantry.move_to(480_000.0, 380_000.0, 0.0, speed_um_per_s=100_000.0))

@@ -96,7 +96,8 @@ def test_other_acts_cut_off_are_told_and_what_hangs_on_the_nozzle_is_rejected(tm
         hung = b.truth()["nozzle"]
         async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=12) as b:
             assert b.controller.packml.state is State.ABORTED
-            assert numbers(b.controller.alarms.standing) == [903]
+            # In the bin's travel the package hangs from the raised nozzle: that settles it.
+            assert numbers(b.controller.alarms.standing) == [904 if step_id == "bin_part" else 903]
             b.answer(b.controller.alarms.standing[0], "acknowledge")
             await finish_everything(b)
             placed = [(p["board"], p["site"]) for p in b.placements()]

@@ -14,7 +14,7 @@ from tests.support import virtual
 
 assert translate.CATALOGUE_MODULES
 
-NO_BOARD = {"device": "plc", "what": "no board within 10 s"}
+BIN = {"what": "full"}
 
 
 @virtual
@@ -58,7 +58,7 @@ async def test_shutting_a_gate_with_nothing_under_way_is_quiet_at_once_and_a_can
 @virtual
 async def test_a_question_is_answered_once_in_its_own_words_and_for_its_own_moment() -> None:
     alarms = AlarmList()
-    asked = alarms.raise_(ProcessAlarm("no_board", **NO_BOARD), "now", {}, ask=True)
+    asked = alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=True)
     for wrong in (("A9", "retry", asked.state_token), (asked.id, "retry", "T9"), (asked.id, "skip_site", "T1")):
         with pytest.raises(AnswerRefused):
             alarms.answer(*wrong)
@@ -73,7 +73,7 @@ async def test_a_question_is_answered_once_in_its_own_words_and_for_its_own_mome
 @virtual
 async def test_what_is_only_told_can_be_acknowledged_and_nothing_else() -> None:
     alarms = AlarmList()
-    told = alarms.raise_(ProcessAlarm("no_board", **NO_BOARD), "now", {}, ask=False)
+    told = alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=False)
     assert [answer["id"] for answer in told.view()["answers"]] == ["acknowledge"]
     with pytest.raises(AnswerRefused):
         alarms.answer(told.id, "retry", told.state_token)
@@ -84,9 +84,9 @@ async def test_what_is_only_told_can_be_acknowledged_and_nothing_else() -> None:
 @virtual
 async def test_clear_takes_what_was_told_and_leaves_what_was_asked_in_the_order_of_raising() -> None:
     alarms = AlarmList()
-    first = alarms.raise_(ProcessAlarm("no_board", **NO_BOARD), "now", {}, ask=True)
-    alarms.raise_(ProcessAlarm("no_board", **NO_BOARD), "now", {}, ask=False)
-    third = alarms.raise_(ProcessAlarm("tray_empty", what="none"), "now", {}, ask=True)
+    first = alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=True)
+    alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=False)
+    third = alarms.raise_(ProcessAlarm("reservoir_empty", level="EMPTY"), "now", {}, ask=True)
     alarms.clear()
     assert alarms.standing == [first, third]
     assert len({alarm.id for alarm in (first, third)} | {alarm.state_token for alarm in (first, third)}) == 4

@@ -15,6 +15,7 @@ BY_REACTION = {
     Reaction.TELL: Move.ASK,
     Reaction.REJECT: Move.REJECT_PART,
     Reaction.SKIP: Move.SKIP_SITE,
+    Reaction.WAIT: Move.WAIT,
     Reaction.ASK: Move.ASK,
     Reaction.STOP: Move.STOP,
     Reaction.ABORT: Move.ABORT,
@@ -66,3 +67,14 @@ def test_every_alarm_says_cause_and_remedy_and_can_be_answered(alarm: AlarmDefin
 
 def test_numbers_and_keys_are_used_once() -> None:
     assert len({alarm.number for alarm in ALARMS}) == len(ALARMS) == len({alarm.key for alarm in ALARMS})
+
+
+LEAVES_A_SITE_OUT = {"target_outside_limits", "not_gripped", "site_not_found"}
+"""Nothing lies where it should not: only then may a station with nobody there go on with the next site."""
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.key)
+def test_a_station_with_nobody_there_leaves_a_site_out_or_stops_and_nothing_else(alarm: AlarmDefinition) -> None:
+    wanted = Answer.SKIP_SITE if alarm.key in LEAVES_A_SITE_OUT else Answer.STOP
+    assert alarm.unattended is wanted
+    assert wanted is Answer.STOP or wanted in alarm.answers

@@ -1,0 +1,85 @@
+"""The jobs of this station: queued, running, ended; and those that an earlier life of the service left unfinished.
+
+An interrupted job is listed, never resumed: what became of its boards stands in the records. Nothing here moves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from recipes import Recipe
+from station.run.job import RUNNING, Job
+from station.store.store import Store
+
+BOARDS_MAX = 1_000_000
+
+
+class CommandRefused(Exception):
+    """The command does not fit the present state; nothing was changed."""
+
+
+class Jobs:
+    """All jobs by id, oldest first."""
+
+    def __init__(self, store: Store, find_recipe: Callable[[str], Recipe]) -> None:
+        self._store, self._find_recipe = store, find_recipe
+        self._by_id: dict[str, Job] = {}
+        self._interrupted: dict[str, dict[str, Any]] = {}
+        self._count = 0
+
+    def remember(self) -> None:
+        """After a start of the service: a job that was running then is interrupted, for good."""
+        left = self._store.remembered(RUNNING)
+        if not left:
+            return
+        view = {**json.loads(left), "state": "interrupted"}
+        self._interrupted[view["id"]] = view
+        self._store.events.append("job.interrupted", view)
+        self._store.remember(RUNNING, "")
+
+    def submit(self, recipe_name: str, boards: int) -> Job:
+        """Order `boards` boards, 0: until stopped.
+
+        raises   what `find_recipe` raises; CommandRefused for a wrong number
+        """
+        if not 0 <= boards <= BOARDS_MAX:
+            raise CommandRefused(f"boards = {boards}: allowed 0 (until stopped) to {BOARDS_MAX}")
+        self._count += 1
+        job = Job(f"J{self._store.events.head_seq + 1}-{self._count}", self._find_recipe(recipe_name), boards)
+        self._by_id[job.id] = job
+        self._store.events.append("job.submitted", job.view())
+        return job
+
+    def find(self, job_id: str) -> Job | None:
+        """A job of this life of the service."""
+        return self._by_id.get(job_id)
+
+    def next_queued(self) -> Job | None:
+        return next((job for job in self._by_id.values() if job.state == "queued"), None)
+
+    def view(self, job_id: str) -> dict[str, Any] | None:
+        """One job as people see it, also an interrupted one."""
+        job = self._by_id.get(job_id)
+        return job.view() if job is not None else self._interrupted.get(job_id)
+
+    def views(self) -> list[dict[str, Any]]:
+        return [*self._interrupted.values(), *(job.view() for job in self._by_id.values())]
+
+    def began(self, job: Job) -> None:
+        """From the next commit on it is known that this job was running."""
+        self._store.events.append("job.started", job.view())
+        self._store.remember(RUNNING, json.dumps(job.view()))
+
+    def ended(self, job: Job, state: str) -> None:
+        """complete, stopped or aborted."""
+        job.state = state
+        self._store.remember(RUNNING, "")
+        self._store.events.append("job.completed" if state == "complete" else "job.ended", job.view())
+
+    def end_running(self, state: str) -> None:
+        """Whatever runs has ended like this."""
+        for job in self._by_id.values():
+            if job.state == "running":
+                self.ended(job, state)

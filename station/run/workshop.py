@@ -1,0 +1,110 @@
+"""What every job of this station is built with: cell, store, eyes, and the controller's own hooks.
+
+It lasts as long as the service; a run of one job is made here and forgotten with the job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from drivers.devices.camera import CameraFrame
+from station.alarms.catalogue import Answer, ProcessAlarm
+from station.cell import Cell
+from station.clock import Clock
+from station.eyes import Eyes
+from station.process.outcomes import Dipped, Findings
+from station.process.step import Step, Work
+from station.run.gate import Gate
+from station.run.job import Job, JobRun, TrayCount
+from station.run.record import Frame
+from station.run.steps import OpenAct, StepRunner
+from station.store.store import Store
+from station.version import SOFTWARE_VERSION
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this station is, for records."""
+
+    station: str = "station-1"
+    simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Everything a job needs besides its recipe.
+
+    ask          holds the station and waits for a person's answer
+    wait         suspends the station until something from outside is there
+    before_try   called before a step runs, and before its intent is written
+    left_open    told of an act whose end nobody saw
+    boards_done  serial -> number of placement records, for boards that were here before
+    """
+
+    station: str
+    cell: Cell
+    store: Store
+    eyes: Eyes
+    clock: Clock
+    gate: Gate
+    keep_image: Callable[[CameraFrame], Awaitable[str]]
+    keep_balls: bool
+    utc: Callable[[], str]
+    ask: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Answer]]
+    wait: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[None]]
+    show: Callable[[str], None]
+    before_try: Callable[[Step, Work], Awaitable[None]]
+    left_open: Callable[[OpenAct], None]
+    tray: TrayCount = field(default_factory=TrayCount)
+    findings: Findings = field(default_factory=Findings)
+    boards_done: dict[str, int] = field(default_factory=dict)
+
+    def run_of(self, job: Job) -> JobRun:
+        """The run of one job. Of what was found before only the last dip is kept: no film is used twice."""
+        calibration_hash = self.cell.known_calibration.hash
+        self.findings.by_kind = {Dipped: kept} if (kept := self.findings.find(Dipped)) else {}
+        steps = StepRunner(
+            self.cell,
+            self.store.events,
+            self.store.journal,
+            self.gate,
+            self.ask,
+            self.wait,
+            lambda step: self.show(step.title if step else ""),
+            self.before_try,
+            {"job_id": job.id, "software_version": SOFTWARE_VERSION, "calibration_hash": calibration_hash},
+            self.left_open,
+        )
+        work = Work(
+            recipe=job.recipe,
+            eyes=self.eyes,
+            clock=self.clock,
+            keep_image=self.keep_image,
+            findings=self.findings,
+            boards_done=self.boards_done,
+        )
+        frame = Frame(
+            station=self.station,
+            job_id=job.id,
+            software_version=SOFTWARE_VERSION,
+            calibration_hash=calibration_hash,
+            part_lot="",
+            material_lot="",
+            pot_life_left_s=None,
+            floor_life_left_s=None,
+        )
+        return JobRun(
+            job,
+            self.cell,
+            self.store,
+            steps,
+            work,
+            frame,
+            self.utc,
+            self.ask,
+            self.tray,
+            self.boards_done,
+            keep_balls=self.keep_balls,
+        )
