@@ -151,8 +151,15 @@ class MotionPlc(RegisterDevice):
         )
 
     def _reached(self) -> dict[str, Number]:
-        x_um, y_um, theta_deg = self.plant.gantry.measured_at(self.plant.now())
+        x_um, y_um, theta_deg = self._read_at(self.plant.now())
         return {"x_um": x_um, "y_um": y_um, "theta_deg": theta_deg}
+
+    def _read_at(self, now_s: float) -> tuple[float, float, float]:
+        """What the encoders say."""
+        x_um, y_um, theta_deg = self.plant.gantry.measured_at(now_s)
+        faults = self.plant.faults
+        stuck = None if faults.are_none else faults.active("axis_reading", now_s)
+        return (x_um if stuck is None else stuck.value), y_um, theta_deg
 
     def _stop_gantry(self, result: Result, urgency: Stop) -> None:
         now_s = self.plant.now()
@@ -261,10 +268,7 @@ class MotionPlc(RegisterDevice):
         plant = self.plant
         now_s = self.core.loop.time()
         gantry = plant.gantry
-        x_um, y_um, theta_deg = gantry.measured_at(now_s)
-        stuck = plant.faults.active("axis_reading", now_s)
-        if stuck is not None:
-            x_um = stuck.value
+        x_um, y_um, theta_deg = self._read_at(now_s)
         flags = _HOMED if self.is_homed else 0
         if now_s >= gantry.settled_from_s:
             flags |= _IN_POSITION

@@ -98,6 +98,7 @@ class Controller:
             "station.online", {"software_version": SOFTWARE_VERSION, "simulated": self.identity.simulated}
         )
         await self._tray.remember(self.store.events)
+        await self._interrupted.record_the_unverified()
         self._interrupted.ask_about_all_of_before()
         await self.store.commit()
         self._background = asyncio.create_task(

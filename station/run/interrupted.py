@@ -12,8 +12,10 @@ from typing import Any
 from station.alarms.active import ActiveAlarm
 from station.alarms.catalogue import Answer, ProcessAlarm
 from station.process import sheet
-from station.run.record import interrupted_record
+from station.process.outcomes import Fate
+from station.run.record import UNVERIFIED_TEXT, interrupted_record
 from station.run.steps import OpenAct
+from station.store.journal import CLOSED, INTENT
 from station.store.store import Store
 
 _RESULTS = {
@@ -22,6 +24,16 @@ _RESULTS = {
     Answer.UNKNOWN: "ambiguous",
 }
 _SHOWN = ("board", "site", "part")
+_ENDED = (Fate.PASS.value, Fate.QUARANTINE.value)
+"""verdicts with which a placement that truly happened is closed"""
+EVENTS_BACK = 5_000
+"""in which the last placement is looked for at a start: about 50 packages"""
+RECORDS_OF_BOARD = 500
+
+
+def _is_of(record: dict[str, Any], args: dict[str, Any]) -> bool:
+    package = record["package"]
+    return (record["site"], package["tray"], package["pocket"]) == (args["site"], args["tray"], args["pocket"])
 
 
 class InterruptedActs:
@@ -41,6 +53,34 @@ class InterruptedActs:
         """Acts that an earlier run of the service left open."""
         for intent in self._store.journal.open_intents():
             self.ask(OpenAct(intent.op_id, intent.step, intent.args, intent.evidence, intent.occurred_at))
+
+    async def record_the_unverified(self) -> None:
+        """A placement that had ended when the service did, and has no record: it lies there, so it gets one.
+
+        Only the last one can be such: a record is written before the next package is touched.
+        """
+        log = self._store.events
+        after = max(0, log.durable_seq - EVENTS_BACK)
+        intents = {event.seq: event for event in await log.read(after, EVENTS_BACK, (INTENT,))}
+        for closed in reversed(await log.read(after, EVENTS_BACK, (CLOSED,))):
+            intent = intents.get(closed.data["op_id"])
+            if intent is None or intent.data["step"] != sheet.PLACE.id or closed.data["verdict"] not in _ENDED:
+                continue
+            args = intent.data["args"]
+            known = await self._store.records.page(0, RECORDS_OF_BOARD, board=args["board"])
+            if not any(_is_of(record, args) for record in known.items):
+                self._store.records.append(
+                    interrupted_record(
+                        self._station,
+                        args,
+                        "placed_unverified",
+                        UNVERIFIED_TEXT,
+                        None,
+                        intent.occurred_at,
+                        closed.occurred_at,
+                    )
+                )
+            return
 
     def ask(self, act: OpenAct) -> None:
         """Ask a person what became of it."""

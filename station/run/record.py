@@ -79,10 +79,18 @@ def placement_record(
     }
 
 
+UNVERIFIED = "verification_interrupted"
+"""reason of a record: the package lies on its site, and nobody looked at it afterwards"""
+UNVERIFIED_TEXT = "placed; the run ended before the placement was verified"
+
+
 def interrupted_record(
-    station: str, args: dict[str, Any], result: str, text: str, answer: str, started_at: str, ended_at: str
+    station: str, args: dict[str, Any], result: str, text: str, answer: str | None, started_at: str, ended_at: str
 ) -> dict[str, Any]:
-    """The record of a placement whose end nobody saw, by a person's answer. `args` are those of its intent."""
+    """The record of a placement whose end nobody saw, by a person's answer. `args` are those of its intent.
+
+    answer   None: the end was seen, but the service ended before it was verified and recorded
+    """
     return {
         "record_id": "",
         "station": station,
@@ -99,7 +107,7 @@ def interrupted_record(
         "floor_life_left_s": None,
         "pot_life_left_s": None,
         "result": result,
-        "reason": {"code": "interrupted_act", "text": text},
+        "reason": {"code": "interrupted_act" if answer else UNVERIFIED, "text": text},
         "film": None,
         "dip": None,
         "vision": {"dry": None, "wet": None, "site": None, "imprint": None},
@@ -108,7 +116,7 @@ def interrupted_record(
         "spans": [],
         "started_at": started_at,
         "ended_at": ended_at,
-        "operator": [{"alarm": 901, "answer": answer, "answered_at": ended_at}],
+        "operator": [{"alarm": 901, "answer": answer, "answered_at": ended_at}] if answer else [],
     }
 
 
