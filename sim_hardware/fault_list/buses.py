@@ -229,6 +229,8 @@ SERIAL_FAULTS = (
         F("line_echo", target="PORT"),
         where=SERIAL,
         elsewhere=_NO_SERIAL,
+        phases=ONE_PHASE,
+        other_phases=FOR_EVER,
     ),
     machine(
         "L04",
