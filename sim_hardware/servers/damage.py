@@ -45,7 +45,7 @@ def _spoilt(cable: Cable, data: bytes) -> list[bytes]:
     faults, now_s, name = cable.faults, cable.loop.time(), cable.name
     short = faults.strikes("reply_truncated", now_s, name)
     if short is not None:
-        return [data[: _count(short.value, len(data))]]
+        data = data[: _count(short.value, len(data))]
     flipped = faults.strikes("reply_flipped", now_s, name)
     if flipped is not None:
         bit = round(flipped.value) % (8 * len(data))

@@ -207,6 +207,7 @@ class JobRun:
         self._steps.spans.clear()
         self._steps.answers.clear()
         self._started_at, self._started_from = self._utc(), self._cell.gantry.position
+        began_s = self.work.clock.mono_s()
         imprint = self.job.recipe.dip.imprint_check
         self._slots = package_slots(
             Film.COMING if self._ahead.is_coming else Film.READY if film_is_ready(self.work) else Film.MISSING,
@@ -220,6 +221,7 @@ class JobRun:
             )
         except PartSettled as settled:
             verdict, result = settled.verdict, settled.result
+            self._forget_touched_film(began_s)
         except BaseException:
             self._record_unverified()
             raise
@@ -229,6 +231,12 @@ class JobRun:
             else:
                 result = "unplaced" if verdict.fate is o.Fate.SKIP_SITE else "rejected"
         return verdict, result
+
+    def _forget_touched_film(self, began_s: float) -> None:
+        """A dip that broke off may have left its print: nobody dips there again before the film is new."""
+        dipped = self.work.findings.find(o.Dipped)
+        if self.work.findings.find(o.AtPlate) is not None and (dipped is None or dipped.at_s < began_s):
+            self.work.findings.forget(o.FilmAccepted)
 
     def _record_unverified(self) -> None:
         """The run ends between a placement and its record: what lies on the site is recorded, as not verified."""
