@@ -32,6 +32,10 @@ RIM_LEAST_RATIO = 0.33
 it."""
 
 SIZE_TOLERANCE = 0.12
+LIKENESS_LEAST = 0.55
+"""Correlation with the plain mark at the fitted place. Marks of 12 levels on a mottled board, and those with scratches,
+dirt, copper and traces together, reach 0.84 or more; a polygon of scratches that passed for a rim reached 0.40."""
+
 SHAPE_MARGIN = 0.01
 """Another shape that is more like what is seen by this is taken for it (a disc is 0.05 less like a square)."""
 
@@ -146,6 +150,8 @@ def _other_shape(
     marks = (*((shape, ratio) for ratio in ratios), *usual)
     like = likeness(frame.pixels, rim.x_px, rim.y_px, half_px, marks)
     wanted, other = float(like[: len(ratios)].max()), len(ratios) + int(np.argmax(like[len(ratios) :]))
+    if wanted < LIKENESS_LEAST:
+        return (f"what stands there is little like one: likeness {wanted:.2f}, at least {LIKENESS_LEAST} wanted",)
     if like[other] > wanted + SHAPE_MARGIN:
         return (f"it is rather a {marks[other][0]}: likeness {like[other]:.3f} against {wanted:.3f}",)
     return ()

@@ -273,8 +273,7 @@ def fiducial_scene(seed, x_um, y_um, *, diameter_um=1000.0, level=190.0, ground=
                    part_ratio=0.5, turn_deg=0.0, **optics):  # fmt: skip
     rng = np.random.default_rng([seed, 3])
     picture = board(rng, shape, ground)
-    half = diameter_um / 2 / um_per_px
-    c, s = np.cos(np.deg2rad(turn_deg)), np.sin(np.deg2rad(turn_deg))
+    half, c, s = diameter_um / 2 / um_per_px, np.cos(np.deg2rad(turn_deg)), np.sin(np.deg2rad(turn_deg))
 
     def mark(x, y):
         depth = mark_depth(kind, c * x + s * y, c * y - s * x, half, part_ratio)

@@ -1,5 +1,6 @@
 """Board fiducials and the datum mark on the down camera."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -90,6 +91,14 @@ def test_absent_disc_is_refused():
         fix = locate_fiducial(fiducial_scene(seed, 0.0, 0.0, absent=True), 1000.0)
         assert fix.status == "refused"
         assert np.isnan(fix.x_um)
+
+
+def test_scratches_that_close_to_a_ring_are_no_disc():
+    frame = fiducial_scene(5, 0.0, 0.0, absent=True)
+    pixels = frame.pixels.copy()
+    corners = 256 + 48 * np.column_stack([np.cos(np.arange(9) * 0.7 + 0.2), np.sin(np.arange(9) * 0.7 + 0.2)])
+    cv2.polylines(pixels, [np.round(corners).astype(np.int32)], True, 85, 7, cv2.LINE_AA)
+    assert locate_fiducial(Frame(pixels, 10.0), 1000.0).status == "refused"
 
 
 def test_two_discs_in_the_range_are_ambiguous_and_one_outside_it_is_not():

@@ -48,8 +48,9 @@ def test_focus_is_named_where_a_soft_picture_is_refused():
     assert "check the height" in fix.reasons[0]
 
 
-def test_lands_too_soft_to_see_are_refused_and_not_called_an_empty_site():
-    fix = locate_site(site_shots(1, 0.0, 0.0, 0.0, blur_px=14.0), LANDS_168)
+def test_a_soft_picture_without_lands_is_refused_and_not_called_an_empty_site():
+    """The turn mark alone is left to show it."""
+    fix = locate_site(site_shots(1, 0.0, 0.0, 0.0, blur_px=9.0, without=LANDS_168.names), LANDS_168)
     assert fix.status == "refused", fix.reasons
     assert "out of focus" in " ".join(fix.reasons)
 
