@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from vision.frame import FloatArray, Frame, thinned
 from vision.maps import BallMap
 
+QUICK_RADIUS_PX = 3.3
 COARSE_RADIUS_PX = 4.0
-"""Balls are searched on a copy where their radius is about this."""
+"""Balls are searched on copies where their radius is about this, in the fast look and in the thorough one."""
 
 FINE_RADIUS_PX = 6.0
 
@@ -38,7 +39,7 @@ CANDIDATES_PER_BALL = 3.0
 def bright_blobs(frame: Frame, ball_map: BallMap) -> FloatArray:
     """Fast look: light above the substrate, summed over a ball; (n, 2) um, empty where there is no contrast."""
     radius_px = ball_map.radius_um / frame.um_per_px
-    factor = max(1, round(radius_px / COARSE_RADIUS_PX))
+    factor = max(1, round(radius_px / QUICK_RADIUS_PX))
     small = thinned(frame.pixels, factor)
     ground, peak = _ground_and_peak(small, ball_map, frame.um_per_px * factor)
     if peak - ground < 12:
@@ -97,8 +98,9 @@ def _peaks(answer: NDArray[Any], ball_map: BallMap, um_per_px: float, least: flo
     top = cv2.bitwise_and(cv2.compare(answer, highest, cv2.CMP_EQ), cv2.compare(answer, np.full(1, least), cv2.CMP_GT))
     top[[0, -1], :] = 0
     top[:, [0, -1]] = 0
-    spots = cv2.findNonZero(top)
-    found = np.asarray(() if spots is None else spots, dtype=np.int64).reshape(-1, 2)
+    if cv2.countNonZero(top) == 0:
+        return np.empty((0, 2)), np.empty(0)
+    found = np.asarray(cv2.findNonZero(top), dtype=np.int64).reshape(-1, 2)
     col, row = found[:, 0], found[:, 1]
     at = answer[row, col].astype(np.float64)
     col_px = col + _vertex(answer[row, col - 1], at, answer[row, col + 1])

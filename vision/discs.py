@@ -29,8 +29,9 @@ from vision.windows import (
 
 __all__ = ["BIN_PX", "DiscFit", "fit_discs", "ring_levels"]
 
-FINAL_PHASES = 5
-"""Sub-pixel places per axis of the last solution."""
+SEARCH_PHASES, FINAL_PHASES = 2, 4
+"""Sub-pixel places per axis at which windows are laid out, until the last solution and for it: the rest of a shift, at
+most an eighth of a pixel at the end, is solved linearly."""
 
 THIN_FROM_PX = 12.0
 """Of windows larger than this every second row is looked at until the last solution, which takes all."""
@@ -41,8 +42,11 @@ SETTLED_TOGETHER_PX = 0.1
 but one: the last solution starts a tenth of that from its end (measured), where the linear model holds. What all discs
 share goes slowly, because a profile learned off the centre holds them there."""
 
-RESIDUALS_MOST = 8
-"""Discs per sub-pixel place whose residuals tell the noise: enough for a few per cent."""
+RESIDUALS_MOST = 6
+"""Discs per sub-pixel place whose residuals tell the noise: fifty discs are good to a per cent."""
+
+FLAT_RIM_PX = 0.004
+"""Sigma per axis that flat discs have besides noise: their rims are no perfect circles (estimate)."""
 
 LEAK_POWER = 6
 """How steeply the ground leaks in towards the rim of a soft picture: as this power of the radius (tried: 4 to 12)."""
@@ -138,6 +142,15 @@ class _Shape:
     """how far `lit` may be off"""
 
     lit_slope: Float32
+    bend: Float32
+    """change of the slope per pixel"""
+
+
+def _plain_shape(profile: FloatArray, window: Window, phases: NDArray[np.int64]) -> _Shape:
+    """Good enough for a search: the whole profile tilts."""
+    index = window.index[phases]
+    level, slope = (np.take(table @ profile.astype(np.float32), index) for table in window.tables)
+    return _Shape(level, slope, level, level, slope, slope)
 
 
 def _shape(
@@ -145,9 +158,9 @@ def _shape(
 ) -> _Shape:
     level, slope = (table @ profile.astype(np.float32) for table in window.tables)
     lit, doubt = (level, np.zeros_like(level)) if is_flat else _lit_levels(level, window.radii_px, radius_px)
-    lit_slope = np.gradient(lit).astype(np.float32) * np.float32(FINE_PER_PX)
+    lit_slope, bend = (np.gradient(table).astype(np.float32) * np.float32(FINE_PER_PX) for table in (lit, slope))
     index = window.index[phases]
-    return _Shape(level[index], slope[index], lit[index], doubt[index], lit_slope[index])
+    return _Shape(*(np.take(table, index) for table in (level, slope, lit, doubt, lit_slope, bend)))
 
 
 def _lit_levels(level: Float32, radii_px: FloatArray, radius_px: float) -> tuple[Float32, Float32]:
@@ -258,7 +271,7 @@ def fit_discs(
     returns      DiscFit; points whose window leaves the picture are not seen
     """
     reach_px = round(max(radius_px * reach_ratio, 2.5) * 4) / 4
-    window = window_of(reach_px, step=2 if reach_px > THIN_FROM_PX else 1)
+    window = window_of(reach_px, SEARCH_PHASES, 2 if reach_px > THIN_FROM_PX else 1)
     limit = 0.6 * radius_px if max_move_px is None else max_move_px
     margin = window.half + 0.5
     rows, cols = pixels.shape
@@ -273,7 +286,7 @@ def fit_discs(
     for _ in range(rounds):
         cut = cut_windows(pixels, centres, window)
         learned = learned_profile(cut, window, members) if profile is None else _as_long(profile, window.knots)
-        shape = _shape(learned, window, cut.phases, radius_px, is_flat=reach_ratio > 1)
+        shape = _plain_shape(learned, window, cut.phases)
         coefficients, match = _solve(cut, _operators(shape, window, cut.phases))
         amplitude = coefficients[:, 4]
         offset = coefficients[:, :2] / np.where(np.abs(amplitude) > 0.05, amplitude, 0.05)[:, None]
@@ -295,7 +308,7 @@ def fit_discs(
         members = np.ones(len(start), dtype=bool)
     shift, common_sigma_px = _true_shift(final, cut, window, shape, operators, members)
     centres = start + _clipped(cut.origin + _clipped(shift, 0.5) - start, limit)
-    noise_px = _noise_px(cut, operators, final, members)
+    noise_px = math.hypot(_noise_px(cut, operators, final, members), FLAT_RIM_PX if reach_ratio > 1 else 0.0)
     found = _finished(start_px, seen, start, centres, final, match, learned, members, profile is None)
     lost = np.flatnonzero(seen)[((centres < low) | (centres > high)).any(axis=1)]  # ran into the border
     found.seen[lost], found.match[lost], found.centres_px[lost] = False, np.nan, start_px[lost]
@@ -317,13 +330,15 @@ def _true_shift(
 ) -> tuple[FloatArray, FloatArray]:
     """Shift of the last solution less what else looks like one, (n, 2), and the sigma that all discs share, (2,).
 
-    A tilted highlight on a ball of another size is beyond a linear fit. Light that changes across the picture changes
-    across every disc as well, outwards of the highlight more than inwards; how it changes is told by the amplitudes.
+    Shift and tilt of a ball of another size are products, beyond a linear fit. Light that changes across the picture
+    changes across every disc as well, outwards of the highlight more than inwards: told by the amplitudes.
     """
     along, radius = window.cos[cut.phases], window.radius_px[cut.phases]
     safe = np.maximum(final[:, 4], 0.1)[:, None]
     tilt, size = final[:, 2:4] / safe, final[:, 6:7] / safe
-    shift = final[:, :2] / safe - tilt * size * operators.shift_of(-shape.lit_slope * radius * along)
+    grown = operators.shift_of((shape.slope + radius * shape.bend) * along)
+    shift = final[:, :2] / safe / (1.0 + grown * size)
+    shift -= tilt * size * operators.shift_of(-shape.lit_slope * radius * along)
     shift -= _light_change(cut.origin, final[:, 4], members) * operators.shift_of(shape.template * radius * along)
     common = np.abs(tilt[members].mean(axis=0)) * abs(operators.shift_of(shape.doubt * along))
     return np.asarray(shift), common

@@ -214,7 +214,7 @@ def inspect_dipped(
     if strange:
         return _no_wetting(refused_array(ball_map, strange))
     pairs = material_bridges(dry, dry_px, wet, wet_px, ball_map)
-    fix = array_answer(wet, ball_map, seen, pairs, math.inf, "", scale_tolerance)
+    fix = array_answer(wet, ball_map, seen, pairs, math.inf, "", scale_tolerance, all_alike=False)
     if fix.status != "found":
         return _no_wetting(fix)
     reading = read_pair(dry, dry_px, wet, wet_px, ball_map.radius_um, scale_ratio=fix.scale_ratio / dry_fix.scale_ratio)
@@ -268,11 +268,13 @@ def array_answer(
     margin: float,
     undecided: str,
     scale_tolerance: float,
+    *,
+    all_alike: bool = True,
 ) -> ArrayFix:
     """An array as seen as an answer; the gates that refuse it are all here."""
     extras = extra_balls(frame, ball_map, seen)
     reasons = array_problems(frame, ball_map, seen, extras, scale_tolerance)
-    findings = ball_findings(frame, seen, extras, ball_map, pairs)
+    findings = ball_findings(frame, seen, extras, ball_map, pairs, all_alike=all_alike)
     found_count, fit = int(seen.present.sum()), seen.fit
     if reasons:
         return ArrayFix("refused", reasons, NAN, NAN, NAN, NAN, UNKNOWN, findings, 0.0, found_count, ball_map.count)

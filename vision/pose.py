@@ -283,6 +283,6 @@ def _sigmas(
 
 def _propagated(jacobian: FloatArray, weight: FloatArray, sigma: FloatArray) -> FloatArray:
     weighted = jacobian * weight[:, None]
-    inverse = np.linalg.pinv(jacobian.T @ weighted)
+    inverse = np.linalg.inv(jacobian.T @ weighted)
     spread = weighted * np.where(weight > 0, sigma, 0.0)[:, None]
     return np.asarray(inverse @ (spread.T @ spread) @ inverse)

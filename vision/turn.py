@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.balls import ArraySeen, looks_like_ball, may_be_ball
+from vision.balls import ArraySeen, looks_like_ball, may_be_ball, unlike_others
 from vision.frame import FloatArray, Frame, thinned
 from vision.maps import BallMap, quarter_turned
 
@@ -101,6 +101,7 @@ def ball_evidence(ball_map: BallMap, seen: ArraySeen) -> tuple[NDArray[np.bool_]
     """Where a ball stands, and where something that may be one, at every place of `BallMap.all_turns_um`."""
     ball = looks_like_ball(seen.all_turns)
     ball[: ball_map.count] = seen.present
+    ball &= ~unlike_others(seen.all_turns, ball)
     return ball, np.asarray(may_be_ball(seen.all_turns) & ~ball)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vision.frame import ByteArray, FloatArray
 
 PHASES = 3
-"""Sub-pixel places per axis at which a window is laid out; the rest, at most 0.17 px, is solved linearly."""
+"""Sub-pixel places per axis of a window where nothing else is said."""
 
 BIN_PX = 0.5
 """Distance of the knots of a radial profile, well below any point spread of the optics."""
