@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sim_hardware.faults import FaultSpec
 from sim_hardware.scenario import ScenarioError, from_plain
 from sim_hardware.servers.cable import Cable, Plug
+from sim_hardware.world.placement import dip_faults
 from sim_hardware.world.places import GlassPart
 from sim_hardware.world.things import PlacedTruth
 
@@ -32,7 +33,8 @@ def inject(plant: Plant, fault: FaultSpec) -> None:
 
 
 def truth(plant: Plant) -> dict[str, Any]:
-    """What is true now, as JSON: placements, parts rejected and lost, boards, film, nozzle, faults that struck."""
+    """What is true now, as JSON: placements, parts rejected (and what was wrong with those that had been in the film),
+    parts lost, boards, film, nozzle, faults that struck."""
     now_s = plant.now()
     tip = plant.tip()
     return {
@@ -44,6 +46,11 @@ def truth(plant: Plant) -> dict[str, Any]:
             for placed in site.placed
         ],
         "rejected": [package.serial for package in plant.rejected],
+        "rejected_dips": [
+            {"serial": package.serial, **dip_faults(package)._asdict()}
+            for package in plant.rejected
+            if any(ball.immersion_um > 0.0 for ball in package.balls)
+        ],
         "lost": [package.serial for package in plant.lost],
         "boards": [board.serial for board in plant.boards],
         "board_in_nest": plant.board_in_nest.serial if plant.board_in_nest is not None else None,

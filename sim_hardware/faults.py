@@ -18,6 +18,7 @@ KINDS: dict[str, str] = {
     "force_over": "contact is stiffer by the factor `value`",
     "ball_missing": "`value` balls of a new package are not there",
     "ball_undipped": "`value` balls of a new package are shorter than the film is high",
+    "ball_half_dipped": "`value` balls of a new package are so short that they hardly reach into the film",
     "bridge": "material joins two neighbouring balls after a dip",
     "pick_fail": "the nozzle does not grip at a pick",
     "reservoir_low": "the reservoir reports LOW",

@@ -270,13 +270,8 @@ def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Float
     return np.asarray(levels.sum(axis=2, dtype=np.int64).min(axis=1) / 3.0)
 
 
-def bridged_pairs(
-    frame: Frame, seen: ArraySeen, ball_map: BallMap, before: FloatArray | None = None
-) -> list[tuple[int, int]]:
-    """Pairs of neighbours joined by something bright.
-
-    before   gap levels of the same pairs in an earlier picture of the same part; what was there before is no bridge
-    """
+def bridged_pairs(frame: Frame, seen: ArraySeen, ball_map: BallMap) -> list[tuple[int, int]]:
+    """Pairs of neighbours joined by something bright."""
     levels = gap_levels(frame, seen.discs.centres_px, ball_map)
     both = np.asarray(seen.present[ball_map.neighbours].all(axis=1))
     if int(both.sum()) < 4:
@@ -289,9 +284,6 @@ def bridged_pairs(
     spread = float(usual - typical)
     clear = max(least, 1.5 * spread)
     bridged = both & (above > min(brightest + clear, typical + max(3.0 * clear, 6.0 * spread)))
-    if before is not None:
-        rise = levels - before
-        bridged &= rise > float(np.median(rise[both])) + 0.5 * least
     return [(int(a), int(b)) for a, b in ball_map.neighbours[bridged]]
 
 

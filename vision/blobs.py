@@ -98,9 +98,8 @@ def _peaks(answer: NDArray[Any], ball_map: BallMap, um_per_px: float, least: flo
     top = cv2.bitwise_and(cv2.compare(answer, highest, cv2.CMP_EQ), cv2.compare(answer, np.full(1, least), cv2.CMP_GT))
     top[[0, -1], :] = 0
     top[:, [0, -1]] = 0
-    if cv2.countNonZero(top) == 0:
-        return np.empty((0, 2)), np.empty(0)
-    found = np.asarray(cv2.findNonZero(top), dtype=np.int64).reshape(-1, 2)
+    spots = cv2.findNonZero(top)
+    found = np.asarray(() if spots is None else spots, dtype=np.int64).reshape(-1, 2)
     col, row = found[:, 0], found[:, 1]
     at = answer[row, col].astype(np.float64)
     col_px = col + _vertex(answer[row, col - 1], at, answer[row, col + 1])

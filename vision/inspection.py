@@ -20,7 +20,6 @@ from vision.balls import (
     dry_profile,
     edge_width_um,
     extra_balls,
-    gap_levels,
     see_array,
     turned_array,
 )
@@ -34,6 +33,7 @@ from vision.imprint import check_imprint
 from vision.lands import locate_site
 from vision.lattice import placed_on_lattice
 from vision.maps import BallMap
+from vision.material import material_bridges
 from vision.outline import verify_placed
 from vision.pose import RigidFit, as_matrix3, turn_matrix, wrapped_deg
 from vision.predicted import Shot, check_shots
@@ -209,13 +209,13 @@ def inspect_dipped(
     seen = _in_turn(wet, ball_map, seen, expected)
     if seen is None:
         return _no_wetting(refused_array(ball_map, ("the array was lost when looked at in its own turn",)))
-    before = gap_levels(dry, np.where(np.isfinite(dry_px), dry_px, 0.0), ball_map)
-    pairs = bridged_pairs(wet, seen, ball_map, before)
+    wet_px = np.where(seen.present[:, None], seen.discs.centres_px, np.nan)
+    pairs = material_bridges(dry, dry_px, wet, wet_px, ball_map)
     fix = array_answer(wet, ball_map, seen, pairs, math.inf, "", scale_tolerance, all_alike=False)
     if fix.status != "found":
         return _no_wetting(fix)
-    wet_px = np.where(seen.present[:, None], seen.discs.centres_px, np.nan)
-    judged = judge_wetting(read_pair(dry, dry_px, wet, wet_px, ball_map.radius_um), ball_map, full_strength)
+    reading = read_pair(dry, dry_px, wet, wet_px, ball_map.radius_um, scale_ratio=fix.scale_ratio / dry_fix.scale_ratio)
+    judged = judge_wetting(reading, ball_map, full_strength)
     bridges = tuple((ball_map.names[a], ball_map.names[b]) for a, b in pairs)
     return DippedFinding(fix, judged.wetting, bridges, judged.tilt_x, judged.tilt_y, judged.worst_probability)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from vision.discs import BIN_PX, DiscFit, fit_discs
 from vision.errors import BadRequest
 from vision.frame import FloatArray, Frame, health_reasons, shrunk
+from vision.loose_shots import with_loose_shots
 from vision.maps import BallMap
 from vision.pose import RigidFit, apply_pose, fit_rigid
 from vision.results import Pose
@@ -31,6 +32,11 @@ VOTE_FLOOR = 0.3
 
 DISC_MATCH_LEAST = 0.6
 DISC_AMPLITUDE_LEAST = 0.35
+
+
+POSITION_SIGMA_UM = 5.0
+"""How far a shot may lie off its place: settling of the axes, and the turn of the camera against them, 0.03 deg on 7 mm
+(estimate)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +242,11 @@ def _joined(
     found = np.zeros(sites.count, dtype=bool)
     if len(np.unique(sites_of)) < 4:
         return PredictedSeen(pose, None, visible, found, contrast, vote, discs)
-    joint = fit_rigid(sites.xy_um[sites_of], points, sigma_um=np.concatenate(sigma_um))
+    sigmas_um = np.concatenate(sigma_um)
+    joint = fit_rigid(sites.xy_um[sites_of], points, sigma_um=sigmas_um)
+    if len(shots) > 1:
+        shot_of = np.repeat(np.arange(len(shots)), [len(one) for one in site])
+        joint = with_loose_shots(joint, sites.xy_um[sites_of], points, sigmas_um, shot_of, POSITION_SIGMA_UM)
     near = np.hypot(*joint.residual_um.T) < 0.2 * sites.pitch_um
     found[sites_of[near & joint.used]] = True
     return PredictedSeen(joint.pose, joint, visible, found, contrast, vote, discs)

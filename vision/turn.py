@@ -152,7 +152,8 @@ def disc_contrast(frame: Frame, at_px: FloatArray, radius_um: float, play_um: fl
     best_row, best_col = (int(v) for v in np.unravel_index(int(np.argmax(match)), match.shape))
     if not match[best_row, best_col] > MARK_MATCH_LEAST:
         return 0.0
-    best_row, best_col = best_row * thin, best_col * thin
+    # The last place of the thinned picture may lie beyond the last whole one.
+    best_row, best_col = min(best_row * thin, 2 * play), min(best_col * thin, 2 * play)
     patch = window[best_row : best_row + 2 * half + 1, best_col : best_col + 2 * half + 1]
     radius = np.hypot(x, y)
     inner = patch[radius < 0.8 * radius_px]

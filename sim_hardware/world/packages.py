@@ -20,6 +20,7 @@ ELLIPTICITY_SIGMA = 0.01  # estimate
 BOW_RANGE_UM = 20.0  # estimate: room-temperature bow of a memory package, far inside the 80 um gate
 BODY_OFFSET_SIGMA_UM = 12.0  # estimate: saw cut against the ball grid
 UNDIPPED_HEIGHT_RATIO = 0.3  # a ball this short hangs above a film of up to 70 % of the ball height
+HALF_DIPPED_HEIGHT_RATIO = 0.62  # dips a tenth to a fifth of its height into a film of half the height of the others
 
 SPREAD_RATIO = {Fidelity.IDEAL: 0.0, Fidelity.CALIBRATED: 0.5, Fidelity.REAL: 1.0}
 """Share of the real spread of parts that a fidelity level shows."""
@@ -35,7 +36,7 @@ def make_package(
 ) -> PackageTruth:
     """A new package. Each call takes the same number of draws whatever the fidelity, so levels stay comparable.
 
-    faults   `ball_missing` and `ball_undipped` count this package as an occasion
+    faults   `ball_missing`, `ball_undipped` and `ball_half_dipped` count this package as an occasion
     """
     count = len(kind.balls)
     draws = rng.standard_normal((8, count))
@@ -79,11 +80,12 @@ def _spoil(package: PackageTruth, rng: np.random.Generator, faults: Faults, now_
     if missing is not None:
         for index in _some(rng, len(package.balls), missing.value):
             package.balls[index].present = False
-    short = faults.strikes("ball_undipped", now_s)
-    if short is not None:
-        for index in _some(rng, len(package.balls), short.value):
-            ball = package.balls[index]
-            ball.height_um = UNDIPPED_HEIGHT_RATIO * ball.site.height_um
+    for kind, ratio in (("ball_undipped", UNDIPPED_HEIGHT_RATIO), ("ball_half_dipped", HALF_DIPPED_HEIGHT_RATIO)):
+        short = faults.strikes(kind, now_s)
+        if short is not None:
+            for index in _some(rng, len(package.balls), short.value):
+                ball = package.balls[index]
+                ball.height_um = ratio * ball.site.height_um
 
 
 def _some(rng: np.random.Generator, count: int, wanted: float) -> list[int]:

@@ -6,6 +6,7 @@ Nothing here judges the result; a second package on top of a first is recorded a
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -67,6 +68,28 @@ def _lands(bottom: BottomType) -> tuple[Array, Array, Array]:
     )
 
 
+class DipFaults(NamedTuple):
+    """What is wrong with the dip of a package, as the world knows it."""
+
+    balls_dry: int
+    balls_half: int
+    bridges: int
+
+    @property
+    def is_good(self) -> bool:
+        return not any(self)
+
+
+def dip_faults(package: PackageTruth) -> DipFaults:
+    """Count what the dip left undone. A missing ball is neither dry nor half dipped: it is not there."""
+    present = [ball for ball in package.balls if ball.present]
+    return DipFaults(
+        sum(ball.immersion_um <= 0.0 for ball in present),
+        sum(0.0 < ball.immersion_um < HALF_RATIO * ball.height_um for ball in present),
+        len(package.bridges),
+    )
+
+
 def placed_truth(
     package: PackageTruth,
     package_pose: tuple[float, float, float],
@@ -79,9 +102,9 @@ def placed_truth(
     hold_force_n: float,
     film_height_um: float,
 ) -> PlacedTruth:
-    """The record of a package at rest. A missing ball is neither dry nor half dipped: it is not there."""
+    """The record of a package at rest."""
     x, y, theta = offset_between(package, package_pose, bottom_pose)
-    present = [ball for ball in package.balls if ball.present]
+    dip = dip_faults(package)
     return PlacedTruth(
         serial=package.serial,
         package=package,
@@ -94,7 +117,7 @@ def placed_truth(
         peak_force_n=peak_force_n,
         hold_force_n=hold_force_n,
         film_height_um=film_height_um,
-        balls_dry=sum(ball.immersion_um <= 0.0 for ball in present),
-        balls_half=sum(0.0 < ball.immersion_um < HALF_RATIO * ball.height_um for ball in present),
-        bridges=len(package.bridges),
+        balls_dry=dip.balls_dry,
+        balls_half=dip.balls_half,
+        bridges=dip.bridges,
     )

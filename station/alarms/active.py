@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from station.alarms.catalogue import ANSWER_TEXT, AlarmDefinition, Answer, ProcessAlarm
+from station.alarms.catalogue import ANSWER_TEXT, AlarmDefinition, Answer, ProcessAlarm, Severity
 
 
 class AnswerRefused(Exception):
@@ -57,6 +57,11 @@ class AlarmList:
 
     standing: list[ActiveAlarm] = field(default_factory=list)
     _count: int = 0
+
+    @property
+    def stopping(self) -> list[ActiveAlarm]:
+        """Those that are more than a warning."""
+        return [alarm for alarm in self.standing if alarm.definition.severity not in (Severity.INFO, Severity.WARN)]
 
     def raise_(self, alarm: ProcessAlarm, raised_at: str, objects: dict[str, Any], *, ask: bool) -> ActiveAlarm:
         """Add an alarm. With `ask` it is a question: its `answer` can be awaited, and it stays until it is answered.

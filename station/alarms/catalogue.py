@@ -40,6 +40,7 @@ ANSWER_TEXT: dict[Answer, tuple[str, str]] = {
 class Reaction(StrEnum):
     """What the station does by itself when retries are used up."""
 
+    TELL = "goes on and says so"
     REJECT = "reject the part"
     SKIP = "skip the site"
     ASK = "hold and ask"

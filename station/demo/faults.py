@@ -16,6 +16,7 @@ DEFAULTS: dict[str, FaultSpec] = {
     "force_over": FaultSpec("force_over", nth=19, value=50.0),
     "ball_missing": FaultSpec("ball_missing", nth=2, value=1.0),
     "ball_undipped": FaultSpec("ball_undipped", nth=2, value=3.0),
+    "ball_half_dipped": FaultSpec("ball_half_dipped", nth=2, value=3.0),
     "bridge": FaultSpec("bridge", nth=2),
 }
 """What a bare kind means: the nth occasion, so that calibration is over before it strikes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -32,6 +33,8 @@ FORCE_TARGET_RATIO = 0.05
 FORCE_TARGET_N = 0.05
 CYCLE_TARGET_RATIO = 1.10
 CURVES_SHOWN = 3
+PLAIN_WIDTH = 110
+"""columns of a table that goes into a file: nothing wraps there"""
 
 
 def as_json(runs: list[Ran]) -> dict[str, Any]:
@@ -143,7 +146,7 @@ def print_table(runs: list[Ran], report: Path) -> None:
     for row in summary_rows(numbers):
         mark = {None: "", True: "ok", False: "missed"}[row.is_ok]
         table.add_row(row.label, row.value, row.unit, row.target, mark)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     console.print()
     console.print(table)
     simulated_s, wall_s = sum(ran.simulated_s for ran in runs), sum(ran.wall_s for ran in runs)
@@ -151,6 +154,8 @@ def print_table(runs: list[Ran], report: Path) -> None:
     for ran in runs:
         if ran.state != "Complete":
             console.print(f"{ran.order.recipe}: ended in state {ran.state}.")
+        for alarm in ran.standing:
+            console.print(f"Alarm {alarm['number']}: {alarm['text']}\n  {' '.join(alarm['remedy'])}", highlight=False)
     console.print(f"Trace {trace_hash(runs)[:16]}…  Report: {report}", highlight=False)
 
 

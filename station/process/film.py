@@ -24,6 +24,8 @@ REFERENCE_MAX_AGE_S = 60.0
 """a gauge drifts over minutes, not over seconds. Estimate"""
 REFERENCE_READINGS = 4
 """their mean has half the noise of one"""
+REFERENCE_SHARE = 0.3
+"""weight of the newest look at the step: its noise would else stay in every film of the next minute. Estimate"""
 WAY_TO_FILM_S = 8.0
 """from the decision to use a film to the dip: pick and dry picture lie between. Estimate"""
 LEARNING_SHARE = 0.2
@@ -75,10 +77,12 @@ async def _reference(cell: Cell, work: Work, last: FilmLevelled | None) -> tuple
     if last is not None and now_s - last.referenced_at_s < REFERENCE_MAX_AGE_S:
         return last.reference_error_um, last.referenced_at_s
     readings = [(await cell.film_gauge.reference()).height_um for _ in range(REFERENCE_READINGS)]
-    error_um = sum(readings) / len(readings) - REFERENCE_STEP_UM
-    if not abs(error_um) <= REFERENCE_LIMIT_UM:
-        raise ProcessAlarm("gauge_reference_off", error_um=error_um, allowed_um=REFERENCE_LIMIT_UM)
-    return error_um, now_s
+    seen_um = sum(readings) / len(readings) - REFERENCE_STEP_UM
+    if not abs(seen_um) <= REFERENCE_LIMIT_UM:
+        raise ProcessAlarm("gauge_reference_off", error_um=seen_um, allowed_um=REFERENCE_LIMIT_UM)
+    if last is None:
+        return seen_um, now_s
+    return last.reference_error_um + REFERENCE_SHARE * (seen_um - last.reference_error_um), now_s
 
 
 async def measure_film(cell: Cell, work: Work) -> FilmMeasured:

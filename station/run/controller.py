@@ -101,7 +101,7 @@ class Controller:
         self._interrupted.ask_about_all_of_before()
         await self.store.commit()
         self._background = asyncio.create_task(
-            watch(self.cell, self.store, lambda: self.packml.state, self._on_chain_open, self._on_store_failed),
+            watch(self.cell, self.store, self.packml, self._on_chain_open, self._raise, self._on_store_failed),
             name="watch",
         )
 
@@ -157,8 +157,8 @@ class Controller:
         """Carry out a PackML command. Raises CommandRefused, changing nothing, where it is not legal."""
         if command is Command.START:
             raise CommandRefused("start names a job: start the job itself")
-        if command is Command.RESET and self.alarms.standing:
-            raise CommandRefused(f"alarm {self.alarms.standing[0].definition.number} stands; answer or clear it first")
+        if command is Command.RESET and (stopping := self.alarms.stopping):
+            raise CommandRefused(f"alarm {stopping[0].definition.number} stands; answer or clear it first")
         if command is Command.UNHOLD and self._questions():
             raise CommandRefused(f"alarm {self._questions()[0].definition.number} waits for an answer; answer it first")
         self._command(command)
@@ -276,7 +276,7 @@ class Controller:
             # A person stops the station; that a step was cut off by it is no news.
             return False
         if self.packml.allows(Command.ABORT if abort else Command.STOP):
-            self._raise(alarm, objects, ask=False)
+            self._raise(alarm, objects)
         await self._end_by_itself(abort=abort)
         return False
 
@@ -314,7 +314,7 @@ class Controller:
     def _raise_store_failed(self, error: StoreError) -> None:
         """Once: nothing is written any more until the service is started anew."""
         if all(alarm.definition.key != "store_failed" for alarm in self.alarms.standing):
-            self._raise(alarm_for(error, "commit"), {}, ask=False)
+            self._raise(alarm_for(error, "commit"))
 
     async def _end_task(self) -> None:
         task, self._task = self._task, None
@@ -362,8 +362,8 @@ class Controller:
         except PackmlRefused as refused:
             raise CommandRefused(str(refused)) from refused
 
-    def _raise(self, alarm: ProcessAlarm, objects: dict[str, Any], *, ask: bool) -> ActiveAlarm:
-        active = self.alarms.raise_(alarm, self._utc(), objects, ask=ask)
+    def _raise(self, alarm: ProcessAlarm, objects: dict[str, Any] | None = None, *, ask: bool = False) -> ActiveAlarm:
+        active = self.alarms.raise_(alarm, self._utc(), objects or {}, ask=ask)
         self.store.events.append("fault.raised", active.view())
         self._changed.set()
         return active
@@ -387,7 +387,7 @@ class Controller:
         return self.clock.utc().isoformat()
 
     async def _on_chain_open(self, alarm: ProcessAlarm) -> None:
-        self._raise(alarm, {}, ask=False)
+        self._raise(alarm)
         await self.command(Command.ABORT)
 
     async def _on_store_failed(self, error: StoreError) -> None:

@@ -35,6 +35,7 @@ class Decision:
 
 
 _BY_REACTION = {
+    Reaction.TELL: Move.ASK,  # what a step raises cannot just be told: the step has no outcome
     Reaction.REJECT: Move.REJECT_PART,
     Reaction.SKIP: Move.SKIP_SITE,
     Reaction.ASK: Move.ASK,

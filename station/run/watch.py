@@ -1,4 +1,5 @@
-"""What is looked at beside everything: the safety chain where nothing moves, and that what is buffered gets written.
+"""What is looked at beside everything: the safety chain where nothing moves, the supply of material, and that what is
+buffered gets written.
 
 While something moves the devices watch the chain themselves, within milliseconds. Nothing here changes a state.
 """
@@ -8,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from drivers.devices.dip_unit import Reservoir
 from drivers.errors import DriverError
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
-from station.run.packml import State
+from station.run.packml import Packml, State
 from station.store.errors import StoreError
 from station.store.store import Store
 
@@ -25,16 +27,22 @@ AT_REST = (State.IDLE, State.HELD, State.COMPLETE)
 async def watch(
     cell: Cell,
     store: Store,
-    state: Callable[[], State],
+    packml: Packml,
     on_alarm: Callable[[ProcessAlarm], Awaitable[None]],
+    on_warning: Callable[[ProcessAlarm], object],
     on_store_failed: Callable[[StoreError], Awaitable[None]],
 ) -> None:
     """Until cancelled, or until the store has failed."""
     loop = asyncio.get_running_loop()
     save_at_s = loop.time() + SAVE_EVERY_S
+    was_low = False
     while True:
         await asyncio.sleep(WATCH_EVERY_S)
-        if state() in AT_REST:
+        is_low = _is_reservoir_low(cell)
+        if is_low and not was_low:
+            on_warning(ProcessAlarm("reservoir_low", level=Reservoir.LOW.name))
+        was_low = is_low
+        if packml.state in AT_REST:
             alarm = _chain_open(cell)
             if alarm is not None:
                 await on_alarm(alarm)
@@ -45,6 +53,13 @@ async def watch(
             except StoreError as error:
                 await on_store_failed(error)
                 return
+
+
+def _is_reservoir_low(cell: Cell) -> bool:
+    try:
+        return cell.dip_unit.status.reservoir is Reservoir.LOW
+    except DriverError:
+        return False
 
 
 def _chain_open(cell: Cell) -> ProcessAlarm | None:

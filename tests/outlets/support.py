@@ -9,9 +9,10 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiomqtt
+import amqtt.broker
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -21,8 +22,10 @@ from station.outlets.mqtt import MqttSettings
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 
 
-def settings(port: int) -> MqttSettings:
-    return MqttSettings("127.0.0.1", port, site="s", area="a", line="l", station="dip-1", will_delay_s=0)
+def settings(port: int, *, version: Literal["5", "3.1.1"] = "5") -> MqttSettings:
+    return MqttSettings(
+        "127.0.0.1", port, site="s", area="a", line="l", station="dip-1", will_delay_s=0, version=version
+    )
 
 
 def free_port() -> int:
@@ -64,25 +67,45 @@ class Broker:
             self._process = None
 
 
+class PurePythonBroker:
+    """amqtt inside this process: no program to install, the older protocol version, nothing kept over a restart."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._broker = amqtt.broker.Broker(
+            {
+                "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{self.port}"}},
+                "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+            }
+        )
+
+    async def start(self) -> None:
+        await self._broker.start()
+
+    async def stop(self) -> None:
+        await self._broker.shutdown()
+
+
 class Consumer:
     """Listens to everything below the station's root, with a session that the broker keeps; comes back by itself."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, version: Literal["5", "3.1.1"] = "5") -> None:
         self._port = port
+        self._version = version
         self.events: list[dict[str, Any]] = []
         self.retained: dict[str, Any] = {}
         self._news = asyncio.Condition()
         self._subscribed = asyncio.Event()
 
     async def run(self) -> None:
-        properties = Properties(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = 3600
+        kept: dict[str, Any] = {"protocol": aiomqtt.ProtocolVersion.V311, "clean_session": False}
+        if self._version == "5":
+            properties = Properties(PacketTypes.CONNECT)
+            properties.SessionExpiryInterval = 3600
+            kept = {"protocol": aiomqtt.ProtocolVersion.V5, "clean_start": False, "properties": properties}
         while True:
             try:
-                async with aiomqtt.Client(
-                    "127.0.0.1", self._port, identifier="consumer", protocol=aiomqtt.ProtocolVersion.V5,
-                    clean_start=False, properties=properties,
-                ) as client:  # fmt: skip
+                async with aiomqtt.Client("127.0.0.1", self._port, identifier="consumer", **kept) as client:
                     await client.subscribe("dip/v1/#", qos=1)
                     self._subscribed.set()
                     async for message in client.messages:

@@ -17,7 +17,7 @@ import pytest
 from station.outlets.mqtt import MqttOutlet, MqttSettings
 from station.outlets.topics import event_topic, retained_state
 from station.store import Store, open_store
-from tests.outlets.support import Broker, Consumer, DeafBroker, settings
+from tests.outlets.support import Broker, Consumer, DeafBroker, PurePythonBroker, settings
 from tests.store.support import HandClock, record
 from tests.support import real
 
@@ -90,6 +90,28 @@ async def test_events_arrive_in_order_with_all_that_is_needed_to_know_them_again
             assert consumer.retained["status"]["status"] == "online"
         await consumer.until(lambda: consumer.retained["status"]["status"] == "offline")
     assert store.cursors.position("mqtt") == 241
+    store.close()
+    await broker.stop()
+
+
+@real
+async def test_a_broker_of_the_older_protocol_gets_events_records_and_state(tmp_path: Path) -> None:
+    broker, store = PurePythonBroker(), open_store(tmp_path / "data", HandClock())
+    await broker.start()
+    consumer = Consumer(broker.port, version="3.1.1")
+    outlet = MqttOutlet(store, picture, settings(broker.port, version="3.1.1"))
+    async with running(consumer.run()):
+        await consumer.subscribed()
+        async with running(outlet.run()):
+            await append(store, 5)
+            kept = store.records.append(record("U1"))
+            await store.commit()
+            await until_acknowledged(store, 11)
+            await consumer.until(lambda: len(consumer.events) >= 6 and "state" in consumer.retained)
+            assert [event["seq"] for event in consumer.events] == [*range(1, 11, 2), 11]
+            assert consumer.events[-1]["record"] == kept
+            assert consumer.retained["status"]["status"] == "online"
+        await consumer.until(lambda: consumer.retained["status"]["status"] == "offline")
     store.close()
     await broker.stop()
 

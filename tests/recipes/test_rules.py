@@ -30,7 +30,7 @@ REFUSED = [
     ("film.target_um", {"film.target_um": 170, "film.gap_start_um": 300, "dip.depth_um": 170}, "0.71 of the 240 um"),
     ("film.target_um", {"film.target_um": 59, "dip.depth_um": 59}, "0.25 of the 240 um"),
     ("film.gap_start_um", {"film.gap_start_um": 120}, "always thinner than the gap"),
-    ("film.measure_points[2]", {"film.measure_points.1": {"x_um": 0, "y_um": -5_000}}, "same point as number 1"),
+    ("film.measure_points[2]", {"film.measure_points.1": {"x_um": -2_330, "y_um": -4_890}}, "same point as number 1"),
     ("film.measure_points[2]", {"film.measure_points.1": {"x_um": 29_000, "y_um": 0}}, "not on the plate"),
     ("dip.depth_um", {"dip.depth_um": 121}, "deeper than the 120 um film"),
     ("dip.depth_um", {"dip.depth_um": 100}, "in bottom_out"),

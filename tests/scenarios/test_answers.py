@@ -132,6 +132,26 @@ async def test_two_questions_at_once_are_both_answered_before_anything_goes_on(t
 
 
 @virtual
+async def test_material_that_runs_low_is_said_once_and_stops_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.order()
+        await b.step("look_at_site")
+        b.plant.film.set_reservoir(0.05)
+        assert await b.rest() is State.COMPLETE
+        assert len(b.placements()) == 2
+        assert numbers(b.controller.alarms.standing) == [409]
+        await b.controller.command(Command.RESET)
+        assert await b.rest(State.IDLE) is State.IDLE, "a warning is not in the way"
+        b.answer(b.controller.alarms.standing[0], "acknowledge")
+        await asyncio.sleep(5.0)
+        assert b.controller.alarms.standing == [], "said once, not again and again"
+        b.plant.film.refill()
+        await asyncio.sleep(5.0)
+        b.plant.film.set_reservoir(0.05)
+        await b.until(lambda: numbers(b.controller.alarms.standing) == [409])
+
+
+@virtual
 async def test_a_second_start_and_a_start_in_the_wrong_state_are_refused(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         job = b.order()

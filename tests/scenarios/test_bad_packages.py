@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from sim_hardware.faults import FaultSpec
+from sim_hardware.scenario import Rendering
+from station.demo.bad_packages import measure, tally
+from station.demo.run import Order, run
 from station.run.packml import State
 from tests.scenarios.bench import Bench, bench
 from tests.support import virtual
@@ -90,3 +93,19 @@ async def test_a_site_without_its_bottom_package_stays_empty_with_a_record(tmp_p
         assert [p["site"] for p in b.placements()] == ["2.U1"]
         first = (await b.records())[0]
         assert (first["site"], first["result"], first["reason"]["code"]) == ("1.U1", "unplaced", "bottom_missing")
+
+
+def test_the_measurement_offers_every_kind_of_bad_dip_and_none_is_placed() -> None:
+    found = measure(12, Rendering.OBSERVATION, seed=3)
+    assert found.bad >= 12
+    assert set(found.kinds) == {"with dry balls", "half dipped", "bridged"}
+    assert found.placed == 0
+    assert found.good_placed > 0
+
+
+def test_the_measurement_would_see_a_bad_package_on_a_board(tmp_path: Path) -> None:
+    ran = run(Order("pop_12x12_168", 1, rendering=Rendering.OBSERVATION), tmp_path / "run")
+    assert tally([ran]).placed == 0
+    ran.truth["placements"][1]["balls_half"] = 1
+    found = tally([ran])
+    assert (found.placed, found.good_placed, found.kinds["half dipped"]) == (1, 1, 1)

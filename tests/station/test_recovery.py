@@ -12,6 +12,7 @@ assert translate.CATALOGUE_MODULES  # importing them fills the catalogue
 
 ALARMS = all_definitions()
 BY_REACTION = {
+    Reaction.TELL: Move.ASK,
     Reaction.REJECT: Move.REJECT_PART,
     Reaction.SKIP: Move.SKIP_SITE,
     Reaction.ASK: Move.ASK,

@@ -167,6 +167,7 @@ class PackagePart:
         cap=1.0,
         mark_level=125.0,
         bridges=(),
+        bridge_level=90.0,
         extras_um=(),
         shape=UP_SHAPE,
         um_per_px=8.0,
@@ -195,7 +196,7 @@ class PackagePart:
 
             def neck(x, y, axis=axis, span=span):
                 along, across = x * axis[0] - y * axis[1], x * axis[1] + y * axis[0]
-                return 90.0, (np.abs(along) <= span / 2) & (np.abs(across) <= 0.35 * radius)
+                return bridge_level, (np.abs(along) <= span / 2) & (np.abs(across) <= 0.35 * radius)
 
             stamp(picture, (p + q) / 2, np.hypot(*(q - p)) / 2 + 2, neck)
         strength = np.zeros(len(centres)) if wet is None else np.broadcast_to(wet, (len(centres),)).astype(float)
@@ -254,17 +255,40 @@ def disc(picture, centre_px, radius_px, level):
     stamp(picture, centre_px, radius_px + 2, lambda x, y: (level, x**2 + y**2 <= radius_px**2))
 
 
+def mark_depth(kind, x, y, half, part_ratio):
+    """Distance inside the outline of a fiducial mark, negative outside; exact off its corners."""
+    far, near, part = np.maximum(np.abs(x), np.abs(y)), np.minimum(np.abs(x), np.abs(y)), half * part_ratio
+    return {
+        "disc": half - np.hypot(x, y),
+        "ring": np.minimum(half - np.hypot(x, y), np.hypot(x, y) - part),
+        "square": half - far,
+        "diamond": (half - far - near) / np.sqrt(2),
+        "cross": np.minimum(half - far, part - near),
+    }[kind]
+
+
 def fiducial_scene(seed, x_um, y_um, *, diameter_um=1000.0, level=190.0, ground=60.0, um_per_px=10.0, others=(),
-                   dirt=0, scratches=0, gradient=0.0, absent=False, shape=(512, 512), **optics):  # fmt: skip
+                   dirt=0, scratches=0, copper=0, gradient=0.0, absent=False, shape=(512, 512), kind="disc",
+                   part_ratio=0.5, turn_deg=0.0, **optics):  # fmt: skip
     rng = np.random.default_rng([seed, 3])
     picture = board(rng, shape, ground)
-    places = [] if absent else [(x_um, y_um)]
-    for at_um in [*places, *others]:
-        disc(picture, to_px(np.array([at_um]), shape, um_per_px)[0], diameter_um / 2 / um_per_px, level)
+    half = diameter_um / 2 / um_per_px
+    c, s = np.cos(np.deg2rad(turn_deg)), np.sin(np.deg2rad(turn_deg))
+
+    def mark(x, y):
+        depth = mark_depth(kind, c * x + s * y, c * y - s * x, half, part_ratio)
+        return level, np.clip(FINE * depth + 0.5, 0, 1)
+
+    for at_um in [*([] if absent else [(x_um, y_um)]), *others]:
+        stamp(picture, to_px(np.array([at_um]), shape, um_per_px)[0], half * 1.1 + 2, mark)
     centre = to_px(np.array([(x_um, y_um)]), shape, um_per_px)[0]
+    for _ in range(copper):
+        angle = rng.uniform(0, 2 * np.pi)
+        at = centre + rng.uniform(1.5, 1.9) * half * np.array([np.cos(angle), np.sin(angle)])
+        cv2.rectangle(picture, tuple(int(v) for v in at - 8), tuple(int(v) for v in at + 8), level, -1)
     for _ in range(dirt):
         angle = rng.uniform(0, 2 * np.pi)
-        at = centre + diameter_um / 2 / um_per_px * np.array([np.cos(angle), np.sin(angle)])
+        at = centre + half * np.array([np.cos(angle), np.sin(angle)])
         disc(picture, at, rng.uniform(3, 7), rng.uniform(10, 220))
     for _ in range(scratches):
         a, b = centre + rng.uniform(-60, 60, (2, 2))

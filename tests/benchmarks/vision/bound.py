@@ -7,10 +7,11 @@ methods cannot quite reach it. Every covariance is in um and deg of the image fr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
-from tests.benchmarks.vision.renderer import clipped, illumination, patches
+from tests.benchmarks.vision import renderer
 from tests.benchmarks.vision.scene import Scene
 from tests.benchmarks.vision.truth import balls_of
 
@@ -26,15 +27,18 @@ class Bound:
     ball_um: float
 
 
-def information(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Fisher information of every ball present, 1 / um^2: (n, 2, 2), and its true centres (n, 2), image frame."""
+def information(scene: Scene, optics: ModuleType = renderer) -> tuple[np.ndarray, np.ndarray]:
+    """Fisher information of every ball present, 1 / um^2: (n, 2, 2), and its true centres (n, 2), image frame.
+
+    optics   the renderer whose `patches` and `illumination` draw the balls
+    """
     balls, sensor = balls_of(scene), scene.sensor
     shown = np.flatnonzero(balls.present & ~balls.is_extra)
-    light = illumination(sensor.columns, sensor.rows, scene.light)
+    light = optics.illumination(scene)
     ground = scene.substrate.level_dn
 
     def drawn(shift_px: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-        corner, level, cover = patches(balls, shown, sensor, shift_px)
+        corner, level, cover = optics.patches(balls, shown, sensor, shift_px)
         return corner, level + ground * (1 - cover)
 
     corner, centre = drawn((0.0, 0.0))
@@ -44,7 +48,7 @@ def information(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     found = np.empty((len(shown), 2, 2))
     side = centre.shape[1]
     for i, (column, row) in enumerate(corner.tolist()):
-        gain, cut = clipped(light, column, row, side)
+        gain, cut = renderer.clipped(light, column, row, side)
         variance = sensor.noise_factor * (gain * centre[i][cut] / sensor.electrons_per_dn + sensor.read_noise_dn**2)
         weighted = slope[i][cut] * (gain / np.sqrt(variance))[..., None]
         flat = weighted.reshape(-1, 2).astype(np.float64)
@@ -52,9 +56,9 @@ def information(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     return found, balls.centres_um[shown]
 
 
-def bound_of(scene: Scene) -> Bound:
+def bound_of(scene: Scene, optics: ModuleType = renderer) -> Bound:
     """The bound of a scene; expensive (some renderings), so callers compute it once per case."""
-    per_ball, centres = information(scene)
+    per_ball, centres = information(scene, optics)
     lever = np.deg2rad(1.0) * np.column_stack([-(centres[:, 1] - scene.pose.y_um), centres[:, 0] - scene.pose.x_um])
     jacobian = np.concatenate([np.broadcast_to(np.eye(2), (len(centres), 2, 2)), lever[:, :, None]], axis=2)
     total = np.einsum("nai,nab,nbj->ij", jacobian, per_ball, jacobian)

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from tests.benchmarks.vision.packages import FULL_1023, PERIMETER_215
+from tests.benchmarks.vision.packages import FULL_1023, PERIMETER_215, library
 from tests.benchmarks.vision.scene import HEAVY, Deformed, Faults, Light, Package, Pose, Scene, Sensor
 
 Split = Literal["public", "tuning"]
@@ -63,7 +63,10 @@ def with_faults(missing: int = 0, debris: int = 0) -> Change:
 
 
 def chosen(package: Package, count: int, rng: np.random.Generator) -> tuple[str, ...]:
-    return tuple(package.ball_names[i] for i in sorted(rng.choice(package.count, count, replace=False)))
+    """Balls drawn at random, none at a corner: a second empty corner would make the turn undecidable."""
+    reach = np.abs(package.xy_um).max(axis=0)
+    inner = np.flatnonzero((np.abs(package.xy_um) < 0.99 * reach).any(axis=1))
+    return tuple(package.ball_names[i] for i in rng.choice(inner, count, replace=False))
 
 
 def neighbour_pair(package: Package, without: tuple[str, ...], rng: np.random.Generator) -> tuple[str, str]:
@@ -98,6 +101,11 @@ def mixed(scene: Scene, rng: np.random.Generator) -> Scene:
     )  # fmt: skip
 
 
+def any_turn(scene: Scene, rng: np.random.Generator) -> Scene:
+    pose = replace(scene.pose, theta_deg=float(rng.uniform(-180, 180)))
+    return replace(scene, pose=pose, scale_ratio=float(rng.uniform(0.971, 1.029)))
+
+
 def low_reflectivity(scene: Scene, _: np.random.Generator) -> Scene:
     return replace(scene, reflectivity_ratio=0.25, light=Light(gradient_ratio=0.6))
 
@@ -112,6 +120,9 @@ CASES = {
         Case("common", "one light segment dead (b)", PERIMETER_215, with_light(COMMON)),
         Case("missing20", "20 balls missing", PERIMETER_215, with_faults(missing=20)),
         Case("full1023", "1,023 balls", FULL_1023, lambda scene, _: scene),
+        Case("wlcsp196", "196 balls, full square", library()["WLCSP 196"], lambda scene, _: scene),
+        Case("small", "1280 x 1024 px, 14 um/px", PERIMETER_215, with_sensor(columns=1280, rows=1024, um_per_px=14.0)),
+        Case("anyturn", "128 balls, any turn, scale +-3 %", library()["perimeter 128"], any_turn),
         Case("heavy", "heavy substrate", PERIMETER_215, lambda scene, _: replace(scene, substrate=HEAVY)),
         Case("debris", "3 missing, 20 debris", PERIMETER_215, with_faults(missing=3, debris=20)),
         Case("dim", "reflectivity 25 %, gradient 60 %", PERIMETER_215, low_reflectivity),

@@ -59,7 +59,7 @@ def tables(radius_px: float, sigma_px: float) -> Tables:
     axis = np.arange(-half, half + 1) / FINE
     x, y = np.meshgrid(axis, axis)
     r = np.hypot(x, y)
-    law = np.linspace(0, 1.2, 4096)
+    law = np.linspace(0, 1.2, 1024)
     ring_law, rest_law = radiance(law)
     ring, rest = np.interp(r / radius_px, law, ring_law), np.interp(r / radius_px, law, rest_law)
     cover = np.clip((radius_px - r) * FINE + 0.5, 0, 1)
@@ -124,16 +124,21 @@ def _between(table: np.ndarray, lower: np.ndarray, part: np.ndarray) -> np.ndarr
     return np.asarray(table.take(lower) + part * step.take(lower))
 
 
-@lru_cache(maxsize=4)
-def illumination(columns: int, rows: int, light: Light) -> np.ndarray:
+def illumination(scene: Scene) -> np.ndarray:
     """Gain of the light over the picture, (rows, columns)."""
-    x = np.linspace(-1, 1, columns, dtype=np.float32)[None, :]
-    y = np.linspace(1, -1, rows, dtype=np.float32)[:, None] * np.float32(rows / columns)
+    return _illumination(scene.sensor.columns, scene.sensor.rows, scene.light)
+
+
+@lru_cache(maxsize=4)
+def _illumination(columns: int, rows: int, light: Light) -> np.ndarray:
+    x = np.linspace(-1, 1, columns, dtype=np.float32)
+    y = np.linspace(1, -1, rows, dtype=np.float32) * np.float32(rows / columns)
+    loss, steep = light.vignetting_ratio / (1 + (rows / columns) ** 2), light.gradient_ratio / 2
     angle = math.radians(light.gradient_deg)
-    along = x * np.float32(math.cos(angle)) + y * np.float32(math.sin(angle))
-    edge2 = np.float32(1 + (rows / columns) ** 2)
-    field = (1 - light.vignetting_ratio * (x * x + y * y) / edge2) * (1 + light.gradient_ratio / 2 * along)
-    return np.asarray(light.gain_ratio * field, dtype=np.float32)
+    field = np.float32(light.gain_ratio) * ((1 - np.float32(loss) * y * y)[:, None] - (np.float32(loss) * x * x)[None])
+    along_x, along_y = np.float32(steep * math.cos(angle)) * x, np.float32(steep * math.sin(angle)) * y
+    field *= along_x[None, :] + (1 + along_y)[:, None]
+    return np.asarray(field, dtype=np.float32)
 
 
 def _seed_cv(rng: np.random.Generator) -> None:
@@ -165,17 +170,15 @@ def _slow(rng: np.random.Generator, sensor: Sensor, ground: Substrate) -> np.nda
 def _traces(rng: np.random.Generator, sensor: Sensor, ground: Substrate) -> np.ndarray:
     """Buried copper: runs of three legs in multiples of 45 deg, 0 to 255."""
     layer = np.zeros((sensor.rows, sensor.columns), dtype=np.uint8)
-    for _ in range(ground.trace_count):
-        at = rng.uniform([0, 0], [sensor.columns, sensor.rows])
-        heading = rng.integers(0, 8)
-        points = [at]
-        for _ in range(3):
-            angle = heading * math.pi / 4
-            at = at + rng.uniform(200, 1600) / sensor.um_per_px * np.array([math.cos(angle), math.sin(angle)])
-            points.append(at)
-            heading += rng.integers(-1, 2)
-        width_px = max(1, round(rng.uniform(30, 70) / sensor.um_per_px))
-        line = np.round(np.array(points) * 2**SHIFT_BITS).astype(np.int32)
+    count = ground.trace_count
+    corners = np.empty((count, 4, 2))
+    corners[:, 0] = rng.uniform([0, 0], [sensor.columns, sensor.rows], (count, 2))
+    heading = np.cumsum(np.column_stack([rng.integers(0, 8, count), rng.integers(-1, 2, (count, 2))]), axis=1)
+    length_px = rng.uniform(200, 1600, (count, 3)) / sensor.um_per_px
+    legs = length_px[..., None] * np.stack([np.cos(heading * np.pi / 4), np.sin(heading * np.pi / 4)], axis=-1)
+    corners[:, 1:] = corners[:, :1] + np.cumsum(legs, axis=1)
+    widths_px = np.maximum(1, np.round(rng.uniform(30, 70, count) / sensor.um_per_px)).astype(int)
+    for line, width_px in zip(np.round(corners * 2**SHIFT_BITS).astype(np.int32), widths_px.tolist()):
         cv2.polylines(layer, [line], False, 255, width_px, cv2.LINE_AA, SHIFT_BITS)
     return layer
 
@@ -250,7 +253,7 @@ def clean_picture(scene: Scene) -> np.ndarray:
             window, cut = clipped(picture, left, top, level.shape[1])
             window *= 1 - one_cover[cut]
             window += one_level[cut]
-    picture *= illumination(scene.sensor.columns, scene.sensor.rows, scene.light)
+    picture *= illumination(scene)
     return picture
 
 

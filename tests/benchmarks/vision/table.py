@@ -18,6 +18,7 @@ class Row:
     note            what the figure leaves out
     value           ours as a number, for the verdict; NaN: not measured
     larger_is_better  for figures such as d-prime or a share found
+    limit           the value that the count tried can prove at 95 %, for rare events; NaN: the value itself counts
     """
 
     what: str
@@ -29,16 +30,20 @@ class Row:
     note: str = ""
     value: float = math.nan
     larger_is_better: bool = False
+    limit: float = math.nan
 
     @property
     def verdict(self) -> str:
-        """stretch | reached | missed; empty without a figure to reach."""
+        """stretch | reached | missed | open (too few were tried to tell); empty without a figure to reach."""
         if self.reach is None:
             return ""
         sign = -1.0 if self.larger_is_better else 1.0
-        if self.stretch is not None and sign * self.value <= sign * self.stretch:
+        if not sign * self.value <= sign * self.reach:
+            return "missed"
+        proven = self.value if math.isnan(self.limit) else self.limit
+        if self.stretch is not None and sign * proven <= sign * self.stretch:
             return "stretch"
-        return "reached" if sign * self.value <= sign * self.reach else "missed"
+        return "reached" if sign * proven <= sign * self.reach else "open"
 
 
 def number(value: float | None) -> str:
