@@ -38,6 +38,10 @@ pictures 135 pads reached 0.60 and 1,473 balls stayed above 0.93."""
 AMPLITUDE_LEAST = 0.3
 """Brightness against the typical ball below which it is a reflection or a pad."""
 
+WEAK_AMPLITUDE = 0.5
+WEAK_MATCH_LEAST = 0.80
+"""What is weaker than the first must match better: in soft pictures bare lands of amplitude 0.38 reached 0.75."""
+
 UNCLEAR_MATCH = 0.60
 UNCLEAR_AMPLITUDE = 0.2
 """Above both but no ball: something stands there that may be one, dirty or deformed."""
@@ -172,7 +176,8 @@ def turned_array(frame: Frame, ball_map: BallMap, seen: ArraySeen, quarter_turns
 
 def looks_like_ball(discs: DiscFit) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
-        return np.asarray(discs.seen & (discs.match > MATCH_LEAST) & (discs.amplitude > AMPLITUDE_LEAST))
+        match_least = np.where(discs.amplitude > WEAK_AMPLITUDE, MATCH_LEAST, WEAK_MATCH_LEAST)
+        return np.asarray(discs.seen & (discs.match > match_least) & (discs.amplitude > AMPLITUDE_LEAST))
 
 
 def unlike_others(discs: DiscFit, ball: NDArray[np.bool_]) -> NDArray[np.bool_]:
