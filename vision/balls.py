@@ -38,6 +38,13 @@ pictures 135 pads reached 0.60 and 1,473 balls stayed above 0.93."""
 AMPLITUDE_LEAST = 0.3
 """Brightness against the typical ball below which it is a reflection or a pad."""
 
+WEAK_AMPLITUDE = 0.5
+WEAK_MATCH_LEAST = 0.80
+"""What is weaker than the first must match better: in soft pictures bare lands of amplitude 0.38 reached 0.75."""
+
+WRECK_MATCH = 0.50
+"""Balls pressed to 60 to 80 % of their width reach 0.5 to 0.9."""
+
 UNCLEAR_MATCH = 0.60
 UNCLEAR_AMPLITUDE = 0.2
 """Above both but no ball: something stands there that may be one, dirty or deformed."""
@@ -47,6 +54,9 @@ UNLIKE_RATIO = 0.85
 
 EXTRA_PLAY_PX = 3.0
 """The coarse look is no better than this."""
+
+PLAIN_RATIO = 0.25
+"""Change of level up to 0.55 radii over that of the whole face: 0.35 on a matt ball, more on a shiny one (computed)."""
 
 STRAY_RATIO = 0.35
 """Share of the pitch beyond which a ball does not belong to its site."""
@@ -93,12 +103,19 @@ class ArraySeen:
 
 
 def see_array(
-    frame: Frame, ball_map: BallMap, coarse: CoarsePose, blobs_um: FloatArray, known_profile: FloatArray | None = None
+    frame: Frame,
+    ball_map: BallMap,
+    coarse: CoarsePose,
+    blobs_um: FloatArray,
+    known_profile: FloatArray | None = None,
+    *,
+    may_be_flat: bool = False,
 ) -> ArraySeen | None:
     """Refine every site of the map from a pose good to a pixel; None when fewer than four balls are there.
 
     blobs_um        (n, 2) bright things of ball size anywhere; those away from all sites are judged as extra balls
     known_profile   another look that a ball of this part may have: a dry ball among wet ones
+    may_be_flat     balls may be plain discs of their full size; bright ones are bare lands, not balls
     """
     radius_px = coarse.scale_ratio * ball_map.radius_um / frame.um_per_px
     expected_um = apply_pose(coarse.pose, coarse.scale_ratio * ball_map.all_turns_um)
@@ -106,7 +123,7 @@ def see_array(
     start_px = frame.to_px(np.where(nearest[:, None] >= 0, blobs_um[nearest], expected_um))
     stray_px = STRAY_RATIO * ball_map.pitch_um / frame.um_per_px
     discs = fit_discs(frame.pixels, start_px, radius_px, reach_ratio=BALL_REACH_RATIO)
-    if looks_like_ball(discs)[: ball_map.count].mean() < 0.5:
+    if may_be_flat and looks_like_ball(discs)[: ball_map.count].mean() < 0.5:
         reach_ratio = min(FLAT_REACH_RATIO, ball_map.pitch_um / ball_map.radius_um - 1.05)
         flat = fit_discs(frame.pixels, start_px, radius_px, reach_ratio=max(reach_ratio, 1.05))
         if looks_like_ball(flat).sum() > looks_like_ball(discs).sum():
@@ -163,6 +180,14 @@ def edge_width_um(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> float:
     return edge_width_px(seen.all_turns.profile[:knots]) * frame.um_per_px
 
 
+def shows_plain_discs(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> bool:
+    """Whether the typical thing of the array is an even disc smaller than a ball, as a bare land is: level to more than
+    half a ball's radius, all of its fall at its rim."""
+    face = seen.all_turns.profile[: round(BALL_REACH_RATIO * ball_map.radius_um / frame.um_per_px / BIN_PX) + 1]
+    middle = face[: round(len(face) * 0.55 / BALL_REACH_RATIO)]
+    return float(np.ptp(middle)) < PLAIN_RATIO * float(np.ptp(face))
+
+
 def turned_array(frame: Frame, ball_map: BallMap, seen: ArraySeen, quarter_turns: int) -> ArraySeen | None:
     """The same balls under the names that they have after so many quarter turns."""
     if quarter_turns % 4 == 0:
@@ -172,7 +197,14 @@ def turned_array(frame: Frame, ball_map: BallMap, seen: ArraySeen, quarter_turns
 
 def looks_like_ball(discs: DiscFit) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
-        return np.asarray(discs.seen & (discs.match > MATCH_LEAST) & (discs.amplitude > AMPLITUDE_LEAST))
+        match_least = np.where(discs.amplitude > WEAK_AMPLITUDE, MATCH_LEAST, WEAK_MATCH_LEAST)
+        return np.asarray(discs.seen & (discs.match > match_least) & (discs.amplitude > AMPLITUDE_LEAST))
+
+
+def _is_wreck(discs: DiscFit) -> NDArray[np.bool_]:
+    """As bright as a ball and half like one: crushed out of shape, or dirt on its site; never a bare land."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(discs.seen & (discs.match > WRECK_MATCH) & (discs.amplitude > WEAK_AMPLITUDE))
 
 
 def unlike_others(discs: DiscFit, ball: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -270,13 +302,8 @@ def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Float
     return np.asarray(levels.sum(axis=2, dtype=np.int64).min(axis=1) / 3.0)
 
 
-def bridged_pairs(
-    frame: Frame, seen: ArraySeen, ball_map: BallMap, before: FloatArray | None = None
-) -> list[tuple[int, int]]:
-    """Pairs of neighbours joined by something bright.
-
-    before   gap levels of the same pairs in an earlier picture of the same part; what was there before is no bridge
-    """
+def bridged_pairs(frame: Frame, seen: ArraySeen, ball_map: BallMap) -> list[tuple[int, int]]:
+    """Pairs of neighbours joined by something bright."""
     levels = gap_levels(frame, seen.discs.centres_px, ball_map)
     both = np.asarray(seen.present[ball_map.neighbours].all(axis=1))
     if int(both.sum()) < 4:
@@ -289,9 +316,6 @@ def bridged_pairs(
     spread = float(usual - typical)
     clear = max(least, 1.5 * spread)
     bridged = both & (above > min(brightest + clear, typical + max(3.0 * clear, 6.0 * spread)))
-    if before is not None:
-        rise = levels - before
-        bridged &= rise > float(np.median(rise[both])) + 0.5 * least
     return [(int(a), int(b)) for a, b in ball_map.neighbours[bridged]]
 
 
@@ -324,6 +348,8 @@ def ball_findings(
     state: NDArray[np.object_] = np.where(deformed, "deformed", "ok").astype(object)
     state[sorted({site for pair in pairs for site in pair})] = "bridged"
     state[~seen.present] = "missing"
+    if all_alike:
+        state[~seen.present & _is_wreck(discs)] = "deformed"
     at_px = np.where(seen.present[:, None], discs.centres_px, frame.to_px(expected_um))
     values = np.column_stack([typical_um * discs.size_ratio, offset_um, _roundness(discs.oval_ratio)])
     values[~seen.present] = np.nan

@@ -51,11 +51,11 @@ FLAT_RIM_PX = 0.004
 LEAK_POWER = 6
 """How steeply the ground leaks in towards the rim of a soft picture: as this power of the radius (tried: 4 to 12)."""
 
-SHARP_TO_SOFT = (0.20, 0.23)
+SHARP_TO_SOFT = (0.20, 0.23, 0.28)
 """Width of the steepest edge over the radius between which a picture goes from sharp to soft."""
 
-MATT_SHARE = (1.0, 0.75)
-MATT_DOUBT = (0.04, 0.12)
+MATT_SHARE = (1.0, 0.75, 0.75)
+MATT_DOUBT = (0.04, 0.12, 0.40)
 """Shares of what may be matt light, in sharp and in soft pictures: taken as such, and claimed as uncertainty (computed
 for two laws of reflection and point spreads of 0.8 to 3 px)."""
 

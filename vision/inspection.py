@@ -21,6 +21,7 @@ from vision.balls import (
     edge_width_um,
     extra_balls,
     see_array,
+    shows_plain_discs,
     turned_array,
 )
 from vision.blobs import bright_blobs, fine_ring_blobs, ring_blobs
@@ -66,6 +67,8 @@ BLUR_MOST_RATIO = 0.38
 SEEN_ENOUGH_RATIO = 0.95
 """With more of the balls seen no other look is needed."""
 
+PLAIN_TEXT = "even discs where balls are expected: bare lands?"
+
 EXTRA_MOST_RATIO = 0.05
 """More balls than this where none belong: another part."""
 
@@ -107,16 +110,21 @@ def inspect_package(
 def _inspected_dark(frame: Frame, ball_map: BallMap, scale_tolerance: float, nearest: Pose | None) -> ArrayFix:
     """Dark balls before a bright ground are bright ones in the negative."""
     negative = replace(frame, pixels=np.invert(frame.pixels))
-    return replace(_inspected(negative, ball_map, scale_tolerance, nearest), polarity="dark")
+    fix = _inspected(negative, ball_map, scale_tolerance, nearest, may_be_flat=True)
+    return replace(fix, polarity="dark")
 
 
-def _inspected(frame: Frame, ball_map: BallMap, scale_tolerance: float, nearest: Pose | None) -> ArrayFix:
+def _inspected(
+    frame: Frame, ball_map: BallMap, scale_tolerance: float, nearest: Pose | None, *, may_be_flat: bool = False
+) -> ArrayFix:
     """nearest: the pose whose quarter turn is taken, None when it must be read"""
-    seen = find_array(frame, ball_map, scale_tolerance)
+    seen = find_array(frame, ball_map, scale_tolerance, may_be_flat=may_be_flat)
     if seen is None:
         spots = len(bright_blobs(frame, ball_map))
         text = f"no array of {ball_map.count} balls found: {spots} bright spots, the ball map fits them nowhere"
         return refused_array(ball_map, (text,))
+    if not may_be_flat and shows_plain_discs(frame, ball_map, seen):
+        return refused_array(ball_map, (PLAIN_TEXT,))
     margin, undecided = math.inf, ""
     if nearest is not None:
         turned = _in_turn(frame, ball_map, seen, nearest)
@@ -160,6 +168,8 @@ def inspect_shots(
     found_count, extra_count = int(joined.present.sum()), len(findings) - ball_map.count
     unseen = int((~joined.shown).sum())
     problems = list(joined.reasons)
+    if any(one and shows_plain_discs(shot.frame, ball_map, one) for shot, one in zip(shots, joined.seen, strict=True)):
+        problems.append(PLAIN_TEXT)
     if unseen:
         problems.append(f"{unseen} of {ball_map.count} balls lie outside all shots")
     problems += _side_problems(ball_map, joined.present, fit)
@@ -236,7 +246,12 @@ def centres_px(fix: ArrayFix, ball_map: BallMap) -> FloatArray:
 
 
 def find_array(
-    frame: Frame, ball_map: BallMap, scale_tolerance: float, known_profile: FloatArray | None = None
+    frame: Frame,
+    ball_map: BallMap,
+    scale_tolerance: float,
+    known_profile: FloatArray | None = None,
+    *,
+    may_be_flat: bool = False,
 ) -> ArraySeen | None:
     """The array with its quarter turn still open; None when no array is seen.
 
@@ -247,7 +262,9 @@ def find_array(
         blobs_um = look(frame, ball_map)
         for place in (placed_on_lattice, placed_by_pairs) if ball_map.is_lattice else (placed_by_pairs,):
             coarse = place(blobs_um, ball_map, scale_tolerance)
-            seen = None if coarse is None else see_array(frame, ball_map, coarse, blobs_um, known_profile)
+            if coarse is None:
+                continue
+            seen = see_array(frame, ball_map, coarse, blobs_um, known_profile, may_be_flat=may_be_flat)
             if seen is not None and (best is None or seen.present.sum() > best.present.sum()):
                 best = seen
             if best is not None and best.present.mean() > SEEN_ENOUGH_RATIO:

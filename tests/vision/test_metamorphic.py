@@ -179,6 +179,18 @@ def test_negatives_refuse():
             assert np.isnan(fix.x_um)
 
 
+def test_bare_lands_are_no_balls():
+    for blur_px in (1.0, 2.0):
+        picture = np.full((900, 960), 38.0, np.float32)
+        for col, row in to_px(MAP.xy_um, picture.shape, UM_PER_PX):
+            cv2.circle(picture, (round(col * 16), round(row * 16)), 16 * 16, 70.0, -1, cv2.LINE_AA, 4)
+        noise = np.random.default_rng(1).normal(0, 1.0, picture.shape)
+        pixels = np.clip(np.round(cv2.GaussianBlur(picture, (0, 0), blur_px) + noise), 0, 255).astype(np.uint8)
+        fix = inspect_package(Frame(pixels, UM_PER_PX), MAP)
+        assert fix.status == "refused"
+        assert "bare lands" in fix.reasons[0], fix.reasons
+
+
 def test_balls_too_small_for_the_pixels_are_refused_not_guessed():
     """0.24 mm pitch and 0.12 mm wires: enough pixels at 7 um, not at 40."""
     bva = perimeter_map(21, 3, 240.0, 120.0, without=("R21C1",))
