@@ -35,11 +35,13 @@ DISC_MATCH_LEAST = 0.6
 DISC_AMPLITUDE_LEAST = 0.35
 
 
-POSITION_SIGMA_UM = 5.0
-"""How far a shot may lie off its place: settling of the axes, and the turn of the camera against them, 0.03 deg on 7 mm
-(estimate)."""
+POSITION_SIGMA_UM = 1.5
+"""How far the axes come to rest from where they report to be, per axis (estimate; 1 um in the simulated machine)."""
 
-SAME_PLACE_UM = 1e-6
+LAYOUT_SIGMA_DEG = 0.05
+"""Turn of the camera against the axes that is left after calibration (estimate; up to 0.055 deg seen in simulation)."""
+
+SAME_PLACE = 1e-6
 """One shot is its own frame."""
 
 
@@ -248,11 +250,13 @@ def _joined(
         return PredictedSeen(pose, None, visible, found, contrast, vote, discs)
     model_um, sigmas_um = sites.xy_um[sites_of], np.concatenate(sigma_um)
     shot_of = np.repeat(np.arange(len(shots)), [len(one) for one in site])
-    place_um = POSITION_SIGMA_UM if len(shots) > 1 else SAME_PLACE_UM
+    centres_um = np.array([shot.centre_um for shot in shots])
+    several = len(shots) > 1
+    place_um, layout_deg = (POSITION_SIGMA_UM, LAYOUT_SIGMA_DEG) if several else (SAME_PLACE, SAME_PLACE)
     joint = fit_rigid(model_um, points, sigma_um=sigmas_um)
-    joint = with_loose_shots(joint, model_um, points, sigmas_um, shot_of, place_um)
-    sigmas_um = sigmas_um * _scatter_ratio(joint, sigmas_um)
-    joint = with_loose_shots(joint, model_um, points, sigmas_um, shot_of, place_um)
+    for _ in range(2):  # the second time with what the discs scatter about the first
+        joint = with_loose_shots(joint, model_um, points, sigmas_um, shot_of, centres_um, place_um, layout_deg)
+        sigmas_um = sigmas_um * _scatter_ratio(joint, sigmas_um)
     near = np.hypot(*joint.residual_um.T) < 0.2 * sites.pitch_um
     found[sites_of[near & joint.used]] = True
     return PredictedSeen(joint.pose, joint, visible, found, contrast, vote, discs)

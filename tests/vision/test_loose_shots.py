@@ -27,7 +27,7 @@ def test_a_layout_turned_against_the_camera_does_not_turn_the_part() -> None:
     model, seen, shot = seen_in_four_shots(1, turned_layout_deg=0.05)
     sigma = np.full(len(model), NOISE_UM)
     stiff = fit_rigid(model, seen, sigma_um=sigma)
-    loose = with_loose_shots(stiff, model, seen, sigma, shot, 5.0)
+    loose = with_loose_shots(stiff, model, seen, sigma, shot, np.array(CORNERS), 1.0, 0.1)
     assert abs(stiff.theta_deg - TRUE.theta_deg) > 0.03
     assert loose.theta_deg == pytest.approx(TRUE.theta_deg, abs=0.001)
     assert (loose.x_um, loose.y_um) == pytest.approx((TRUE.x_um, TRUE.y_um), abs=0.3)
@@ -37,17 +37,20 @@ def test_exact_places_lose_nothing() -> None:
     model, seen, shot = seen_in_four_shots(2)
     sigma = np.full(len(model), NOISE_UM)
     stiff = fit_rigid(model, seen, sigma_um=sigma)
-    loose = with_loose_shots(stiff, model, seen, sigma, shot, 1e-6)
+    loose = with_loose_shots(stiff, model, seen, sigma, shot, np.array(CORNERS), 1e-6, 1e-9)
     assert loose.pose.theta_deg == pytest.approx(stiff.theta_deg, abs=1e-6)
     np.testing.assert_allclose(loose.covariance, stiff.covariance, rtol=0.05, atol=1e-9)
 
 
-def test_the_claimed_covariance_is_true_over_many_settlings() -> None:
+def test_the_claimed_covariance_is_true_over_many_settlings_and_layouts() -> None:
     squares = []
     for seed in range(300):
-        model, seen, shot = seen_in_four_shots(seed, settle_um=2.0)
+        layout_deg = float(np.random.default_rng([seed, 9]).normal(0, 0.05))
+        model, seen, shot = seen_in_four_shots(seed, settle_um=2.0, turned_layout_deg=layout_deg)
         sigma = np.full(len(model), NOISE_UM)
-        fit = with_loose_shots(fit_rigid(model, seen, sigma_um=sigma), model, seen, sigma, shot, 2.0)
+        fit = with_loose_shots(
+            fit_rigid(model, seen, sigma_um=sigma), model, seen, sigma, shot, np.array(CORNERS), 2.0, 0.05
+        )
         error = np.array([fit.x_um - TRUE.x_um, fit.y_um - TRUE.y_um, fit.theta_deg - TRUE.theta_deg])
         squares.append(error @ np.linalg.solve(fit.covariance, error))
     assert np.mean(squares) == pytest.approx(3.0, rel=0.2)
