@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 SEED ?= 7
 
-.PHONY: help setup demo test check run numbers numbers-bad shift docs lock clean
+.PHONY: help setup demo test check run numbers numbers-bad shift bench-vision bench-vision-long docs lock clean
 
 help:  ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup: $(SETUP)  ## virtual environment, locked packages, browser libraries
 
@@ -41,6 +41,12 @@ numbers-bad: $(SETUP)  ## every second package badly dipped, with pictures: how 
 
 shift: $(SETUP)  ## eight hours of machine time
 	@$(BIN)/station shift --hours 8
+
+bench-vision: $(SETUP)  ## vision against the noise bound and practitioners' tools; table and samples in report/bench-vision
+	@$(BIN)/python -m tests.benchmarks.vision --out report/bench-vision
+
+bench-vision-long: $(SETUP)  ## a million balls, 10,000 poses; resumable; LONG="--seconds 600" ends it early
+	@$(BIN)/python -m tests.benchmarks.vision.long $(LONG)
 
 docs: $(SETUP)  ## write the generated pages
 	@$(BIN)/python -m station.demo.pages

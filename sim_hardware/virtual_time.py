@@ -104,7 +104,8 @@ class MemoryTransport(asyncio.Transport):
         self._held: list[bytes] = []
 
     def join(self, protocol: asyncio.BaseProtocol, peer: MemoryTransport) -> None:
-        self._protocol, self._peer = protocol, peer
+        self.set_protocol(protocol)
+        self._peer = peer
 
     def _later(self, callback: Callable[..., None], *args: Any) -> None:
         if self._latency_s > 0:
@@ -134,8 +135,6 @@ class MemoryTransport(asyncio.Transport):
             return
         if self._paused or self._held:
             self._held.append(data)
-        elif isinstance(self._protocol, asyncio.BufferedProtocol):
-            raise NotImplementedError("buffered protocols are not used on this network")
         else:
             self._protocol.data_received(data)
 
@@ -172,6 +171,8 @@ class MemoryTransport(asyncio.Transport):
         return protocol
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        if isinstance(protocol, asyncio.BufferedProtocol):
+            raise NotImplementedError("buffered protocols are not used on this network")
         self._protocol = protocol
 
     def close(self) -> None:
@@ -292,7 +293,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._tidy_at = max(TIMERS_TIDY, 2 * len(self._timers))
 
     def _run_once(self) -> None:
-        """One turn: when nothing is ready let the time jump to the next timer, then run what is ready and due."""
+        """One instant: when nothing is ready let the time jump to the next timer, then run what is ready and due.
+
+        What becomes ready meanwhile runs in the same go; timers set for this very instant come after it.
+        """
         ready, timers = self._ready, self._timers
         while timers and timers[0][2]._cancelled:
             heappop(timers)
@@ -303,7 +307,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         now_s = self._now_s
         while timers and timers[0][0] <= now_s:
             ready.append(heappop(timers)[2])
-        for _ in range(len(ready)):
+        while ready and not self._stopping:
             handle = ready.popleft()
             if handle._cancelled:
                 continue

@@ -19,17 +19,20 @@ from drivers.devices.camera import CameraFrame
 from drivers.wire.camera_frame import PixelFormat
 from recipes import BottomPackage, Package
 from station import observed
-from station.calibrate.model import Calibration
+from station.calibrate.model import Calibration, LensFound
 from station.coordinates import ImagePoint
 from station.profile import MachineProfile
+from vision.calibration import undistorted
 from vision.dots import locate_dots
 from vision.fiducials import locate_fiducial
 from vision.frame import Frame
 from vision.imprint import check_imprint
 from vision.inspection import inspect_dipped, inspect_package
 from vision.lands import locate_site
+from vision.lens import DotShot
 from vision.maps import BallMap
 from vision.outline import verify_placed
+from vision.pose import fit_rigid
 from vision.predicted import Shot
 from vision.results import (
     ArrayFix,
@@ -62,28 +65,33 @@ class Eyes:
     def __init__(self, profile: MachineProfile, executor: Executor | None = None) -> None:
         self._profile = profile
         self._executor = executor
-        self.up_um_per_px = profile.up_camera.um_per_px
-        self.down_um_per_px = profile.down_camera.um_per_px
-        self._scale_tolerance = UNCALIBRATED_SCALE_TOLERANCE
+        self.use_nominal_scale()
 
     def use_nominal_scale(self) -> None:
-        self.up_um_per_px = self._profile.up_camera.um_per_px
-        self.down_um_per_px = self._profile.down_camera.um_per_px
+        """Before calibration: the scale of the profile, a lens without distortion."""
+        self.up_um_per_px, self._up_k1_per_um2 = self._profile.up_camera.um_per_px, 0.0
+        self.down_um_per_px, self._down_k1_per_um2 = self._profile.down_camera.um_per_px, 0.0
         self._scale_tolerance = UNCALIBRATED_SCALE_TOLERANCE
 
+    def use_up_lens(self, lens: LensFound) -> None:
+        self.up_um_per_px, self._up_k1_per_um2 = lens.um_per_px, lens.k1_per_um2
+
+    def use_down_lens(self, lens: LensFound) -> None:
+        self.down_um_per_px, self._down_k1_per_um2 = lens.um_per_px, lens.k1_per_um2
+
     def use(self, calibration: Calibration) -> None:
-        self.up_um_per_px = calibration.up_um_per_px
-        self.down_um_per_px = calibration.down_um_per_px
+        self.use_up_lens(calibration.up_lens)
+        self.use_down_lens(calibration.down_lens)
         self._scale_tolerance = SCALE_TOLERANCE
 
     async def _off_the_loop(self, job: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, job)
 
     def _up(self, frame: CameraFrame) -> Frame:
-        return _picture(frame, self.up_um_per_px)
+        return _picture(frame, self.up_um_per_px, self._up_k1_per_um2)
 
     def _down(self, frame: CameraFrame) -> Frame:
-        return _picture(frame, self.down_um_per_px)
+        return _picture(frame, self.down_um_per_px, self._down_k1_per_um2)
 
     def _shots(self, frames: Sequence[CameraFrame], centres: Sequence[ImagePoint]) -> list[Shot]:
         return [Shot(self._down(frame), at.x_um, at.y_um) for frame, at in zip(frames, centres, strict=True)]
@@ -94,14 +102,30 @@ class Eyes:
     def _down_scale(self) -> float:
         return self.down_um_per_px / self._profile.down_camera.um_per_px
 
-    async def locate_glass(self, frame: CameraFrame, *, from_above: bool) -> ArrayFix:
-        """The glass calibration part, whole in the picture; a missing dot tells its turn."""
-        dots = glass_dots()
+    async def locate_glass(self, frame: CameraFrame, *, from_above: bool) -> tuple[ArrayFix, DotShot]:
+        """The glass calibration part, whole in the picture; a missing dot tells its turn.
+
+        returns   its pose through the lens as it is known by now, and its dots as seen at the nominal scale
+        """
+        dots, camera = glass_dots(), self._profile.down_camera if from_above else self._profile.up_camera
         if is_observed(frame):
-            scale = self._down_scale() if from_above else self._up_scale()
-            return observed.glass(frame.payload, scale, dots.count)
-        picture = self._down(frame) if from_above else self._up(frame)
-        return await self._off_the_loop(lambda: locate_dots(picture, dots, mirrored=from_above))
+            fix = observed.glass(frame.payload, dots.count)
+        else:
+            picture = self._down(frame) if from_above else self._up(frame)
+            fix = await self._off_the_loop(lambda: locate_dots(picture, dots, mirrored=from_above))
+        drawn_um = dict(zip(dots.names, (dots.mirrored() if from_above else dots).xy_um, strict=True))
+        seen = [ball for ball in fix.balls if ball.state == "ok"]
+        place_px = np.array([(ball.x_px, ball.y_px) for ball in seen]).reshape(-1, 2)
+        middle_px = np.array([(frame.header.width - 1) / 2, (frame.header.height - 1) / 2])
+        seen_um = (place_px - middle_px) * (1.0, -1.0) * camera.um_per_px
+        shot = DotShot(np.array([drawn_um[ball.name] for ball in seen]).reshape(-1, 2), seen_um)
+        if fix.status != "found" or not is_observed(frame):
+            return fix, shot
+        scale, k1 = (
+            (self._down_scale(), self._down_k1_per_um2) if from_above else (self._up_scale(), self._up_k1_per_um2)
+        )
+        fit = fit_rigid(shot.model_um, undistorted(seen_um * scale, k1))
+        return replace(fix, x_um=fit.x_um, y_um=fit.y_um, theta_deg=fit.theta_deg, scale_ratio=fit.scale_ratio), shot
 
     async def inspect_package(self, frame: CameraFrame, package: Package, expected: Pose) -> ArrayFix:
         """Pose and every ball of the package before the up camera. The turn is read, not assumed."""
@@ -131,7 +155,9 @@ class Eyes:
     async def locate_fiducial(self, frame: CameraFrame, diameter_um: float, search_um: float) -> FiducialFix:
         """A board fiducial near the image centre."""
         if is_observed(frame):
-            return observed.fiducial(frame.payload, self._down_scale(), diameter_um, search_um)
+            return observed.fiducial(
+                frame.payload, self._down_scale(), diameter_um, search_um, k1_per_um2=self._down_k1_per_um2
+            )
         return await self._off_the_loop(lambda: locate_fiducial(self._down(frame), diameter_um, search_um=search_um))
 
     async def locate_site(
@@ -183,10 +209,10 @@ def is_observed(frame: CameraFrame) -> bool:
     return frame.header.pixel_format is PixelFormat.OBSERVATION
 
 
-def _picture(frame: CameraFrame, um_per_px: float) -> Frame:
+def _picture(frame: CameraFrame, um_per_px: float, k1_per_um2: float) -> Frame:
     header = frame.header
     pixels = np.frombuffer(frame.payload, dtype=np.uint8).reshape(header.height, header.width)
-    return Frame(pixels, um_per_px)
+    return Frame(pixels, um_per_px, k1_per_um2)
 
 
 def _turn_checked(fix: ArrayFix, expected: Pose) -> ArrayFix:

@@ -6,10 +6,11 @@ as well, so that the process sees the same refusals. It renders and measures not
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from math import cos, hypot, radians, sin
 from typing import Any
+
+from pydantic_core import from_json
 
 from recipes import Package
 from station.coordinates import ImagePoint
@@ -38,7 +39,7 @@ Payload = bytes
 
 
 def _seen(payload: Payload) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(payload)
+    data: dict[str, Any] = from_json(payload)
     return data
 
 
@@ -88,8 +89,9 @@ def _turned(theta_deg: float, expected_deg: float) -> float:
     return (theta_deg - expected_deg + 180.0) % 360.0 - 180.0
 
 
-def glass(payload: Payload, scale: float, expected_count: int) -> ArrayFix:
-    return _array(_seen(payload)["dots"], scale, expected_count, "glass part")
+def glass(payload: Payload, expected_count: int) -> ArrayFix:
+    """At the nominal scale: what the lens does to it is for the dots to say."""
+    return _array(_seen(payload)["dots"], 1.0, expected_count, "glass part")
 
 
 def package(payload: Payload, scale: float, expected_count: int, expected: Pose) -> ArrayFix:
@@ -130,7 +132,9 @@ def dipped(payload: Payload, scale: float, expected_count: int, expected: Pose) 
     )
 
 
-def fiducial(payload: Payload, scale: float, diameter_um: float, search_um: float) -> FiducialFix:
+def fiducial(
+    payload: Payload, scale: float, diameter_um: float, search_um: float, *, k1_per_um2: float = 0.0
+) -> FiducialFix:
     near = [
         mark
         for mark in _seen(payload)["fiducials"]
@@ -141,11 +145,13 @@ def fiducial(payload: Payload, scale: float, diameter_um: float, search_um: floa
         reason = f"{len(near)} discs of {diameter_um:.0f} um within {search_um:.0f} um"
         return FiducialFix("ambiguous" if near else "refused", (reason,), NAN, NAN, NAN, None, NAN)
     mark = near[0]
+    x_um, y_um = mark["x_um"] * scale, mark["y_um"] * scale
+    straight = 1.0 + k1_per_um2 * (x_um**2 + y_um**2)
     return FiducialFix(
         "found",
         (),
-        mark["x_um"] * scale,
-        mark["y_um"] * scale,
+        x_um * straight,
+        y_um * straight,
         mark["sigma_um"],
         mark["polarity"],
         mark["diameter_um"] * scale,
@@ -234,8 +240,8 @@ def imprint(
         column, row = int(x_um // MARK_SEARCH_UM), int(y_um // MARK_SEARCH_UM)
         near = any(
             hypot(mx - x_um, my - y_um) <= MARK_SEARCH_UM
-            for dc in (-1, 0, 1)
-            for dr in (-1, 0, 1)
+            for dc in (0, -1, 1)
+            for dr in (0, -1, 1)
             for mx, my in cells.get((column + dc, row + dr), ())
         )
         if not near:

@@ -8,33 +8,56 @@ not decide what is a ball and what is not.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from vision.frame import ByteArray, FloatArray
+from vision.windows import (
+    BIN_PX,
+    FINE_PER_PX,
+    Cut,
+    Float32,
+    Window,
+    cut_windows,
+    learned_profile,
+    ring_levels,
+    window_of,
+)
 
-PHASES = 3
-"""Sub-pixel positions per axis at which the template is laid out; the rest, at most 0.17 px, is solved linearly."""
+__all__ = ["BIN_PX", "DiscFit", "fit_discs", "ring_levels"]
 
-BIN_PX = 0.5
-"""Radial resolution of the learned profile, well below any point spread of the optics."""
+SEARCH_PHASES, FINAL_PHASES = 2, 4
+"""Sub-pixel places per axis at which windows are laid out, until the last solution and for it: the rest of a shift, at
+most an eighth of a pixel at the end, is solved linearly."""
 
 THIN_FROM_PX = 12.0
 """Of windows larger than this every second row is looked at until the last solution, which takes all."""
 
-SETTLED_PX = 0.25
-"""A round that moves 95 % of the discs less than this is the last but one: the last solution starts a tenth of that
-from its end (measured), where the linear model holds."""
+SETTLED_PX = 0.6
+SETTLED_TOGETHER_PX = 0.1
+"""A round that moves 95 % of the discs less than the first, and all of them together less than the second, is the last
+but one: the last solution starts a tenth of that from its end (measured), where the linear model holds. What all discs
+share goes slowly, because a profile learned off the centre holds them there."""
 
-SIGMA_FLOOR_PX = 0.004
-"""Added to every claim: shape and light of single discs that the model leaves out. Set so that claims match known
-centres on the pictures of the tests and of the simulator, so neither is an independent check of it."""
+RESIDUALS_MOST = 6
+"""Discs per sub-pixel place whose residuals tell the noise: fifty discs are good to a per cent."""
 
-Float32 = NDArray[np.float32]
+FLAT_RIM_PX = 0.004
+"""Sigma per axis that flat discs have besides noise: their rims are no perfect circles (estimate)."""
+
+LEAK_POWER = 6
+"""How steeply the ground leaks in towards the rim of a soft picture: as this power of the radius (tried: 4 to 12)."""
+
+SHARP_TO_SOFT = (0.20, 0.23)
+"""Width of the steepest edge over the radius between which a picture goes from sharp to soft."""
+
+MATT_SHARE = (1.0, 0.75)
+MATT_DOUBT = (0.04, 0.12)
+"""Shares of what may be matt light, in sharp and in soft pictures: taken as such, and claimed as uncertainty (computed
+for two laws of reflection and point spreads of 0.8 to 3 px)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +73,8 @@ class DiscFit:
     seen         (n,) window inside the picture
     sigma_px     measurement sigma per axis of one disc of amplitude 1
     profile      mean level at radius BIN_PX * index
+    reach_ratio  of the windows, over the radius
+    common_sigma_px   (2,) sigma per axis of what moves all discs alike: one-sided light, as far as its model is open
     """
 
     centres_px: FloatArray
@@ -61,6 +86,8 @@ class DiscFit:
     seen: NDArray[np.bool_]
     sigma_px: float
     profile: FloatArray
+    reach_ratio: float = 0.85
+    common_sigma_px: FloatArray = field(default_factory=lambda: np.zeros(2))
 
     @property
     def sigmas_px(self) -> FloatArray:
@@ -69,15 +96,15 @@ class DiscFit:
 
     def picked(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> DiscFit:
         """These discs only, or in another order."""
-        fields = {name: getattr(self, name)[rows] for name in PER_DISC}
-        return DiscFit(**fields, sigma_px=self.sigma_px, profile=self.profile)
+        fields: dict[str, Any] = {name: getattr(self, name)[rows] for name in PER_DISC}
+        return replace(self, **fields)
 
     def replaced(self, rows: NDArray[np.int64], other: DiscFit, better: NDArray[np.bool_]) -> DiscFit:
         """The discs at `rows` taken from `other` where it is better."""
-        fields = {name: getattr(self, name).copy() for name in PER_DISC}
+        fields: dict[str, Any] = {name: getattr(self, name).copy() for name in PER_DISC}
         for name, values in fields.items():
             values[rows[better]] = getattr(other, name)[better]
-        return DiscFit(**fields, sigma_px=self.sigma_px, profile=self.profile)
+        return replace(self, **fields)
 
 
 PER_DISC = ("centres_px", "amplitude", "match", "moved_px", "size_ratio", "oval_ratio", "seen")
@@ -85,137 +112,97 @@ PER_DISC = ("centres_px", "amplitude", "match", "moved_px", "size_ratio", "oval_
 
 
 @dataclass(frozen=True, eq=False)
-class _Window:
-    """A square of pixels and, per sub-pixel phase, their polar coordinates, (phases, pixels)."""
-
-    half: int
-    step: int
-    """every so many rows are looked at"""
-
-    phase_px: FloatArray
-    radius: Float32
-    cos: Float32
-    sin: Float32
-    low: NDArray[np.int64]
-    upper: Float32
-    """radius as a place in the profile: between bins low and low + 1, upper = share of low + 1"""
-    inside: Float32
-    """weight 1 within the reach, 0 beyond, half a pixel of slope between"""
-
-    known: Float32
-    """1 where the profile may be learned from, half a pixel farther than the reach"""
-
-    bins: int
-    """length of a profile"""
-
-
-@lru_cache(maxsize=32)
-def _window(reach_px: float, *, thin: bool = False) -> _Window:
-    """A window that holds a circle of this radius; thin = every second row."""
-    half = math.ceil(reach_px + 0.5)
-    rows = 2 if thin else 1
-    dy, dx = (axis.ravel() for axis in np.mgrid[-half : half + 1 : rows, -half : half + 1])
-    step = (np.arange(PHASES) - (PHASES - 1) / 2.0) / PHASES
-    phase_x, phase_y = np.meshgrid(step, step)
-    phase_px = np.column_stack([phase_x.ravel(), phase_y.ravel()])
-    x = dx[None, :] - phase_px[:, :1]
-    y = dy[None, :] - phase_px[:, 1:]
-    radius = np.hypot(x, y)
-    safe = np.maximum(radius, 1e-6)
-    weight = np.clip((reach_px + 0.25 - radius) / 0.5, 0.0, 1.0)
-    known = radius < reach_px + 0.75
-    radius = np.minimum(radius, reach_px + 1.0)  # the corners weigh nothing
-    low = (radius / BIN_PX).astype(np.int64)
-    upper = radius / BIN_PX - low
-    return _Window(
-        half, rows, phase_px, radius.astype(np.float32), (x / safe).astype(np.float32), (y / safe).astype(np.float32),
-        low, upper.astype(np.float32), weight.astype(np.float32), known.astype(np.float32),
-        int((reach_px + 2.0) / BIN_PX) + 3,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class _Cut:
-    """Raw windows about the nearest pixel, those of one phase side by side.
-
-    order     (n,) the disc of every row
-    patches   (n, window size)
-    origin    (n, 2) the point that the polar coordinates of the window are counted from, in rows
-    phases    which phases there are, and the rows of each
-    """
-
-    order: NDArray[np.int64]
-    patches: Float32
-    origin: FloatArray
-    phases: NDArray[np.int64]
-    slices: tuple[slice, ...]
-
-
-def _cut(pixels: ByteArray, centres_px: FloatArray, window: _Window) -> _Cut:
-    nearest = np.round(centres_px)
-    bins = np.clip(((centres_px - nearest + 0.5) * PHASES).astype(np.int64), 0, PHASES - 1)
-    phase = bins[:, 1] * PHASES + bins[:, 0]
-    order = np.argsort(phase, kind="stable")
-    nearest, phase = nearest[order], phase[order]
-    # A view of every window of the picture: picking squares from it copies whole rows, five times faster than pixels.
-    side, half = 2 * window.half + 1, window.half
-    down, right = pixels.strides
-    shape = (pixels.shape[0] - side + 1, pixels.shape[1] - side + 1, (side + window.step - 1) // window.step, side)
-    windows = as_strided(pixels, shape, (down, right, window.step * down, right), writeable=False)
-    corner = nearest.astype(np.int64) - half
-    patches = windows[corner[:, 1], corner[:, 0]].reshape(len(corner), -1).astype(np.float32)
-    count = np.bincount(phase, minlength=PHASES * PHASES)
-    phases = np.flatnonzero(count)
-    ends = np.cumsum(count)[phases]
-    slices = tuple(slice(int(end - size), int(end)) for end, size in zip(ends, count[phases]))
-    return _Cut(order, patches, nearest + window.phase_px[phase], phases, slices)
-
-
-def learned_profile(cut: _Cut, window: _Window, members: NDArray[np.bool_]) -> FloatArray:
-    """Mean level over radius of the member discs; first harmonics cancel in the mean over all directions."""
-    length = window.bins
-    chosen = members[cut.order].astype(np.float32)
-    level = np.stack([chosen[rows] @ cut.patches[rows] for rows in cut.slices])
-    number = np.array([float(chosen[rows].sum()) for rows in cut.slices])[:, None]
-    low, upper = window.low[cut.phases], window.upper[cut.phases]
-    bins = np.concatenate([low.ravel(), low.ravel() + 1])
-    share = np.concatenate([(1 - upper) * window.known[cut.phases], upper * window.known[cut.phases]])
-    total = np.bincount(bins, (share * np.concatenate([level, level])).ravel(), length)
-    count = np.bincount(bins, (share * np.concatenate([number, number])).ravel(), length)
-    known = count > 1e-3 * max(float(chosen.sum()), 1.0)
-    radii = np.arange(length)
-    return np.interp(radii, radii[known], total[known] / count[known])
-
-
-@dataclass(frozen=True, eq=False)
 class _Operators:
-    """Linear answers for each phase of a cut: `rows @ patch` gives the coefficients, the projection on the template
-    and the mean; `spread` is the standard deviation of the template over the window."""
+    """Linear answers for each phase of a cut.
+
+    rows      (phases, columns + 2, pixels): `rows @ patch` gives the coefficients, the projection on the template, the
+              mean
+    weight    (phases, pixels); spread (phases,) standard deviation of the template over the window
+    design    (phases, columns, pixels)
+    """
 
     rows: Float32
     weight: Float32
     spread: FloatArray
-    lever_px: float
-    """mean radius at which a shift is read"""
+    design: Float32
+
+    def shift_of(self, along_x: Float32) -> float:
+        """Shift in x that is read where something of this shape, (phases, pixels), is in the picture."""
+        return float(np.einsum("pi,pi->", self.rows[:, 0], along_x)) / len(self.rows)
 
 
-def _operators(profile: FloatArray, window: _Window, phases: NDArray[np.int64], *, final: bool) -> _Operators:
+@dataclass(frozen=True, eq=False)
+class _Shape:
+    """A learned profile laid out over the windows: level, slope, and the part of it that the ring light makes."""
+
+    template: Float32
+    slope: Float32
+    lit: Float32
+    doubt: Float32
+    """how far `lit` may be off"""
+
+    lit_slope: Float32
+    bend: Float32
+    """change of the slope per pixel"""
+
+
+def _plain_shape(profile: FloatArray, window: Window, phases: NDArray[np.int64]) -> _Shape:
+    """Good enough for a search: the whole profile tilts."""
+    index = window.index[phases]
+    level, slope = (np.take(table @ profile.astype(np.float32), index) for table in window.tables)
+    return _Shape(level, slope, level, level, slope, slope)
+
+
+def _shape(
+    profile: FloatArray, window: Window, phases: NDArray[np.int64], radius_px: float, *, is_flat: bool
+) -> _Shape:
+    level, slope = (table @ profile.astype(np.float32) for table in window.tables)
+    lit, doubt = (level, np.zeros_like(level)) if is_flat else _lit_levels(level, window.radii_px, radius_px)
+    lit_slope, bend = (np.gradient(table).astype(np.float32) * np.float32(FINE_PER_PX) for table in (lit, slope))
+    index = window.index[phases]
+    return _Shape(*(np.take(table, index) for table in (level, slope, lit, doubt, lit_slope, bend)))
+
+
+def _lit_levels(level: Float32, radii_px: FloatArray, radius_px: float) -> tuple[Float32, Float32]:
+    """The part of a profile that tilts where light comes from one side, and how far that may be off.
+
+    A ball is also matt: that light falls with the cosine of the slope, comes from all sides and does not tilt. The limb
+    shows it by itself; in soft pictures highlight and ground are mixed in, there it is a share of the most of this
+    shape that fits under the profile from the highlight outwards.
+    """
+    rim = int(0.85 * radius_px * FINE_PER_PX)
+    face = level[: rim + 1]
+    peak = int(np.argmax(face))
+    cap = np.sqrt(np.maximum(1.0 - (radii_px / radius_px) ** 2, 0.0)).astype(np.float32)
+    heights = face[peak:] / cap[peak : rim + 1]
+    at_limb, most = float(heights[int(np.argmin(face[peak:]))]), float(heights.min())
+    soft_ratio = edge_width_px(face, FINE_PER_PX) / radius_px
+    matt = np.minimum(min(at_limb, 1.05 * most) * cap, level)
+    share, doubt = (np.interp(soft_ratio, SHARP_TO_SOFT, values) for values in (MATT_SHARE, MATT_DOUBT))
+    return level - np.float32(share) * matt, np.float32(doubt) * matt
+
+
+def edge_width_px(level: FloatArray | Float32, steps_per_px: float = 1.0 / BIN_PX) -> float:
+    """Width of the steepest edge of a radial profile: how sharp the picture is."""
+    steepest = float(np.abs(np.diff(level)).max()) * steps_per_px
+    return float(np.ptp(level)) / max(steepest, 1e-6)
+
+
+def _operators(
+    shape: _Shape, window: Window, phases: NDArray[np.int64], *, final: bool = False, ground_shows: bool = False
+) -> _Operators:
     """Weighted least squares of a patch against shift x, shift y, tilt x, tilt y, amplitude, base; when `final` also
-    size, two ovals and the shift and tilt columns turning three times as fast: nothing real lives there, so what they
-    pick up is the noise of the shift."""
-    level = profile.astype(np.float32)
-    slopes = np.gradient(profile, BIN_PX).astype(np.float32)
-    low, upper = window.low[phases], window.upper[phases]
-    template = level[low] + (level[low + 1] - level[low]) * upper
-    slope = slopes[low] + (slopes[low + 1] - slopes[low]) * upper
-    cos, sin, radius, inside = window.cos[phases], window.sin[phases], window.radius[phases], window.inside[phases]
-    columns = [-slope * cos, -slope * sin, template * cos, template * sin, template, np.ones_like(template)]
+    size and two ovals; when `ground_shows` also level and slope of what leaks in over the rim."""
+    cos, sin, inside = window.cos[phases], window.sin[phases], window.inside[phases]
+    template, slope = shape.template, shape.slope
+    columns = [-slope * cos, -slope * sin, shape.lit * cos, shape.lit * sin, template, np.ones_like(template)]
     if final:
-        cos2, sin2 = cos * cos - sin * sin, 2 * cos * sin
-        cos3, sin3 = cos * cos2 - sin * sin2, sin * cos2 + cos * sin2
-        stretch = -slope * radius
+        stretch = -slope * window.radius_px[phases]
+        cos2, sin2 = (wave[phases] for wave in window.waves[:2])
         columns += [stretch, stretch * cos2, stretch * sin2]
-        columns += [-slope * cos3, -slope * sin3, template * cos3, template * sin3]
+    if ground_shows:
+        leak = np.minimum(window.radius_px[phases] / np.float32(window.half - 0.5), 1.0) ** LEAK_POWER
+        columns += [leak, leak * cos, leak * sin]
     design = np.stack(columns, axis=1)
     weighted = design * (inside / (1.0 + np.maximum(template, 0.0) / 40.0))[:, None, :]
     normal = (weighted @ design.transpose(0, 2, 1)).astype(np.float64)
@@ -225,21 +212,40 @@ def _operators(profile: FloatArray, window: _Window, phases: NDArray[np.int64], 
     share = inside / inside.sum(axis=1, keepdims=True)
     centred = share * (template - (share * template).sum(axis=1, keepdims=True))
     spread = np.sqrt(np.maximum((centred * template).sum(axis=1), 1e-9))
-    lever_px = float(np.mean((answers[:, 0] * (-slope * radius * cos)).sum(axis=1)))
-    return _Operators(np.concatenate([answers, centred[:, None], share[:, None]], axis=1), share, spread, lever_px)
+    rows = np.concatenate([answers, centred[:, None], share[:, None]], axis=1)
+    return _Operators(rows, share, spread, design)
 
 
-def _solve(cut: _Cut, operators: _Operators) -> tuple[FloatArray, FloatArray]:
+def _solve(cut: Cut, operators: _Operators) -> tuple[FloatArray, FloatArray]:
     """Every disc against the template of its phase: coefficients (n, m) and match (n,), by disc."""
     count, width = len(cut.patches), operators.rows.shape[1]
     answers, squares, spread = np.empty((count, width)), np.empty(count), np.empty(count)
     for number, rows in enumerate(cut.slices):
         patches = cut.patches[rows]
-        answers[cut.order[rows]] = patches @ operators.rows[number].T
-        squares[cut.order[rows]] = (patches * patches) @ operators.weight[number]
-        spread[cut.order[rows]] = operators.spread[number]
-    variance = np.maximum(squares - answers[:, -1] ** 2, 1e-6)
-    return answers[:, :-2], answers[:, -2] / (np.sqrt(variance) * spread)
+        answers[rows] = patches @ operators.rows[number].T
+        squares[rows] = (patches * patches) @ operators.weight[number]
+        spread[rows] = operators.spread[number]
+    match = answers[:, -2] / (np.sqrt(np.maximum(squares - answers[:, -1] ** 2, 1e-6)) * spread)
+    by_disc = np.empty(count, dtype=np.int64)
+    by_disc[cut.order] = np.arange(count)
+    return answers[by_disc, :-2], match[by_disc]
+
+
+def _noise_px(cut: Cut, operators: _Operators, final: FloatArray, members: NDArray[np.bool_]) -> float:
+    """Sigma per axis of the shift of a disc of amplitude 1, from what its pixels are off the model: photon noise and
+    texture alike, each pixel with its own share in the shift."""
+    variances = []
+    for number, rows in enumerate(cut.slices):
+        discs = cut.order[rows]
+        chosen = np.flatnonzero(members[discs])[:RESIDUALS_MOST]
+        if len(chosen) == 0:
+            continue
+        design, solved = operators.design[number], operators.rows[number]
+        off = cut.patches[rows][chosen] - final[discs[chosen]].astype(np.float32) @ design
+        pixels = 1.0 / float((operators.weight[number] ** 2).sum())  # as many as count in full
+        spare = pixels / max(pixels - len(design), 1.0)
+        variances.append(spare * 0.5 * (off * off) @ (solved[0] ** 2 + solved[1] ** 2))
+    return math.sqrt(float(np.median(np.concatenate(variances)))) if variances else math.nan
 
 
 def fit_discs(
@@ -252,6 +258,7 @@ def fit_discs(
     max_move_px: float | None = None,
     match_least: float = 0.6,
     profile: FloatArray | None = None,
+    ground_shows: bool = False,
 ) -> DiscFit:
     """Gauss-Newton per disc against a profile learned from all of them, relearned every round.
 
@@ -259,13 +266,14 @@ def fit_discs(
     reach_ratio  window radius over disc radius: 0.85 for balls (beyond it the substrate leaks in), 1.4 for flat discs,
                  whose only edge is their rim
     max_move_px  a disc is not followed farther than this from its start (default: 0.6 radii)
-    profile      search with this profile instead of learning one; of a fit with the same radius and reach
+    profile      search with this profile instead of learning one; of a fit with about the same radius
+    ground_shows solve for the ground that leaks in over the rim as well
     returns      DiscFit; points whose window leaves the picture are not seen
     """
     reach_px = round(max(radius_px * reach_ratio, 2.5) * 4) / 4
-    window = _window(reach_px, thin=reach_px > THIN_FROM_PX)
+    window = window_of(reach_px, SEARCH_PHASES, 2 if reach_px > THIN_FROM_PX else 1)
     limit = 0.6 * radius_px if max_move_px is None else max_move_px
-    margin = math.ceil(reach_px + 0.5) + 0.5
+    margin = window.half + 0.5
     rows, cols = pixels.shape
     seen = np.asarray(np.isfinite(start_px).all(axis=1))
     low, high = margin, np.array([cols, rows]) - 1 - margin
@@ -273,47 +281,84 @@ def fit_discs(
     start = np.asarray(start_px[seen], dtype=np.float64)
     if len(start) == 0:
         return _nothing(start_px, seen)
-    centres = start.copy()
+    centres = start
     members = np.ones(len(start), dtype=bool)
-    cut = _cut(pixels, centres, window)
     for _ in range(rounds):
-        learned = learned_profile(cut, window, members) if profile is None else profile
-        coefficients, match = _solve(cut, _operators(learned, window, cut.phases, final=False))
+        cut = cut_windows(pixels, centres, window)
+        learned = learned_profile(cut, window, members) if profile is None else _as_long(profile, window.knots)
+        shape = _plain_shape(learned, window, cut.phases)
+        coefficients, match = _solve(cut, _operators(shape, window, cut.phases))
         amplitude = coefficients[:, 4]
         offset = coefficients[:, :2] / np.where(np.abs(amplitude) > 0.05, amplitude, 0.05)[:, None]
-        moved = _origin(cut) + _clipped(offset, 0.15 * radius_px + 1.0)
+        moved = cut.origin + _clipped(offset, 0.15 * radius_px + 1.0)
         moved = np.clip(start + _clipped(moved - start, limit), low, high)
-        step = np.hypot(*(moved - centres).T)
+        step = moved - centres
         centres = moved
         members = _members(amplitude, match, match_least)
-        if float(np.quantile(step[members], 0.95)) < SETTLED_PX:
+        if _is_settled(step[members]):
             break
-        cut = _cut(pixels, centres, window)
-    window = _window(reach_px)
-    cut = _cut(pixels, centres, window)
+    window = window_of(reach_px, FINAL_PHASES)
+    cut = cut_windows(pixels, centres, window)
     if profile is None:
         learned = learned_profile(cut, window, members)
-    operators = _operators(learned, window, cut.phases, final=True)
+    shape = _shape(learned, window, cut.phases, radius_px, is_flat=reach_ratio > 1)
+    operators = _operators(shape, window, cut.phases, final=True, ground_shows=ground_shows)
     final, match = _solve(cut, operators)
-    centres = _origin(cut) + _clipped(_last_shift(final, operators.lever_px), 0.5)
-    centres = np.clip(start + _clipped(centres - start, limit), low, high)
     if profile is not None:
         members = np.ones(len(start), dtype=bool)
-    return _finished(start_px, seen, start, centres, final, match, learned, members, profile is None)
+    shift, common_sigma_px = _true_shift(final, cut, window, shape, operators, members)
+    centres = start + _clipped(cut.origin + _clipped(shift, 0.5) - start, limit)
+    noise_px = math.hypot(_noise_px(cut, operators, final, members), FLAT_RIM_PX if reach_ratio > 1 else 0.0)
+    found = _finished(start_px, seen, start, centres, final, match, learned, members, profile is None)
+    lost = np.flatnonzero(seen)[((centres < low) | (centres > high)).any(axis=1)]  # ran into the border
+    found.seen[lost], found.match[lost], found.centres_px[lost] = False, np.nan, start_px[lost]
+    return replace(found, sigma_px=noise_px, common_sigma_px=common_sigma_px, reach_ratio=reach_ratio)
 
 
-def _origin(cut: _Cut) -> FloatArray:
-    """(n, 2) by disc"""
-    origin = np.empty_like(cut.origin)
-    origin[cut.order] = cut.origin
-    return origin
+def _is_settled(step: FloatArray) -> bool:
+    together = np.abs(step.mean(axis=0)).max()
+    return bool(together < SETTLED_TOGETHER_PX and np.quantile(np.hypot(*step.T), 0.95) < SETTLED_PX)
 
 
-def _last_shift(final: FloatArray, lever_px: float) -> FloatArray:
-    """Shift of the last solution, less what a tilted highlight on a ball of another size than the profile looks like:
-    the product of tilt and size is beyond a linear fit."""
+def _as_long(profile: FloatArray, knots: int) -> FloatArray:
+    """A profile of another reach, cut or drawn out level."""
+    return np.asarray(np.pad(profile, (0, max(0, knots - len(profile))), mode="edge")[:knots])
+
+
+def _true_shift(
+    final: FloatArray, cut: Cut, window: Window, shape: _Shape, operators: _Operators, members: NDArray[np.bool_]
+) -> tuple[FloatArray, FloatArray]:
+    """Shift of the last solution less what else looks like one, (n, 2), and the sigma that all discs share, (2,).
+
+    Shift and tilt of a ball of another size are products, beyond a linear fit. Light that changes across the picture
+    changes across every disc as well, outwards of the highlight more than inwards: told by the amplitudes.
+    """
+    along, radius = window.cos[cut.phases], window.radius_px[cut.phases]
     safe = np.maximum(final[:, 4], 0.1)[:, None]
-    return np.asarray(final[:, :2] / safe - (final[:, 2:4] / safe) * (final[:, 6:7] / safe) * lever_px)
+    tilt, size = final[:, 2:4] / safe, final[:, 6:7] / safe
+    grown = operators.shift_of((shape.slope + radius * shape.bend) * along)
+    shift = final[:, :2] / safe / (1.0 + grown * size)
+    shift -= tilt * size * operators.shift_of(-shape.lit_slope * radius * along)
+    shift -= _light_change(cut.origin, final[:, 4], members) * operators.shift_of(shape.template * radius * along)
+    common = np.abs(tilt[members].mean(axis=0)) * abs(operators.shift_of(shape.doubt * along))
+    return np.asarray(shift), common
+
+
+def _light_change(centres_px: FloatArray, amplitude: FloatArray, members: NDArray[np.bool_]) -> FloatArray:
+    """Relative change of the light per pixel at every disc, (n, 2): of a quadratic field through the amplitudes."""
+    if int(members.sum()) < 24:
+        return np.zeros_like(centres_px)
+    middle = centres_px[members].mean(axis=0)
+    reach = max(float(np.ptp(centres_px[members], axis=0).max()), 1.0)
+    x, y = ((centres_px - middle) / reach).T
+    one, none = np.ones_like(x), np.zeros_like(x)
+    field_of = np.column_stack([one, x, y, x * x, x * y, y * y])
+    inner = field_of[members]
+    solved = np.linalg.lstsq(inner, amplitude[members], rcond=None)[0]
+    level = np.maximum(field_of @ solved, 0.1)
+    across = np.column_stack([none, one, none, 2 * x, y, none]) @ solved
+    down = np.column_stack([none, none, one, none, x, 2 * y]) @ solved
+    return np.asarray(np.column_stack([across, down]) / (level * reach)[:, None])
 
 
 def _clipped(offset: FloatArray, limit: float) -> FloatArray:
@@ -335,8 +380,6 @@ def _finished(
 ) -> DiscFit:  # fmt: skip
     amplitude = final[:, 4]
     safe = np.maximum(amplitude, 0.1)
-    spurious = (final[:, 9:11] / safe[:, None])[members]
-    sigma = 1.4826 * float(np.median(np.abs(spurious)))
     relative = amplitude
     count = len(start_px)
     amplitudes, matches, moves, sizes, ovals = (np.full(count, np.nan) for _ in range(5))
@@ -349,38 +392,9 @@ def _finished(
     oval = 2.0 * np.hypot(final[:, 7], final[:, 8]) / safe
     amplitudes[seen], matches[seen], sizes[seen], ovals[seen] = relative, match, ratio, oval
     moves[seen] = np.hypot(*(centres - start).T)
-    sigma_px = math.hypot(sigma, SIGMA_FLOOR_PX)
-    return DiscFit(centres_px, amplitudes, matches, moves, sizes, ovals, seen, sigma_px, profile)
+    return DiscFit(centres_px, amplitudes, matches, moves, sizes, ovals, seen, math.nan, profile)
 
 
 def _nothing(start_px: FloatArray, seen: NDArray[np.bool_]) -> DiscFit:
     empty = np.full(len(start_px), np.nan)
     return DiscFit(np.array(start_px), empty, empty, empty, empty, empty, seen, math.nan, np.zeros(1))
-
-
-def ring_levels(
-    pixels: ByteArray, centres_px: FloatArray, radius_px: float, rings: int, reach_ratio: float
-) -> FloatArray:
-    """Mean level of every disc in equal rings from its centre out to `reach_ratio` radii, (n, rings).
-
-    NaN where the window leaves the picture. A pixel is shared between the two nearest rings.
-    """
-    reach_px = round(radius_px * reach_ratio * 4) / 4
-    window = _window(reach_px)
-    levels = np.full((len(centres_px), rings), np.nan)
-    margin = math.ceil(reach_px + 0.5) + 0.5
-    high = np.array([pixels.shape[1], pixels.shape[0]]) - 1 - margin
-    inside = np.asarray(np.isfinite(centres_px).all(axis=1))
-    inside[inside] = ((centres_px[inside] >= margin) & (centres_px[inside] <= high)).all(axis=1)
-    if not inside.any():
-        return levels
-    cut = _cut(pixels, centres_px[inside], window)
-    place = window.radius / np.float32(reach_px) * rings - np.float32(0.5)
-    share = np.maximum(1.0 - np.abs(place[:, None, :] - np.arange(rings, dtype=np.float32)[None, :, None]), 0.0)
-    share[:, 0] = np.where(place < 0, 1.0, share[:, 0])
-    share /= share.sum(axis=2, keepdims=True)
-    found = np.empty((int(inside.sum()), rings))
-    for phase, rows in zip(cut.phases, cut.slices):
-        found[cut.order[rows]] = cut.patches[rows] @ share[phase].T
-    levels[inside] = found
-    return levels

@@ -11,7 +11,8 @@ import numpy as np
 
 from vision.blobs import bright_blobs
 from vision.errors import BadRequest
-from vision.frame import Frame, health_reasons
+from vision.frame import Frame
+from vision.health import focus_reasons, health_reasons
 from vision.lattice import placed_on_lattice
 from vision.maps import DotMap, quarter_turned
 from vision.pose import apply_pose, as_matrix3, wrapped_deg
@@ -48,7 +49,7 @@ def locate_dots(frame: Frame, dots: DotMap, *, expected: Pose | None = None, mir
     if expected is None:
         first = _whole_grid(frame, sites)
         if isinstance(first, str):
-            return _refused(sites, (first,))
+            return _refused(sites, (*focus_reasons(frame), first))
         expected, margin = first
     shot = Shot(frame, 0.0, 0.0)
     seen = see_predicted(

@@ -13,18 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.errors import BadFrame
+from vision.health import health_reasons
+
+__all__ = ["ByteArray", "FloatArray", "Frame", "health_reasons", "shrunk", "thinned"]
 
 FloatArray = NDArray[np.float64]
 ByteArray = NDArray[np.uint8]
 
 MIN_SIDE_PX = 32
 """Smaller pictures hold nothing that this station looks for (estimate)."""
-
-DARK_LEVEL = 45
-"""A picture whose brightest thousandth stays below this shows nothing that can be measured (estimate)."""
-
-SATURATED_RATIO = 0.35
-"""More clipped pixels than this and edges are no longer where the light says they are (estimate)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,27 +96,6 @@ class Frame:
             & (points_px[:, 1] >= margin_px)
             & (points_px[:, 1] <= rows - 1 - margin_px)
         )
-
-
-def health_reasons(frame: Frame, *, may_be_flat: bool = False) -> tuple[str, ...]:
-    """Why this picture should not be measured at all: too dark, saturated, without any content; empty when good.
-
-    may_be_flat   an even grey is an answer here (a bare board), not a sign of a broken camera
-    """
-    sample = frame.pixels[::8, ::8] if min(frame.pixels.shape) > 500 else frame.pixels
-    counts = np.bincount(sample.ravel(), minlength=256)
-    total = int(counts.sum())
-    cumulative = np.cumsum(counts)
-    brightest = int(np.searchsorted(cumulative, 0.999 * total))
-    darkest = int(np.searchsorted(cumulative, 0.001 * total))
-    saturated = float(counts[254:].sum()) / total
-    if saturated > SATURATED_RATIO:
-        return (f"picture saturated: {100 * saturated:.0f} % of it is white, allowed {100 * SATURATED_RATIO:.0f} %",)
-    if brightest < DARK_LEVEL:
-        return (f"picture too dark: brightest level {brightest}, at least {DARK_LEVEL} wanted",)
-    if brightest - darkest < 10 and not may_be_flat:
-        return (f"picture without content: all levels between {darkest} and {brightest}",)
-    return ()
 
 
 def shrunk(pixels: ByteArray, factor: int) -> ByteArray:

@@ -6,21 +6,24 @@ It knows nothing of machine, recipe or camera; limits that decide on a part are 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vision.balls import (
     ArraySeen,
     ball_findings,
     bridged_pairs,
     dry_profile,
-    edge_width_px,
+    edge_width_um,
     extra_balls,
-    gap_levels,
     see_array,
     turned_array,
 )
-from vision.blobs import bright_blobs, ring_blobs
+from vision.blobs import bright_blobs, fine_ring_blobs, ring_blobs
 from vision.discs import DiscFit
 from vision.dots import locate_dots
 from vision.errors import BadRequest
@@ -30,17 +33,21 @@ from vision.imprint import check_imprint
 from vision.lands import locate_site
 from vision.lattice import placed_on_lattice
 from vision.maps import BallMap
+from vision.material import material_bridges
 from vision.outline import verify_placed
-from vision.pose import as_matrix3, turn_matrix, wrapped_deg
+from vision.pose import RigidFit, as_matrix3, turn_matrix, wrapped_deg
+from vision.predicted import Shot, check_shots
 from vision.results import NAN, UNKNOWN, ArrayFix, DippedFinding, Pose
 from vision.scattered import placed_by_pairs
+from vision.shots import join_shots, joined_findings
 from vision.turn import decide_turn
-from vision.wetting import FULL_STRENGTH, judge_wetting, read_pair
+from vision.wetting import FULL_STRENGTH, judge_wetting, other_part, read_pair
 
 __all__ = [
     "check_imprint",
     "inspect_dipped",
     "inspect_package",
+    "inspect_shots",
     "locate_dots",
     "locate_fiducial",
     "locate_site",
@@ -70,27 +77,49 @@ def inspect_package(
     expected: Pose | None = None,
     scale_tolerance: float = 0.01,
     turn_known: bool = False,
+    polarity: Literal["bright", "dark", "auto"] = "bright",
 ) -> ArrayFix:
     """Find the whole ball array and judge every ball.
 
     expected          where the array should be; used only to choose the quarter turn when `turn_known`
     scale_tolerance   allowed difference of the measured size from the map, ratio
     turn_known        the quarter turn nearest to `expected` is taken: for a part that was looked at before
+    polarity          balls brighter or darker than their ground; auto: bright, and dark where that shows no array
     returns           found; ambiguous when the quarter turn cannot be told; refused with reasons
     raises            BadRequest
     """
     _check_request(expected, scale_tolerance, turn_known)
+    if polarity not in ("bright", "dark", "auto"):
+        raise BadRequest(f"polarity {polarity!r} is none of bright, dark, auto")
     unhealthy = health_reasons(frame)
     if unhealthy:
         return refused_array(ball_map, unhealthy)
+    nearest = expected if turn_known else None
+    if polarity == "dark":
+        return _inspected_dark(frame, ball_map, scale_tolerance, nearest)
+    fix = _inspected(frame, ball_map, scale_tolerance, nearest)
+    if polarity == "bright" or fix.status != "refused":
+        return fix
+    dark = _inspected_dark(frame, ball_map, scale_tolerance, nearest)
+    return fix if dark.status == "refused" and len(dark.balls) <= len(fix.balls) else dark
+
+
+def _inspected_dark(frame: Frame, ball_map: BallMap, scale_tolerance: float, nearest: Pose | None) -> ArrayFix:
+    """Dark balls before a bright ground are bright ones in the negative."""
+    negative = replace(frame, pixels=np.invert(frame.pixels))
+    return replace(_inspected(negative, ball_map, scale_tolerance, nearest), polarity="dark")
+
+
+def _inspected(frame: Frame, ball_map: BallMap, scale_tolerance: float, nearest: Pose | None) -> ArrayFix:
+    """nearest: the pose whose quarter turn is taken, None when it must be read"""
     seen = find_array(frame, ball_map, scale_tolerance)
     if seen is None:
         spots = len(bright_blobs(frame, ball_map))
         text = f"no array of {ball_map.count} balls found: {spots} bright spots, the ball map fits them nowhere"
         return refused_array(ball_map, (text,))
     margin, undecided = math.inf, ""
-    if turn_known and expected is not None:
-        turned = _in_turn(frame, ball_map, seen, expected)
+    if nearest is not None:
+        turned = _in_turn(frame, ball_map, seen, nearest)
     else:
         verdict = decide_turn(frame, ball_map, seen)
         margin, undecided = verdict.margin, verdict.reason
@@ -99,6 +128,51 @@ def inspect_package(
         return refused_array(ball_map, ("the array was lost when looked at in its own turn",))
     pairs = bridged_pairs(frame, turned, ball_map)
     return array_answer(frame, ball_map, turned, pairs, margin, undecided, scale_tolerance)
+
+
+def inspect_shots(
+    shots: Sequence[Shot],
+    ball_map: BallMap,
+    *,
+    expected: Pose | None = None,
+    scale_tolerance: float = 0.01,
+    turn_known: bool = False,
+    position_sigma_um: float = 0.0,
+) -> ArrayFix:
+    """As `inspect_package` for a part larger than the field: the pictures together must show every ball.
+
+    shots               pictures with their centres in a common frame; the answer is in that frame
+    position_sigma_um   one standard deviation, per axis, of the centres against each other; it is in the covariance
+    returns             refused as well where a shot contradicts the others: it is named
+    raises              BadRequest
+    """
+    _check_request(expected, scale_tolerance, turn_known)
+    if not (math.isfinite(position_sigma_um) and 0 <= position_sigma_um < 0.1 * ball_map.pitch_um):
+        most_um = 0.1 * ball_map.pitch_um
+        raise BadRequest(f"position sigma {position_sigma_um} um: 0 to a tenth of the pitch, {most_um:.0f} um, allowed")
+    unhealthy = check_shots(shots)
+    if unhealthy:
+        return refused_array(ball_map, unhealthy)
+    joined = join_shots(shots, ball_map, scale_tolerance, position_sigma_um, expected if turn_known else None)
+    if joined is None:
+        return refused_array(ball_map, (f"no array of {ball_map.count} balls found in {len(shots)} shots",))
+    findings, fit = joined_findings(shots, ball_map, joined), joined.fit
+    found_count, extra_count = int(joined.present.sum()), len(findings) - ball_map.count
+    unseen = int((~joined.shown).sum())
+    problems = list(joined.reasons)
+    if unseen:
+        problems.append(f"{unseen} of {ball_map.count} balls lie outside all shots")
+    problems += _side_problems(ball_map, joined.present, fit)
+    problems += _count_problems(ball_map, found_count, extra_count, fit.scale_ratio, scale_tolerance)
+    if problems:
+        refused = refused_array(ball_map, tuple(problems))
+        return replace(refused, balls=findings, found_count=found_count)
+    undecided = joined.verdict.reason
+    return ArrayFix(
+        "ambiguous" if undecided else "found", (undecided,) if undecided else (), fit.x_um, fit.y_um,
+        wrapped_deg(fit.theta_deg), fit.scale_ratio, as_matrix3(fit.covariance), findings, joined.verdict.margin,
+        found_count, ball_map.count,
+    )  # fmt: skip
 
 
 def inspect_dipped(
@@ -135,15 +209,20 @@ def inspect_dipped(
     seen = _in_turn(wet, ball_map, seen, expected)
     if seen is None:
         return _no_wetting(refused_array(ball_map, ("the array was lost when looked at in its own turn",)))
-    before = gap_levels(dry, np.where(np.isfinite(dry_px), dry_px, 0.0), ball_map)
-    pairs = bridged_pairs(wet, seen, ball_map, before)
-    fix = array_answer(wet, ball_map, seen, pairs, math.inf, "", scale_tolerance)
+    wet_px = np.where(seen.present[:, None], seen.discs.centres_px, np.nan)
+    strange = other_part(dry, dry_px, wet, wet_px)
+    if strange:
+        return _no_wetting(refused_array(ball_map, strange))
+    pairs = material_bridges(dry, dry_px, wet, wet_px, ball_map)
+    fix = array_answer(wet, ball_map, seen, pairs, math.inf, "", scale_tolerance, all_alike=False)
     if fix.status != "found":
         return _no_wetting(fix)
-    wet_px = np.where(seen.present[:, None], seen.discs.centres_px, np.nan)
-    judged = judge_wetting(read_pair(dry, dry_px, wet, wet_px, ball_map.radius_um), ball_map, full_strength)
+    reading = read_pair(dry, dry_px, wet, wet_px, ball_map.radius_um, scale_ratio=fix.scale_ratio / dry_fix.scale_ratio)
+    judged = judge_wetting(reading, ball_map, full_strength)
     bridges = tuple((ball_map.names[a], ball_map.names[b]) for a, b in pairs)
-    return DippedFinding(fix, judged.wetting, bridges, judged.tilt_x, judged.tilt_y, judged.worst_probability)
+    return DippedFinding(
+        fix, judged.wetting, bridges, judged.tilt_x, judged.tilt_y, judged.worst_probability, judged.reasons
+    )
 
 
 def _no_wetting(fix: ArrayFix) -> DippedFinding:
@@ -164,7 +243,7 @@ def find_array(
     The fast look comes first; where it does not show nearly all balls, the thorough one is taken as well.
     """
     best: ArraySeen | None = None
-    for look in (bright_blobs, ring_blobs):
+    for look in (bright_blobs, ring_blobs, fine_ring_blobs):
         blobs_um = look(frame, ball_map)
         for place in (placed_on_lattice, placed_by_pairs) if ball_map.is_lattice else (placed_by_pairs,):
             coarse = place(blobs_um, ball_map, scale_tolerance)
@@ -189,11 +268,13 @@ def array_answer(
     margin: float,
     undecided: str,
     scale_tolerance: float,
+    *,
+    all_alike: bool = True,
 ) -> ArrayFix:
     """An array as seen as an answer; the gates that refuse it are all here."""
     extras = extra_balls(frame, ball_map, seen)
     reasons = array_problems(frame, ball_map, seen, extras, scale_tolerance)
-    findings = ball_findings(frame, seen, extras, ball_map, pairs)
+    findings = ball_findings(frame, seen, extras, ball_map, pairs, all_alike=all_alike)
     found_count, fit = int(seen.present.sum()), seen.fit
     if reasons:
         return ArrayFix("refused", reasons, NAN, NAN, NAN, NAN, UNKNOWN, findings, 0.0, found_count, ball_map.count)
@@ -212,31 +293,38 @@ def array_problems(
     outside = int((~seen.discs.seen).sum())
     if outside:
         problems.append(f"{outside} of {ball_map.count} balls lie outside the picture")
-    problems += _side_problems(ball_map, seen)
-    soft_um, most_um = edge_width_px(seen) * frame.um_per_px, BLUR_MOST_RATIO * ball_map.radius_um
+    problems += _side_problems(ball_map, seen.present, seen.fit)
+    soft_um, most_um = edge_width_um(frame, ball_map, seen), BLUR_MOST_RATIO * ball_map.radius_um
     if soft_um > most_um:
         problems.append(f"picture blurred: edges on the balls are {soft_um:.0f} um wide, allowed {most_um:.0f} um")
-    found = int(seen.present.sum())
-    if found < FOUND_LEAST_RATIO * ball_map.count:
-        problems.append(f"only {found} of {ball_map.count} balls found, at least {FOUND_LEAST_RATIO:.0%} wanted")
-    extra_count = len(extras.centres_px)
-    if extra_count > max(3.0, EXTRA_MOST_RATIO * ball_map.count):
-        problems.append(f"{extra_count} balls where none belong: another part?")
-    if abs(seen.fit.scale_ratio - 1.0) > scale_tolerance:
-        problems.append(f"array measures {seen.fit.scale_ratio:.4f} of its drawing, allowed 1 +- {scale_tolerance:.4f}")
+    found, extra_count = int(seen.present.sum()), len(extras.centres_px)
+    problems += _count_problems(ball_map, found, extra_count, seen.fit.scale_ratio, scale_tolerance)
     return tuple(problems)
 
 
-def _side_problems(ball_map: BallMap, seen: ArraySeen) -> list[str]:
+def _count_problems(
+    ball_map: BallMap, found: int, extra_count: int, scale_ratio: float, scale_tolerance: float
+) -> list[str]:
+    problems = []
+    if found < FOUND_LEAST_RATIO * ball_map.count:
+        problems.append(f"only {found} of {ball_map.count} balls found, at least {FOUND_LEAST_RATIO:.0%} wanted")
+    if extra_count > max(3.0, EXTRA_MOST_RATIO * ball_map.count):
+        problems.append(f"{extra_count} balls where none belong: another part?")
+    if abs(scale_ratio - 1.0) > scale_tolerance:
+        problems.append(f"array measures {scale_ratio:.4f} of its drawing, allowed 1 +- {scale_tolerance:.4f}")
+    return problems
+
+
+def _side_problems(ball_map: BallMap, present: NDArray[np.bool_], fit: RigidFit) -> list[str]:
     """Sides of the array, named as they lie in the picture, that show too few of their balls."""
     problems = []
     for axis in range(2):
         for sign in (-1.0, 1.0):
             along = sign * ball_map.xy_um[:, axis]
             row = along > along.max() - 0.5 * ball_map.pitch_um
-            found, wanted = int(seen.present[row].sum()), int(row.sum())
+            found, wanted = int(present[row].sum()), int(row.sum())
             if found < SIDE_LEAST_RATIO * wanted:
-                normal = turn_matrix(seen.fit.theta_deg)[:, axis] * sign
+                normal = turn_matrix(fit.theta_deg)[:, axis] * sign
                 side = ("right" if normal[0] > 0 else "left") if abs(normal[0]) > abs(normal[1]) else (
                     "upper" if normal[1] > 0 else "lower")  # fmt: skip
                 count = "no balls" if found == 0 else "too few balls"

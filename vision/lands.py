@@ -1,4 +1,4 @@
-"""The land pattern of a bottom package in one or several shots: where it lies, whether it is the right one and free.
+"""Lands or moulded wells of a bottom package in one or several shots: where it lies, is it the right one, is it free.
 
 It does not look for the top package's outline; an array displaced by a whole pitch is refused, not reported.
 """
@@ -6,9 +6,12 @@ It does not look for the top package's outline; an array displaced by a whole pi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
+from vision.health import focus_reasons
 from vision.maps import LandMap, quarter_turned
 from vision.pose import apply_pose, as_matrix3, turn_matrix
 from vision.predicted import PredictedSeen, Shot, check_shots, discs_at, see_predicted
@@ -22,6 +25,12 @@ VISIBLE_LEAST_RATIO = 0.5
 
 CONTRAST_LEAST = 20.0
 """Grey levels of the lands over the body."""
+
+SEEN_LEAST_RATIO = 0.2
+"""With fewer of the lands in view nothing stands there, or something covers them."""
+
+WELL_RATIO = 1.35
+"""Diameter of a moulded well over that of the solder in it (estimate)."""
 
 MOULD_LEVEL_LEAST = 95.0
 """Typical level inside the pattern from which a top package covers it; an estimate
@@ -52,14 +61,14 @@ def locate_site(
     if unhealthy:
         return _without_pose("refused", unhealthy, 0, lands.count)
     pose = expected or Pose(0.0, 0.0, 0.0)
-    seen = see_predicted(shots, lands, pose, search_um=search_um, theta_search_deg=theta_search_deg, polarity="bright")
+    sites, seen, polarity = _lands_or_wells(shots, lands, pose, search_um, theta_search_deg)
     found, shown = int(seen.found.sum()), int(seen.visible.sum())
     if shown < VISIBLE_LEAST_RATIO * lands.count:
         text = f"the shots show {shown} of {lands.count} lands, at least {VISIBLE_LEAST_RATIO:.0%} wanted"
         return _without_pose("refused", (text,), found, lands.count)
-    if seen.fit is None or found < 0.2 * shown or seen.contrast < CONTRAST_LEAST:
+    if seen.fit is None or found < SEEN_LEAST_RATIO * shown or _swing(seen) < CONTRAST_LEAST:
         return _without_lands(shots, lands, pose, seen)
-    problems = _problems(shots, lands, seen, search_um, pose)
+    problems = _problems(shots, sites, seen, search_um, pose, polarity)
     if problems:
         return _without_pose("refused", problems, found, lands.count)
     status, reasons = _turn(shots, lands, seen.fit.pose)
@@ -67,6 +76,27 @@ def locate_site(
         return _without_pose(status, reasons, found, lands.count)
     fit = seen.fit
     return SiteFix(status, reasons, fit.x_um, fit.y_um, fit.theta_deg, as_matrix3(fit.covariance), found, lands.count)
+
+
+def _lands_or_wells(
+    shots: Sequence[Shot], lands: LandMap, pose: Pose, search_um: float, theta_search_deg: float
+) -> tuple[LandMap, PredictedSeen, Literal["bright", "dark"]]:
+    """Bright lands or balls if they are there, else the dark wells about them: solder in a moulded well is as often
+    duller than the mould as brighter, its well is always darker. What lies in a well is learned by the fit."""
+    seen = see_predicted(shots, lands, pose, search_um=search_um, theta_search_deg=theta_search_deg, polarity="bright")
+    shown = int(seen.visible.sum())
+    if seen.fit is not None and int(seen.found.sum()) >= FOUND_LEAST_RATIO * shown and seen.contrast >= CONTRAST_LEAST:
+        return lands, seen, "bright"
+    wells = replace(lands, diameter_um=WELL_RATIO * lands.diameter_um)
+    dark = see_predicted(shots, wells, pose, search_um=search_um, theta_search_deg=theta_search_deg, polarity="dark")
+    if dark.fit is None or int(dark.found.sum()) < FOUND_LEAST_RATIO * shown or _swing(dark) < CONTRAST_LEAST:
+        return lands, seen, "bright"
+    return wells, dark, "dark"
+
+
+def _swing(seen: PredictedSeen) -> float:
+    """Grey levels between the brightest and the darkest ring of the typical land or well."""
+    return float(np.mean([float(np.ptp(discs.profile)) for discs in seen.discs if discs.seen.any()] or [0.0]))
 
 
 def _without_pose(status: SiteStatus, reasons: tuple[str, ...], found: int, expected: int) -> SiteFix:
@@ -88,12 +118,20 @@ def _without_lands(shots: Sequence[Shot], lands: LandMap, pose: Pose, seen: Pred
     if typical >= MOULD_LEVEL_LEAST:
         text = f"a body covers the lands: typical level {typical:.0f} where lands on a dark body were expected"
         return _without_pose("occupied", (text,), found, lands.count)
+    soft = [reason for shot in shots for reason in focus_reasons(shot.frame)]
+    if soft:  # what cannot be seen is not empty
+        return _without_pose("refused", tuple(dict.fromkeys(soft)), found, lands.count)
     text = f"no lands seen ({found} of {int(seen.visible.sum())} in view), level {typical:.0f}"
     return _without_pose("empty", (text,), 0, lands.count)
 
 
 def _problems(
-    shots: Sequence[Shot], lands: LandMap, seen: PredictedSeen, search_um: float, expected: Pose
+    shots: Sequence[Shot],
+    lands: LandMap,
+    seen: PredictedSeen,
+    search_um: float,
+    expected: Pose,
+    polarity: Literal["bright", "dark"],
 ) -> tuple[str, ...]:
     problems = []
     found, shown = int(seen.found.sum()), int(seen.visible.sum())
@@ -102,7 +140,7 @@ def _problems(
     if abs(seen.pose.x_um - expected.x_um) > 1.2 * search_um or abs(seen.pose.y_um - expected.y_um) > 1.2 * search_um:
         problems.append(f"pattern found more than {search_um:.0f} um from the expected place")
     free_um = lands.free_sites_um
-    stray = discs_at(shots, apply_pose(seen.pose, free_um), lands.radius_um, "bright")
+    stray = discs_at(shots, apply_pose(seen.pose, free_um), lands.radius_um, polarity)
     for axis in range(2):
         for sign in (-1.0, 1.0):
             side = _side_name(seen.pose, axis, sign)

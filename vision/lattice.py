@@ -21,7 +21,7 @@ from vision.results import Pose
 COVERED_LEAST_RATIO = 0.5
 """A placement of the map must find this share of its sites among the blobs to be looked at further."""
 
-STARTS_MOST = 160
+STARTS_MOST = 64
 """Neighbours of so many blobs, evenly chosen, tell direction and pitch of the lattice."""
 
 SIDE_MOST_STEPS = 400

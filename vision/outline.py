@@ -40,11 +40,12 @@ BODY_SIZE_SIGMA_UM = 30.0
 """Spread of body sizes about the drawing; decides how much one edge alone tells about the centre (estimate)."""
 
 SIZE_TOLERANCE_UM = 150.0
-EDGE_MODEL_SIGMA_UM = 0.3
-"""How far an edge as a whole may be seen off its place: rounded, shaded, against changing ground (estimate)."""
+EDGE_MODEL_RATIO = 0.3
+"""How far an edge as a whole may be seen off its place or leaning, as a share of its roughness: rounded, shaded,
+against changing ground. Set on simulated sawn edges, so the claims on them are no independent check."""
 
-SHARED_SCANS = 8
-"""Scans nearer than this along an edge share its roughness and count as fewer witnesses (estimate)."""
+LAGS = 40
+"""So many neighbours along an edge may share its roughness and count as fewer witnesses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,9 +262,11 @@ def _joint_fit(
         return _refused((text,))
     inverse = np.linalg.inv(normal)
     noise = float((residual[used] ** 2).sum()) / max(int(used.sum()) - 5, 1)
-    spread = design[used] * math.sqrt(noise * SHARED_SCANS)
+    shared = _shared_scans(residual, used, points)
+    spread = design[used] * math.sqrt(noise * shared)
     covariance = inverse @ (spread.T @ spread + prior * noise) @ inverse
-    covariance += _edge_model_covariance(design, used, [int(good.sum()) for _, _, good in points], inverse)
+    whole_um = EDGE_MODEL_RATIO * math.sqrt(noise)
+    covariance += _edge_model_covariance(design, used, [int(good.sum()) for _, _, good in points], inverse, whole_um)
     shift = turn_matrix(pose.theta_deg) @ answer[:2]
     turn = np.eye(3)
     turn[:2, :2] = turn_matrix(pose.theta_deg)
@@ -273,8 +276,32 @@ def _joint_fit(
     )  # fmt: skip
 
 
+def _shared_scans(
+    residual: FloatArray,
+    used: NDArray[np.bool_],
+    points: Sequence[tuple[FloatArray, FloatArray, NDArray[np.bool_]]],
+) -> float:
+    """How many scans count as one, from how alike neighbours along an edge are off: edges are rough, and two shots of
+    the same edge are not two witnesses."""
+    alike = np.zeros(LAGS + 1)
+    start = 0
+    for tangent_um, _, good in points:
+        end = start + int(good.sum())
+        order = np.argsort(tangent_um[good], kind="stable")
+        off = np.where(used[start:end], residual[start:end], 0.0)[order]
+        off = off - off.mean()
+        for lag in range(min(LAGS, len(off) - 1) + 1):
+            alike[lag] += float(off[: len(off) - lag] @ off[lag:])
+        start = end
+    if alike[0] <= 0.0:
+        return 1.0
+    ratio = alike[1:] / alike[0]
+    last = int(np.argmax(ratio <= 0.0)) if (ratio <= 0.0).any() else LAGS
+    return 1.0 + 2.0 * float(ratio[:last].sum())
+
+
 def _edge_model_covariance(
-    design: FloatArray, used: NDArray[np.bool_], counts: Sequence[int], inverse: FloatArray
+    design: FloatArray, used: NDArray[np.bool_], counts: Sequence[int], inverse: FloatArray, whole_um: float
 ) -> FloatArray:
     """What it does to the answer when each edge as a whole is seen off its place or a little turned."""
     covariance = np.zeros((5, 5))
@@ -283,6 +310,6 @@ def _edge_model_covariance(
         rows = design[start:stop] * used[start:stop, None]
         place = rows[:, 2] / max(float(np.abs(rows[:, 2]).max()), 1e-12)
         for pull in (rows.sum(axis=0), (rows * place[:, None]).sum(axis=0)):
-            moved = inverse @ pull * EDGE_MODEL_SIGMA_UM
+            moved = inverse @ pull * whole_um
             covariance += np.outer(moved, moved)
     return covariance

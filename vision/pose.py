@@ -127,7 +127,7 @@ def fit_rigid(
         return (pose, scale), seen - apply_pose(pose, model)
 
     (pose, scale), residual, used = _rejecting(solve, len(model), reject_ratio, 3)
-    jacobian = _rigid_jacobian(pose, model)
+    jacobian = rigid_jacobian(pose, model)
     per_axis = np.repeat(weight * used, 2)
     dof = 2 * int(used.sum()) - 3
     rms = math.sqrt(float((residual[used] ** 2).sum()) / max(dof, 1))
@@ -232,7 +232,8 @@ def _rigid(model: FloatArray, seen: FloatArray, weight: FloatArray) -> tuple[Pos
     return Pose(float(offset[0]), float(offset[1]), theta_deg), scale
 
 
-def _rigid_jacobian(pose: Pose, model: FloatArray) -> FloatArray:
+def rigid_jacobian(pose: Pose, model: FloatArray) -> FloatArray:
+    """Change of every point's x, y (rows 2i, 2i + 1) with x_um, y_um, theta_deg of the pose, (2n, 3)."""
     turned = model @ turn_matrix(pose.theta_deg).T
     jacobian = np.zeros((2 * len(model), 3))
     jacobian[0::2, 0] = 1.0
@@ -282,6 +283,6 @@ def _sigmas(
 
 def _propagated(jacobian: FloatArray, weight: FloatArray, sigma: FloatArray) -> FloatArray:
     weighted = jacobian * weight[:, None]
-    inverse = np.linalg.pinv(jacobian.T @ weighted)
+    inverse = np.linalg.inv(jacobian.T @ weighted)
     spread = weighted * np.where(weight > 0, sigma, 0.0)[:, None]
     return np.asarray(inverse @ (spread.T @ spread) @ inverse)

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from vision.discs import BIN_PX, DiscFit, fit_discs
 from vision.errors import BadRequest
-from vision.frame import FloatArray, Frame, health_reasons, shrunk
+from vision.frame import FloatArray, Frame, shrunk
+from vision.health import health_reasons
+from vision.loose_shots import with_loose_shots
 from vision.maps import BallMap
 from vision.pose import RigidFit, apply_pose, fit_rigid
 from vision.results import Pose
@@ -31,6 +33,14 @@ VOTE_FLOOR = 0.3
 
 DISC_MATCH_LEAST = 0.6
 DISC_AMPLITUDE_LEAST = 0.35
+
+
+POSITION_SIGMA_UM = 5.0
+"""How far a shot may lie off its place: settling of the axes, and the turn of the camera against them, 0.03 deg on 7 mm
+(estimate)."""
+
+SAME_PLACE_UM = 1e-6
+"""One shot is its own frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,10 +246,24 @@ def _joined(
     found = np.zeros(sites.count, dtype=bool)
     if len(np.unique(sites_of)) < 4:
         return PredictedSeen(pose, None, visible, found, contrast, vote, discs)
-    joint = fit_rigid(sites.xy_um[sites_of], points, sigma_um=np.concatenate(sigma_um))
+    model_um, sigmas_um = sites.xy_um[sites_of], np.concatenate(sigma_um)
+    shot_of = np.repeat(np.arange(len(shots)), [len(one) for one in site])
+    place_um = POSITION_SIGMA_UM if len(shots) > 1 else SAME_PLACE_UM
+    joint = fit_rigid(model_um, points, sigma_um=sigmas_um)
+    joint = with_loose_shots(joint, model_um, points, sigmas_um, shot_of, place_um)
+    sigmas_um = sigmas_um * _scatter_ratio(joint, sigmas_um)
+    joint = with_loose_shots(joint, model_um, points, sigmas_um, shot_of, place_um)
     near = np.hypot(*joint.residual_um.T) < 0.2 * sites.pitch_um
     found[sites_of[near & joint.used]] = True
     return PredictedSeen(joint.pose, joint, visible, found, contrast, vote, discs)
+
+
+def _scatter_ratio(joint: RigidFit, sigma_um: FloatArray) -> float:
+    """Scatter of the discs about the fit over what their noise alone explains, at least 1: mottle beside a land moves
+    it as much, and lands stand off their drawing."""
+    normalised = (joint.residual_um[joint.used] / sigma_um[joint.used, None]) ** 2
+    freedom = 2 * int(joint.used.sum()) - 3
+    return max(1.0, math.sqrt(float(normalised.sum()) / max(freedom, 1)))
 
 
 def discs_at(shots: Sequence[Shot], points_um: FloatArray, radius_um: float, polarity: str) -> FloatArray:

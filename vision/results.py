@@ -11,7 +11,9 @@ from typing import Literal
 Status = Literal["found", "ambiguous", "refused"]
 SiteStatus = Literal["found", "ambiguous", "refused", "empty", "occupied"]
 BallState = Literal["ok", "missing", "bridged", "deformed", "extra"]
-WettingState = Literal["dry", "partial", "wet", "excess"]
+WettingState = Literal["dry", "partial", "wet", "excess", "unsure"]
+"""unsure is an answer only where no picture before the dip was given"""
+MarkState = Literal["present", "missing", "unseen"]
 Polarity = Literal["bright", "dark"]
 Matrix3 = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
@@ -43,6 +45,8 @@ class BallFinding:
     """distance from the site of the fitted array; NaN when missing"""
     roundness_ratio: float = NAN
     """shortest over longest diameter; NaN when missing or not measured"""
+    shot: int = 1
+    """number of the picture that x_px and y_px belong to"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class ArrayFix:
     covariance    of (x_um, y_um, theta_deg), measurement only; the scatter of the balls is in their offsets
     scale_ratio   measured size of the array against the map
     turn_margin   how sure the quarter turn is: evidence for this turn over the next best, in balls; 0 = undecidable
+    polarity      whether the balls were seen brighter or darker than their ground
     """
 
     status: Status
@@ -65,6 +70,7 @@ class ArrayFix:
     turn_margin: float
     found_count: int
     expected_count: int
+    polarity: Polarity = "bright"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class BallWetting:
 @dataclass(frozen=True, slots=True)
 class DippedFinding:
     """A dipped array. `tilt_x`, `tilt_y`: change of strength from the centre to the right / upper edge of the array
-    (package frame); `worst_probability`: the lowest probability of any ball."""
+    (package frame); `worst_probability`: the lowest probability of any ball; `reasons`: what weakens the judgement."""
 
     fix: ArrayFix
     wetting: tuple[BallWetting, ...]
@@ -88,6 +94,7 @@ class DippedFinding:
     tilt_x: float
     tilt_y: float
     worst_probability: float
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +137,25 @@ class PlacedFix:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkFinding:
+    """The mark of one ball in the film, in the common frame of the shots."""
+
+    name: str
+    state: MarkState
+    x_um: float
+    y_um: float
+    diameter_um: float
+    """where the level is half way from the mark to the film; NaN unless present"""
+    offset_um: float
+    """distance from its place in the fitted print; NaN unless present"""
+
+
+@dataclass(frozen=True, slots=True)
 class ImprintFinding:
-    """The marks that a dip left in the film; `missing` names balls without a mark, `unseen` those outside all shots."""
+    """The marks that a dip left in the film; `missing` names balls without a mark, `unseen` those outside all shots.
+
+    cannot_tell   what this print is no witness of
+    """
 
     status: Status
     reasons: tuple[str, ...]
@@ -142,3 +166,6 @@ class ImprintFinding:
     x_um: float
     y_um: float
     theta_deg: float
+    covariance: Matrix3 = UNKNOWN
+    marks: tuple[MarkFinding, ...] = ()
+    cannot_tell: tuple[str, ...] = ()

@@ -6,12 +6,14 @@ It never guesses: evidence that does not tell two turns apart makes the answer a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from vision.balls import ArraySeen, looks_like_ball, may_be_ball
+from vision.balls import ArraySeen, looks_like_ball, may_be_ball, unlike_others
 from vision.frame import FloatArray, Frame, thinned
 from vision.maps import BallMap, quarter_turned
 
@@ -42,19 +44,37 @@ class TurnVerdict:
 
 def decide_turn(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> TurnVerdict:
     """Weigh the four turns by what would be wrong with the part under each; ties are broken by the turn mark only."""
-    faults = _faults(ball_map, seen)
+    ball, unclear = ball_evidence(ball_map, seen)
+    contrast = float(np.ptp(seen.all_turns.profile))
+    return weighed_turns(ball_map, ball, unclear, lambda: mark_contrasts(frame, ball_map, seen), contrast)
+
+
+def weighed_turns(
+    ball_map: BallMap,
+    ball: NDArray[np.bool_],
+    unclear: NDArray[np.bool_],
+    read_marks: Callable[[], FloatArray | None],
+    contrast: float,
+) -> TurnVerdict:
+    """As `decide_turn`, from evidence however it was gathered.
+
+    ball, unclear   a ball stands, something that may be one stands: at every place of `BallMap.all_turns_um`
+    read_marks      contrast of the turn mark under each turn; asked for only where the balls leave a doubt
+    contrast        of the array's own balls
+    """
+    faults = _faults(ball_map, ball, unclear)
     order = np.argsort(faults, kind="stable")
     best, margin = int(order[0]), float(faults[order[1]] - faults[order[0]])
     tied = [k for k in range(4) if faults[k] - faults[best] < CERTAIN_MARGIN]
     if margin >= CLEAR_MARGIN:
         return TurnVerdict(best, margin, "")
-    marks = mark_contrasts(frame, ball_map, seen)
+    marks = read_marks()
     if marks is None:
         if len(tied) == 1:
             return TurnVerdict(best, margin, "")
         text = f"turn undecided: {_turns(tied)} fit about equally well and the part has no turn mark"
         return TurnVerdict(best, 0.0, text)
-    needed = MARK_CONTRAST_RATIO * float(np.ptp(seen.all_turns.profile))
+    needed = MARK_CONTRAST_RATIO * contrast
     ranked = np.argsort(-marks, kind="stable")
     marked = int(ranked[0])
     mark_margin = float(marks[ranked[0]] - max(marks[ranked[1]], 0.0)) / max(needed, 1e-6)
@@ -77,15 +97,20 @@ def _turns(tied: list[int]) -> str:
     return ", ".join(f"{90 * k}" for k in tied) + " deg"
 
 
-def _faults(ball_map: BallMap, seen: ArraySeen) -> FloatArray:
+def ball_evidence(ball_map: BallMap, seen: ArraySeen) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where a ball stands, and where something that may be one, at every place of `BallMap.all_turns_um`."""
+    ball = looks_like_ball(seen.all_turns)
+    ball[: ball_map.count] = seen.present
+    ball &= ~unlike_others(seen.all_turns, ball)
+    return ball, np.asarray(may_be_ball(seen.all_turns) & ~ball)
+
+
+def _faults(ball_map: BallMap, ball: NDArray[np.bool_], unclear: NDArray[np.bool_]) -> FloatArray:
     """How much would be wrong with the part under each of the four turns, in missing balls, (4,).
 
     A ball where none belongs counts more than a missing one: balls get lost, but none grow. What may be a ball or
     not counts half either way.
     """
-    ball = looks_like_ball(seen.all_turns)
-    ball[: ball_map.count] = seen.present
-    unclear = may_be_ball(seen.all_turns) & ~ball
     missing = np.where(ball, 0.0, np.where(unclear, 0.5, 1.0))
     extra = np.where(ball, EXTRA_BALL_WEIGHT, np.where(unclear, 0.5, 0.0))
     faults = np.zeros(4)

@@ -264,9 +264,11 @@ class CommandChannel:
         try:
             await self._host.regain()
         except LinkError as error:
-            raise self._unknown(pending, f"the link was lost and did not come back: {error}", link="lost") from lost
+            raise self._unknown(
+                pending, f"the link was lost and did not come back: {_words(error)}", link="lost"
+            ) from lost
         except DriverError as error:
-            raise self._unknown(pending, f"after the link was lost: {error}") from lost
+            raise self._unknown(pending, f"after the link was lost: {_words(error)}") from lost
         pending.is_write_confirmed = False
 
     async def _overdue(self, pending: _Pending, expected_s: float, limit_s: float) -> ChannelState:
@@ -387,7 +389,11 @@ class CommandChannel:
         text: str,
         details: Mapping[str, Number | str] | None = None,
     ) -> DriverError:
-        numbers = [(name, value) for name, value in (details or {}).items() if not isinstance(value, str)]
+        numbers = [
+            (name, value)
+            for name, value in (details or {}).items()
+            if name != "sequence" and not isinstance(value, str)
+        ]
         measured = ", ".join(f"{name} {value:.6g}" for name, value in numbers)
         return kind(
             f"{self._host.name}: {spec.name} {text}." + (f" Measured: {measured}." if measured else ""),
@@ -395,3 +401,8 @@ class CommandChannel:
             command=spec.name,
             details=details,
         )
+
+
+def _words(error: DriverError) -> str:
+    """What another error says, to stand within a sentence."""
+    return str(error).removesuffix(".")

@@ -28,7 +28,7 @@ OnLost = Callable[[DriverError], None]
 
 
 class CommandedDevice(ABC):
-    """A device with a heartbeat and command channels.
+    """A device with a heartbeat and command channels. Create it inside a running loop.
 
     session         number of this host start, 1 to 2^32 - 1, given by the composer; every later `connect` takes the
                     next one, so that a block of the connection before can never be executed
@@ -53,6 +53,7 @@ class CommandedDevice(ABC):
         """set by whoever watches over this machine: no command goes out that it does not let through"""
         self.channels = {channel: CommandChannel(self, channel) for channel in channels}
         self._rest_period_s = rest_period_s
+        self._loop = asyncio.get_running_loop()  # kept: asking for it costs a system call each time
         self._stop_level = Stop.RUN
         self._heartbeat = 0
         self._boot_id: int | None = None
@@ -107,7 +108,7 @@ class CommandedDevice(ABC):
     @property
     def age_s(self) -> float:
         """Time since the device last showed a sign of life; infinite before the first."""
-        return asyncio.get_running_loop().time() - self._alive_at_s if self._reading is not None else float("inf")
+        return self._loop.time() - self._alive_at_s if self._reading is not None else float("inf")
 
     @property
     def round_trip_s(self) -> float:
@@ -176,7 +177,7 @@ class CommandedDevice(ABC):
         async with self._regaining:
             if self._is_open:
                 return
-            give_up_s = asyncio.get_running_loop().time() + REGAIN_WITHIN_S
+            give_up_s = self._loop.time() + REGAIN_WITHIN_S
             pause_s = 0.02
             while not self._has_restarted:
                 try:
@@ -184,7 +185,7 @@ class CommandedDevice(ABC):
                     return
                 except LinkError:
                     await self._close_link()
-                    if asyncio.get_running_loop().time() + pause_s > give_up_s:
+                    if self._loop.time() + pause_s > give_up_s:
                         raise
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, 0.2)
@@ -212,14 +213,13 @@ class CommandedDevice(ABC):
 
     async def _open(self) -> None:
         await self._open_link()
-        loop = asyncio.get_running_loop()
-        self._life, self._silent_since_s = -1, loop.time()
+        self._life, self._silent_since_s = -1, self._loop.time()
         # Nothing is written before it is proven who reads it; some watchdogs run only after the first beat.
         await self._identify(with_watchdog=False)
         await self._announce()
         await self._identify(with_watchdog=True)
         self._is_open = True
-        self._beating = loop.create_task(self._keep_beating(), name=f"{self.name} heartbeat")
+        self._beating = self._loop.create_task(self._keep_beating(), name=f"{self.name} heartbeat")
 
     async def _announce(self) -> None:
         """The first beat makes the session known and shows whether the device has restarted."""
@@ -231,9 +231,8 @@ class CommandedDevice(ABC):
                 await asyncio.sleep(AFTER_BAD_REPLY_S)
 
     async def _beat(self) -> Reading:
-        loop = asyncio.get_running_loop()
         self._heartbeat = heartbeat = (self._heartbeat + 1) % _HEARTBEAT_LIMIT
-        self._beat_at_s = sent_at_s = loop.time()
+        self._beat_at_s = sent_at_s = self._loop.time()
         try:
             reading = await self._exchange_beat(heartbeat)
             if reading.host_heartbeat_echo != heartbeat or not reading.is_untorn:
@@ -245,7 +244,7 @@ class CommandedDevice(ABC):
         except (ReplyTimeout, BadReply) as error:
             self._check_silence(str(error))
             raise
-        self._round_trip_s = loop.time() - sent_at_s
+        self._round_trip_s = self._loop.time() - sent_at_s
         self._take(reading)
         return reading
 
@@ -274,7 +273,7 @@ class CommandedDevice(ABC):
         return LinkLost(f"{self.name}: the device has restarted. Connect again, then home.", device=self.name)
 
     def _check_silence(self, why: str) -> None:
-        silent_s = asyncio.get_running_loop().time() - self._silent_since_s
+        silent_s = self._loop.time() - self._silent_since_s
         if silent_s < SILENCE_LIMIT_S:
             return
         error = LinkLost(
@@ -299,7 +298,7 @@ class CommandedDevice(ABC):
             beating.cancel()
         self._wake_all()
         if isinstance(error, LinkLost) and not self._has_restarted:
-            self._returning = asyncio.get_running_loop().create_task(self._return(), name=f"{self.name} return")
+            self._returning = self._loop.create_task(self._return(), name=f"{self.name} return")
         if self.on_lost is not None:
             self.on_lost(error)
 
@@ -314,7 +313,7 @@ class CommandedDevice(ABC):
 
     async def _keep_beating(self) -> None:
         """One beat per period, skipped when another exchange has carried it."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         identity_due_s = loop.time() + IDENTITY_PERIOD_S
         try:
             while self._is_open:

@@ -5,7 +5,7 @@ It hands whole profiles to the drive, which runs the fast loop and stops itself;
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from drivers.devices.commanded_device import SILENCE_LIMIT_S, OnLost
 from drivers.devices.serial_device import CommandedSerialDevice
@@ -232,7 +232,7 @@ class Head(CommandedSerialDevice):
         way_um = max(0.0, z_contact_um - profile.z_fast_um)
         evidence = await self._channel.execute(
             PRESS,
-            asdict(profile),
+            {arg.name: getattr(profile, arg.name) for arg in PRESS.args},
             expected_s=until_slow_s + way_um / profile.approach_um_per_s + after_s,
             deadline_s=1.5 * longest_s + 0.2,
         )
@@ -242,7 +242,8 @@ class Head(CommandedSerialDevice):
         """Leave the surface slowly, then go up fast."""
         slow_s = abs(self._z_um() - profile.z_slow_um) / profile.slow_um_per_s
         fast_s = self._fast_s(profile.z_slow_um, profile.z_end_um, profile.speed_um_per_s)
-        evidence = await self._channel.execute(LIFT, asdict(profile), expected_s=slow_s + fast_s)
+        args = {arg.name: getattr(profile, arg.name) for arg in LIFT.args}
+        evidence = await self._channel.execute(LIFT, args, expected_s=slow_s + fast_s)
         return LiftEvidence(**evidence)
 
     async def vacuum_on(self, level_kpa: float, within_s: float) -> VacuumEvidence:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 
 from drivers.devices.commanded_device import CommandedDevice, OnLost
@@ -67,4 +66,4 @@ class ModbusDevice(CommandedDevice):
         control = _CONTROL.pack(self.session, heartbeat, self._stop_level, self._lamps)
         status = self._status
         data = await self._link.exchange(CONTROL.address, control, status.address, status.word_count)
-        return ModbusReading(data, status, asyncio.get_running_loop().time())
+        return ModbusReading(data, status, self._loop.time())

@@ -99,7 +99,7 @@ class SerialReading:
 
     def channel(self, name: str) -> ChannelState:
         """Raises WireError when the device names a result that does not exist; the channel stands last on the line."""
-        return _channel_state([int(field) for field in self._fields[-(7 + EVIDENCE_COUNT) :]])
+        return _channel_state(tuple(map(int, self._fields[-(7 + EVIDENCE_COUNT) :])))
 
 
 def _channel_state(counts: Sequence[int]) -> ChannelState:

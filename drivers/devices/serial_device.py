@@ -5,7 +5,6 @@ They bring lines to the handshake and know no command.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from drivers.devices.commanded_device import CommandedDevice, OnLost
@@ -85,7 +84,7 @@ class CommandedSerialDevice(CommandedDevice):
 
     def _read(self, fields: tuple[str, ...]) -> Reading:
         try:
-            return SerialReading(fields, self._status, asyncio.get_running_loop().time())
+            return SerialReading(fields, self._status, self._loop.time())
         except (WireError, ValueError) as error:
             raise BadReply(f"{self.name}: {error}. It was not used: read again.", device=self.name) from None
 

@@ -137,6 +137,7 @@ class ModbusLink:
         self._baudrate = baudrate
         self._capture = capture
         self._client: _Client | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._is_up = False
         self._turn = asyncio.Lock()
         self._waiting: asyncio.Future[Any] | None = None
@@ -150,6 +151,7 @@ class ModbusLink:
     async def connect(self) -> None:
         """Open the connection; an open one is closed first."""
         await self.close()
+        self._loop = asyncio.get_running_loop()
         client = self._make_client()
         for reply in (_Read, _ReadWritten, _Written):
             client.register(reply)
@@ -204,7 +206,7 @@ class ModbusLink:
                 raise LinkLost(f"{self.name}: not connected to {self.where}. Connect first.", device=self.name)
             request = _Request(function_code, body, self._unit)
             waiting = self._send(client, request)
-            timer = asyncio.get_running_loop().call_later(self._reply_timeout_s, _time_out, waiting)
+            timer = self._loop.call_later(self._reply_timeout_s, _time_out, waiting)
             try:
                 # An RTU reply carries no number. If a cancelled caller ended the request, its reply would be taken
                 # for that of the next one; so the request runs to its end and the caller only stops waiting.
@@ -233,7 +235,7 @@ class ModbusLink:
     def _send(self, client: _Client, request: _Request) -> asyncio.Future[Any]:
         """Give one request to the library's framing and parsing; the time-out is ours, and there is no second try."""
         manager = client.ctx
-        waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[Any] = self._loop.create_future()
         request.transaction_id = manager.getNextTID()
         manager.response_future = self._waiting = waiting
         manager.pdu_send(request)  # also forgets what was left of an earlier reply
@@ -244,12 +246,12 @@ class ModbusLink:
         if self._waiting is not None and not self._waiting.done():
             with contextlib.suppress(TimeoutError, ConnectionException):
                 await asyncio.shield(self._waiting)
-        rest_s = self._quiet_until_s - asyncio.get_running_loop().time()
+        rest_s = self._quiet_until_s - self._loop.time()
         if rest_s > 0:
             await asyncio.sleep(rest_s)
 
     def _timed_out(self, what: str) -> ReplyTimeout:
-        self._quiet_until_s = asyncio.get_running_loop().time() + RTU_QUIET_S
+        self._quiet_until_s = self._loop.time() + RTU_QUIET_S
         self._note(f"no reply to {what}")
         return ReplyTimeout(
             f"{self.name}: no reply to {what} within {self._reply_timeout_s:g} s. "

@@ -59,6 +59,7 @@ class SerialLine:
         self._baudrate = baudrate
         self._capture = capture
         self._port: _Port | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._turn = asyncio.Lock()
         self._number = 0
         self._verb = ""
@@ -73,6 +74,7 @@ class SerialLine:
     async def connect(self) -> None:
         """Open the line; an open one is closed first."""
         await self.close()
+        self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 self._port = await self._open()
@@ -103,7 +105,7 @@ class SerialLine:
             data = SerialFrame(REQUEST_MARK, self._number, verb, tuple(fields)).encode()
             if self._capture is not None:
                 self._capture.sent(self.name, data)
-            loop = asyncio.get_running_loop()
+            loop = self._loop
             reply: asyncio.Future[SerialFrame] = loop.create_future()
             self._reply = reply
             limit_s = self._reply_timeout_s if reply_timeout_s is None else reply_timeout_s
@@ -141,7 +143,7 @@ class SerialLine:
         if len(self._held) > LINE_LIMIT_BYTES:
             self.end(f"{len(self._held)} bytes without an end of line, allowed {LINE_LIMIT_BYTES}")
         elif self._held:
-            self._gap_timer = asyncio.get_running_loop().call_later(INTER_BYTE_TIMEOUT_S, self._gap)
+            self._gap_timer = self._loop.call_later(INTER_BYTE_TIMEOUT_S, self._gap)
 
     def _gap(self) -> None:
         cut = self._held
@@ -195,7 +197,7 @@ class SerialLine:
         url = urlsplit(self.where)
         if url.scheme != "socket" or not url.hostname or not url.port:
             raise ValueError(f"{self.where!r} is no line. Use socket://host:port or /dev/...")
-        _, port = await asyncio.get_running_loop().create_connection(lambda: _SocketPort(self), url.hostname, url.port)
+        _, port = await self._loop.create_connection(lambda: _SocketPort(self), url.hostname, url.port)
         if port.is_lost:
             raise ConnectionResetError("accepted and reset at once")
         return port

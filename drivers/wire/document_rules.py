@@ -11,16 +11,15 @@ from drivers.wire.common import (
     PATTERN_U32,
     STATUS_ADDRESS,
 )
-from drivers.wire.encoding import crc16
 from drivers.wire.handshake import ARG_COUNT, EVIDENCE_COUNT, HEARTBEAT_PERIOD_S, WATCHDOG_LIMIT_S
-from drivers.wire.serial_frames import LINE_LIMIT_BYTES
+from drivers.wire.serial_frames import LINE_LIMIT_BYTES, line_crc
 
 _BEAT_MS = round(HEARTBEAT_PERIOD_S * 1000)
 _WATCHDOG_MS = round(WATCHDOG_LIMIT_S * 1000)
 
 
 def _line(mark: str, body: str) -> str:
-    return f"{mark}{body}*{crc16(body.encode()):04X}"
+    return f"{mark}{body}*{line_crc(body.encode()):04X}"
 
 
 HEAD = f"""
@@ -110,7 +109,11 @@ be carried over a TCP connection as they are.
     number   = 4 hexadecimal digits, upper case; +1 with every request, after FFFF comes 0000
     verb     = 3 letters A to Z
     field    = decimal whole number, or text without space and "*" where declared so
-    crc      = 4 hexadecimal digits, upper case: CRC-16/MODBUS over all characters between mark and "*"
+    crc      = 4 hexadecimal digits, upper case: CRC-16/IBM-3740 over all characters between mark and "*"
+
+CRC-16/IBM-3740 (also CCITT-FALSE) is not the CRC of Modbus: start 0xFFFF; for every byte: xor it into the high byte of
+the register, then eight times shift left by one and, when a 1 fell out, xor 0x1021. No final xor. Check value of the
+nine characters `123456789`: 0x{line_crc(b"123456789"):04X}.
 
 A line has at most {LINE_LIMIT_BYTES} bytes. The reply repeats number and verb of its request; the host takes no other
 line for it. The device answers within 150 ms, the bytes of a line follow one another within 50 ms. A request that is

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from drivers.wire.encoding import Block, Kind, Number, Quantity, WireError, crc16
 
@@ -156,8 +157,7 @@ def channel_quantities(name: str) -> tuple[Quantity, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelState:
+class ChannelState(NamedTuple):
     """What a device says about one command channel, decoded."""
 
     ack_session: int

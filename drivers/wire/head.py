@@ -6,6 +6,7 @@ keeps the force-Z curve. The host starts, supervises and reads evidence.
 
 from __future__ import annotations
 
+import struct
 from enum import IntFlag
 
 from drivers.wire.encoding import Kind, Quantity
@@ -148,22 +149,25 @@ CURVE_REQUEST = Fields(
 )
 """The reply holds one field: 12 hex digits a sample, index (3), Z in counts (5), force in counts + 0x8000 (4)."""
 
+_SAMPLE = struct.Struct(">3H")
+_FORCE_ZERO = 0x8000
+
 
 def encode_curve(samples: list[tuple[int, float, float]]) -> str:
     """(index, z_um, force_n) -> hex text."""
-    return "".join(
-        f"{index & 0xFFF:03X}{max(0, round(z_um / UM)) & 0xFFFFF:05X}{(round(force_n / NEWTON) + 0x8000) & 0xFFFF:04X}"
-        for index, z_um, force_n in samples
-    )
+    words: list[int] = []
+    for index, z_um, force_n in samples:
+        z = max(0, round(z_um / UM)) & 0xFFFFF
+        words += ((index & 0xFFF) << 4 | z >> 16, z & 0xFFFF, (round(force_n / NEWTON) + _FORCE_ZERO) & 0xFFFF)
+    return struct.pack(f">{len(words)}H", *words).hex().upper()
 
 
 def decode_curve(text: str) -> list[tuple[int, float, float]]:
-    """Hex text -> (index, z_um, force_n)."""
+    """Hex text -> (index, z_um, force_n). Raises ValueError for a text that holds no whole samples."""
+    data = bytes.fromhex(text)
+    if len(data) % _SAMPLE.size:
+        raise ValueError(f"{len(data)} bytes, {_SAMPLE.size} are a sample")
     return [
-        (
-            int(text[at : at + 3], 16),
-            int(text[at + 3 : at + 8], 16) * UM,
-            (int(text[at + 8 : at + 12], 16) - 0x8000) * NEWTON,
-        )
-        for at in range(0, len(text), 12)
+        (high >> 4, ((high & 0xF) << 16 | low) * UM, (force - _FORCE_ZERO) * NEWTON)
+        for high, low, force in _SAMPLE.iter_unpack(data)
     ]

@@ -5,27 +5,34 @@
 
 A request carries a number; the reply repeats number and verb, so a late reply is never taken for the present one.
 The start character differs by direction, so a local echo is recognised. Fields are decimal integers unless declared
-as text. The CRC covers everything between the start character and the star.
+as text. The CRC covers everything between the start character and the star
+(docs/decisions/0011-checksum-of-serial-lines.md).
 """
 
 from __future__ import annotations
 
 import re
+from binascii import crc_hqx
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from drivers.wire.encoding import Kind, Number, Quantity, WireError, crc16
+from drivers.wire.encoding import Kind, Number, Quantity, WireError
 
 REQUEST_MARK = "#"
 REPLY_MARK = "@"
 LINE_END = b"\r\n"
 LINE_LIMIT_BYTES = 1024
 
-# That all is printable ASCII is asked of the text: faster than a class of characters here.
-_FRAME = re.compile(r"([#@])([0-9A-F]{4}) ([A-Z]{3})(?: ([^*]*))?\*([0-9A-F]{4})")
+_FRAME = re.compile(rb"([#@])([0-9A-F]{4}) ([A-Z]{3})(?: ([ -)+-~]*))?\*([0-9A-F]{4})")
+"""fields: any printable ASCII but the star"""
 
 PATTERN_UM = -12345.6
+
+
+def line_crc(body: bytes) -> int:
+    """CRC-16/IBM-3740, also called CCITT-FALSE: polynomial 0x1021, start 0xFFFF, nothing reflected, no final xor."""
+    return crc_hqx(body, 0xFFFF)
 
 
 class SerialFrame(NamedTuple):
@@ -39,20 +46,20 @@ class SerialFrame(NamedTuple):
     def encode(self) -> bytes:
         mark, number, verb, fields = self
         body = (f"{number:04X} {verb} {' '.join(fields)}" if fields else f"{number:04X} {verb}").encode("ascii")
-        return b"%b%b*%04X\r\n" % (mark.encode("ascii"), body, crc16(body))
+        return b"%b%b*%04X\r\n" % (mark.encode("ascii"), body, line_crc(body))
 
 
 def decode(line: bytes) -> SerialFrame:
     """One line without or with its end -> frame. Raises WireError saying what is wrong with the bytes."""
     line = line.rstrip(b"\r\n")
-    text = line.decode("ascii", errors="replace")
-    match = _FRAME.fullmatch(text)
-    if match is None or not (text.isascii() and text.isprintable()):
-        raise WireError(f"not a frame: {text[:40]!r}")
+    match = _FRAME.fullmatch(line)
+    if match is None:
+        raise WireError(f"not a frame: {line[:40]!r}")
     mark, number, verb, payload, crc = match.groups()
-    if crc16(line[1:-5]) != int(crc, 16):
-        raise WireError(f"checksum wrong in {text[:40]!r}")
-    return SerialFrame(mark, int(number, 16), verb, tuple(payload.split(" ")) if payload else ())
+    if line_crc(line[1:-5]) != int(crc, 16):
+        raise WireError(f"checksum wrong in {line[:40]!r}")
+    fields = tuple(payload.decode("ascii").split(" ")) if payload else ()
+    return SerialFrame(mark.decode("ascii"), int(number, 16), verb.decode("ascii"), fields)
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,11 @@ class Fields:
     name: str
     quantities: tuple[Quantity, ...]
     meaning: str
+    _decode: tuple[tuple[str, int, int, float], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        decode = tuple((q.name, *q.kind.limits, q.scale) for q in self.quantities)
+        object.__setattr__(self, "_decode", decode)
 
     def pack(self, values: Mapping[str, Number]) -> tuple[str, ...]:
         try:
@@ -73,15 +85,14 @@ class Fields:
         if len(fields) != len(self.quantities):
             raise WireError(f"{self.name}: {len(fields)} fields, expected {len(self.quantities)}")
         values: dict[str, Number] = {}
-        for quantity, text in zip(self.quantities, fields, strict=True):
+        for (name, low, high, scale), text in zip(self._decode, fields, strict=True):
             try:
                 count = int(text)
             except ValueError:
-                raise WireError(f"{self.name}: {quantity.name} = {text!r} is not a whole number") from None
-            low, high = quantity.kind.limits
+                raise WireError(f"{self.name}: {name} = {text!r} is not a whole number") from None
             if not low <= count <= high:
-                raise WireError(f"{self.name}: {quantity.name} = {count} does not fit {quantity.kind.name}")
-            values[quantity.name] = quantity.from_count(count)
+                raise WireError(f"{self.name}: {name} = {count}, allowed {low} to {high}")
+            values[name] = count if scale == 1 else count * scale
         return values
 
 

@@ -6,13 +6,14 @@ How a scene looks is the business of the optics; what is found in it, that of no
 from __future__ import annotations
 
 import asyncio
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from pydantic_core import to_json
 
 from drivers.wire.camera_frame import DOWN, UP, FrameHeader, PixelFormat, Trigger, checksum
 from sim_hardware.optics import down, observation, up
@@ -216,4 +217,4 @@ def _frozen(package: PackageTruth) -> PackageTruth:
 
 
 def _json(value: dict[str, object]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return to_json(value)

@@ -40,6 +40,8 @@ STOP_S = 0.050
 GAP_SIGMA_UM = 0.3
 HUMIDITY_RATIO = 0.45
 
+# Plain numbers: the status is asked for several times a second.
+_PLATE_LOCKED, _COVER_OPEN, _HOMED = int(Inputs.PLATE_LOCKED), int(Inputs.COVER_OPEN), int(Inputs.HOMED)
 _MEASURED = struct.Struct(">HHHhHiI")
 
 
@@ -116,15 +118,10 @@ class DipUnit(RegisterDevice):
 
     def measured(self) -> bytes:
         plant, now_s = self.plant, self.plant.now()
-        inputs = Inputs(0)
-        if self.is_plate_locked:
-            inputs |= Inputs.PLATE_LOCKED
-        if self.is_cover_open:
-            inputs |= Inputs.COVER_OPEN
-        if self.is_homed:
-            inputs |= Inputs.HOMED
         return _MEASURED.pack(
-            inputs,
+            (self.is_plate_locked and _PLATE_LOCKED)
+            | (self.is_cover_open and _COVER_OPEN)
+            | (self.is_homed and _HOMED),
             plant.film.reservoir_state(now_s),
             PLATE_ID,
             round(plant.film.temperature_degc(now_s) * 10),

@@ -87,14 +87,16 @@ class ForceCell:
 
     def curve(self, first: int, step: int, count: int, t_s: float) -> list[tuple[int, float, float]]:
         """(index, z_um, force_n), every `step`-th sample from `first`, as many as there are up to `count`."""
-        wanted = range(first, min(self.curve_count(t_s), first + step * count), step)
-        samples, before = [], 0
-        for start_s, end_s, legs in self._kept:
-            held = self._samples_of(start_s, end_s, t_s)
-            for index in wanted:
-                if before <= index < before + held:
-                    at_s = start_s + (index - before) / CURVE_SAMPLE_RATE_HZ
-                    leg = leg_at(legs, at_s)
-                    samples.append((index, leg.z_um(at_s), self.read_n(leg.force_n(at_s), at_s)))
-            before += held
+        parts = iter(self._kept)
+        samples: list[tuple[int, float, float]] = []
+        before = held = 0
+        start_s, legs = 0.0, tuple[Leg, ...]()
+        for index in range(first, min(self.curve_count(t_s), first + step * count), step):
+            while index >= before + held:
+                before += held
+                start_s, end_s, legs = next(parts)
+                held = self._samples_of(start_s, end_s, t_s)
+            at_s = start_s + (index - before) / CURVE_SAMPLE_RATE_HZ
+            leg = leg_at(legs, at_s)
+            samples.append((index, leg.z_um(at_s), self.read_n(leg.force_n(at_s), at_s)))
         return samples

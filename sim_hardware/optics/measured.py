@@ -24,6 +24,8 @@ class Sigmas:
 
     array_um: float = 0.0032
     """pose of a ball array or dot grid; its turn follows from its size"""
+    dot_um: float = 0.04
+    """one dot of the glass part: 0.034 from below, 0.049 from above, 480 dots each"""
     ball_um: float = 0.05
     """one ball against the array"""
     ball_diameter_um: float = 0.29

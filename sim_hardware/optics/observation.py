@@ -13,7 +13,8 @@ of another true scale shows everything larger or smaller, exactly as its pixels 
                 wetting null for a package that never touched material, else {state[] dry|partial|wet|excess,
                 probability_wet[], strength_ratio[], tilt_x, tilt_y, worst_probability}
     dots        glass part: status, reasons, x_um, y_um, theta_deg, covariance, scale_ratio, turn_margin, found_count,
-                expected_count; theta of the grid as this camera sees it (from above the drawing is mirrored in x)
+                expected_count, balls (as of a package: the dots in view, D0 to D79 row by row); theta of the grid as
+                this camera sees it (from above the drawing is mirrored in x)
     fiducials   every round mark wholly in view, the datum mark too, nearest to the centre first:
                 status, reasons, x_um, y_um, sigma_um, polarity, diameter_um
     bottom      of the stack nearest to the centre, with 6 free lands or more in view: status, reasons, x_um, y_um,

@@ -42,7 +42,7 @@ def is_light_usable(light: Light, camera: CameraTruth, *, looks_up: bool) -> boo
 def observe_dots(
     lens: Lens, pose: ImagePose, um_per_px: float, rng: np.random.Generator | None
 ) -> dict[str, object] | None:
-    """Pose of the glass part, of the dots in view."""
+    """Pose of the glass part, of the dots in view, and every dot."""
     drawn_x, drawn_y = glass.dots_from_below() if lens.looks_up else glass.dots_from_above()
     x_px, y_px = lens.to_image_px(*pose.apply(drawn_x, drawn_y))
     radius_px = glass.DOT_DIAMETER_UM / 2 / lens.camera.um_per_px
@@ -50,8 +50,22 @@ def observe_dots(
     if int(view.sum()) < len(view) // 3:
         return None
     found = fit(drawn_x[view], drawn_y[view], x_px[view] * um_per_px, y_px[view] * um_per_px)
+    fields = pose_fields(found.x_um, found.y_um, found.theta_deg, SIGMAS.array_um, found.radius_um, rng)
+    place_px = np.column_stack([x_px[view], -y_px[view]])
+    if rng is not None:
+        place_px += SIGMAS.dot_um / lens.camera.um_per_px * rng.standard_normal(place_px.shape)
+    place_px += ((lens.camera.width_px - 1) / 2, (lens.camera.height_px - 1) / 2)
+    count = len(place_px)
     return {
-        **pose_fields(found.x_um, found.y_um, found.theta_deg, SIGMAS.array_um, found.radius_um, rng),
+        **fields,
+        "balls": {
+            "name": [f"D{i}" for i in np.flatnonzero(view).tolist()],
+            "state": ["ok"] * count,
+            "x_px": np.round(place_px[:, 0], 5).tolist(),
+            "y_px": np.round(place_px[:, 1], 5).tolist(),
+            "diameter_um": [glass.DOT_DIAMETER_UM * um_per_px / lens.camera.um_per_px] * count,
+            "offset_um": [0.0] * count,
+        },
         "scale_ratio": noisy(found.scale_ratio, SIGMAS.scale_ratio, rng),
         "turn_margin": MARK_EVIDENCE,
         "found_count": int(view.sum()),

@@ -150,13 +150,15 @@ def _is_near(thing: BottomView | TopView, place: tuple[float, float]) -> bool:
     return hypot(thing.x_um - place[0], thing.y_um - place[1]) < STACK_REACH_UM
 
 
+_ALONG, _HALF = np.linspace(-0.45, 0.45, 9), np.full(9, 0.5)
+_EDGES = np.array([[*_ALONG, *_ALONG, *_HALF, *-_HALF], [*_HALF, *-_HALF, *_ALONG, *_ALONG]])
+"""x and y of nine points on each edge of a body, in its sizes; two edges along x, then two along y"""
+
+
 def _outline(lens: Lens, top: TopView, pose: ImagePose, rng: Rng) -> dict[str, object] | None:
     """Pose of the outline from points along its edges; needs two edges that are not parallel."""
     kind = top.package.type
-    along = np.linspace(-0.45, 0.45, 9)
-    half = np.full(9, 0.5)
-    x_um = np.concatenate([along, along, half, -half]) * kind.body_x_um
-    y_um = np.concatenate([half, -half, along, along]) * kind.body_y_um
+    x_um, y_um = _EDGES[0] * kind.body_x_um, _EDGES[1] * kind.body_y_um
     x_px, y_px = lens.to_image_px(*pose.apply(x_um, y_um))
     view = _in_view(lens, x_px, y_px, 50.0)
     if int(view[:18].sum()) < 3 or int(view[18:].sum()) < 3:

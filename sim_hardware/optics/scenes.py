@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import cos, radians, sin
+from typing import NamedTuple
 
 from sim_hardware.world.things import BoardTruth, BottomType, PackageTruth, SiteTruth
 
@@ -83,8 +84,7 @@ class TopView:
     theta_deg: float
 
 
-@dataclass(frozen=True, slots=True)
-class ImprintMark:
+class ImprintMark(NamedTuple):
     """The print of one ball in the film: machine place of its centre and diameter of the wetted ring."""
 
     x_um: float

@@ -88,6 +88,7 @@ def immerse(film: Film, field: BallField, x_um: Array, y_um: Array, body_gap_um:
 
 FIELD_LINES = 121
 """Places across a field at which its mean is taken: closer than half of the shortest ripple."""
+_ALONG, _ACROSS = np.linspace(-1.0, 1.0, 5)[None, :], np.linspace(-1.0, 1.0, FIELD_LINES)[:, None]
 
 
 def _field_mean_um(film: Film, field: BallField, x_um: Array, y_um: Array, t_s: float) -> float:
@@ -95,8 +96,7 @@ def _field_mean_um(film: Film, field: BallField, x_um: Array, y_um: Array, t_s: 
     if not len(x_um):
         return 0.0
     half_um = max(field.half_x_um, field.half_y_um)
-    along, across = np.meshgrid(np.linspace(-half_um, half_um, 5), np.linspace(-half_um, half_um, FIELD_LINES))
-    return float(film.heights_at(along.ravel() + x_um.mean(), across.ravel() + y_um.mean(), t_s).mean())
+    return float(film.heights_at(half_um * _ALONG + x_um.mean(), half_um * _ACROSS + y_um.mean(), t_s).mean())
 
 
 def enter(package: PackageTruth, immersion: Immersion) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.wire.dip_unit import Reservoir
 from sim_hardware.faults import Faults
-from sim_hardware.world.levelling import Ripple, levelled_um
+from sim_hardware.world.levelling import Ripples, levelled_um
 from sim_hardware.world.machine import Fidelity, MachineTruth
 from sim_hardware.world.things import Material
 
@@ -56,8 +57,7 @@ class Dent:
     rim_um: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """Print of one ball: place, wetted diameter, crater depth as left, when."""
 
     x_um: float
@@ -99,7 +99,7 @@ class Film:
         """lost at the edges of the wipes and into the air since the start"""
         self._height_um = 0.0
         self._uneven_um = 0.0
-        self._ripples: tuple[Ripple, ...] = ()
+        self._ripples: Ripples | None = None
         self._wet_to_um = self.half_um
         """the blade ran dry here on its way from -x to +x; bare plate beyond"""
         self._level_offset_degc = float(rng.uniform(-0.4, 0.4)) if self._ages else 0.0
@@ -132,7 +132,7 @@ class Film:
         self.wasted_nl += loss_nl
         self._height_um = wanted_um
         self._uneven_um = uneven.value if uneven is not None else 0.0
-        self._ripples = self._streaks(strokes) if self._ages else ()
+        self._ripples = self._streaks(strokes) if self._ages else None
         self.dents.clear()
         self.marks.clear()
         self.dips_since_wipe = 0
@@ -149,10 +149,11 @@ class Film:
         self.dents.append(ridge)
         self.wasted_nl += fed_nl + dent_volume_nl(ridge)
 
-    def _streaks(self, strokes: int) -> tuple[Ripple, ...]:
+    def _streaks(self, strokes: int) -> Ripples:
+        wavelengths_um, amplitudes_um = np.array(RIPPLES_UM).T
         left = STREAK_LEFT_PER_STROKE ** (strokes - 1)
-        phases = self._rng.uniform(0.0, 2 * math.pi, len(RIPPLES_UM)).tolist()
-        return tuple(Ripple(wave, left * a, phase) for (wave, a), phase in zip(RIPPLES_UM, phases, strict=True))
+        phases = self._rng.uniform(0.0, 2 * math.pi, len(wavelengths_um))
+        return Ripples(wavelengths_um, left * amplitudes_um, phases)
 
     def refill(self) -> None:
         self.reservoir_nl = RESERVOIR_NL
@@ -194,28 +195,23 @@ class Film:
         return float(self.heights_at(np.array([x_um]), np.array([y_um]), t_s)[0])
 
     def heights_at(self, x_um: Array, y_um: Array, t_s: float) -> Array:
-        """True heights at many points; arrays of one shape."""
+        """True heights at many points; arrays of one shape, or of a row and a column of a grid."""
         mean_um = self.mean_height_um(t_s)
-        heights = np.full(x_um.shape, mean_um)
+        heights = np.full_like(x_um + y_um, mean_um, dtype=np.float64)
         machine = self.machine
         if machine.plate_wedge_um_per_mm_x or machine.plate_wedge_um_per_mm_y or self._uneven_um:
             slope_x = machine.plate_wedge_um_per_mm_x * 1e-3 + self._uneven_um / UNEVEN_SPAN_UM
             heights += slope_x * x_um + machine.plate_wedge_um_per_mm_y * 1e-3 * y_um
-        if self._ripples and mean_um > 0:
-            self._add_ripples(heights, x_um, y_um, mean_um, t_s)
+        if self._ripples is not None and mean_um > 0:
+            age_s = t_s - self.laid_s
+            heights += self._ripples.heights_um(y_um, mean_um, self.viscosity_pa_s(t_s), self.material, age_s)
+            heights += RIDGE_UM * np.exp(-0.5 * ((x_um - self.half_um + 2 * RIDGE_SIGMA_UM) / RIDGE_SIGMA_UM) ** 2)
         for dent in self.dents:
             _add_dent(heights, dent, x_um, y_um)
         bare = (np.abs(x_um) > self.half_um) | (np.abs(y_um) > self.half_um) | (x_um > self._wet_to_um)
         heights[bare] = 0.0
         np.maximum(heights, 0.0, out=heights)
         return heights
-
-    def _add_ripples(self, heights: Array, x_um: Array, y_um: Array, mean_um: float, t_s: float) -> None:
-        eta, age_s = self.viscosity_pa_s(t_s), t_s - self.laid_s
-        for ripple in self._ripples:
-            a = levelled_um(ripple.amplitude_um, ripple.wavelength_um, mean_um, eta, self.material, age_s)
-            heights += a * np.sin(2 * math.pi / ripple.wavelength_um * y_um + ripple.phase)
-        heights += RIDGE_UM * np.exp(-0.5 * ((x_um - self.half_um + 2 * RIDGE_SIGMA_UM) / RIDGE_SIGMA_UM) ** 2)
 
     def temperature_degc(self, t_s: float) -> float:
         if not self._ages:
@@ -232,18 +228,13 @@ class Film:
 
     def marks_at(self, t_s: float) -> list[tuple[Mark, float]]:
         """Every print with its contrast, 1 = clear, 0 = levelled out. Yield stress keeps prints visible."""
+        if not self.marks:
+            return []
         eta, mean_um = self.viscosity_pa_s(t_s), self.mean_height_um(t_s)
-        seen: dict[tuple[float, float, float], float] = {}
-        out = []
-        for mark in self.marks:
-            key = (round(mark.diameter_um), round(mark.depth_um), mark.made_s)
-            if key not in seen:
-                age_s = t_s - mark.made_s
-                # A crater is half a wave of twice its diameter.
-                left = levelled_um(mark.depth_um, 2 * mark.diameter_um, mean_um, eta, self.material, age_s)
-                seen[key] = min(1.0, left / VISIBLE_DEPTH_UM)
-            out.append((mark, seen[key]))
-        return out
+        _, _, diameter_um, depth_um, made_s = np.array(self.marks).T
+        # A crater is half a wave of twice its diameter.
+        left_um = levelled_um(depth_um, 2 * diameter_um, mean_um, eta, self.material, t_s - made_s)
+        return list(zip(self.marks, np.minimum(1.0, left_um / VISIBLE_DEPTH_UM).tolist(), strict=True))
 
     # -- being dipped into --------------------------------------------------------------------------------------
 

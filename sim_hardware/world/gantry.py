@@ -59,11 +59,11 @@ class GantryTruth:
         """Begin to move along the path now; where it will rest is drawn now, so that polling cannot change it."""
         self._last_error = self._rest_error
         self._path, self._started_s = path, t_s
-        draws = self._rng.standard_normal(3)
+        draws = self._rng.standard_normal(3).tolist()
         errors = []
         for axis, way, before, draw in zip(self._axes, path.way, self._rest_error, draws, strict=True):
             lost_motion = math.copysign(axis.backlash / 2.0, way) if way else before
-            errors.append(lost_motion + axis.settle_sigma * float(draw) if way else before)
+            errors.append(lost_motion + axis.settle_sigma * draw if way else before)
         self._rest_error = (errors[0], errors[1], errors[2])
         self._note_end()
 

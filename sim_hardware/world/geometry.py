@@ -92,15 +92,14 @@ class BallField:
     def of(cls, package: PackageTruth) -> BallField:
         geometry = array_geometry(package.type)
         balls = package.balls
-        data = np.array([(b.dx_um, b.dy_um, b.diameter_um, b.height_um, b.present) for b in balls]).reshape(-1, 5)
         share = (geometry.x_um**2 + geometry.y_um**2) / geometry.corner_um**2
         return cls(
-            x_um=geometry.x_um - data[:, 0],
-            y_um=geometry.y_um + data[:, 1],
-            radius_um=data[:, 2] / 2,
-            height_um=data[:, 3],
+            x_um=geometry.x_um - np.array([ball.dx_um for ball in balls]),
+            y_um=geometry.y_um + np.array([ball.dy_um for ball in balls]),
+            radius_um=np.array([ball.diameter_um for ball in balls]) / 2,
+            height_um=np.array([ball.height_um for ball in balls]),
             bow_um=package.bow_um * share,
-            present=data[:, 4] > 0.5,
+            present=np.array([ball.present for ball in balls], dtype=np.bool_),
             pitch_um=geometry.pitch_um,
             half_x_um=geometry.half_x_um,
             half_y_um=geometry.half_y_um,

@@ -74,6 +74,9 @@ class Grip:
         """the pick under way will not grip"""
         self.last_press: PressPlan | None = None
         self._rng = plant.rng("grip")
+        top = plant.scenario.top
+        self._package_um = top.body_height_um + max((ball.height_um for ball in top.balls), default=0.0)
+        """from the top of a package as drawn to its longest ball"""
         self._dipped_um: dict[str, float] = {}
         """film height under each package when it was dipped, by serial"""
 
@@ -338,13 +341,10 @@ class Grip:
     def highest_z_um(self) -> float:
         """Z of the highest thing in the cell that a moving tip could run into."""
         plant, machine = self.plant, self.plant.machine
-        package_um = plant.scenario.top.body_height_um + max(
-            (ball.height_um for ball in plant.scenario.top.balls), default=0.0
-        )
-        board_um = plant.scenario.bottom.body_height_um + package_um
-        tops = [machine.plate_z_um, machine.tray_z_um - package_um, machine.bin_z_um]
+        tops = [machine.plate_z_um, machine.tray_z_um - self._package_um, machine.bin_z_um]
         if plant.board_in_nest is not None:
-            tops.append(machine.board_z_um - plant.board_in_nest.height_um - board_um)
+            stack_um = plant.scenario.bottom.body_height_um + self._package_um
+            tops.append(machine.board_z_um - plant.board_in_nest.height_um - stack_um)
         if plant.holder.glass is not None:
             tops.append(machine.holder_z_um - plant.holder.glass.height_um)
         return min(tops)

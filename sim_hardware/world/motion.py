@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sim_hardware.world.machine import AxisTruth
 
@@ -21,8 +22,7 @@ class Limits:
     jerk: float
 
 
-@dataclass(frozen=True, slots=True)
-class MotionState:
+class MotionState(NamedTuple):
     """Where a profile is at one instant."""
 
     position: float

@@ -17,7 +17,7 @@ CATALOGUE_MODULES = (rows_machine, rows_process)
 CAMERAS = ("up camera", "down camera")
 _NOTHING_THERE = {"load_board": "no_board", "change_tray": "tray_empty"}
 
-_BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
+_BY_ERROR: tuple[tuple[type[wrong.DriverError], str], ...] = (
     (wrong.FrameError, "no_picture"),
     (wrong.OutcomeUnknown, "outcome_unknown"),
     (wrong.WrongDevice, "wrong_device"),
@@ -52,15 +52,20 @@ def alarm_for(error: Exception, step: str) -> ProcessAlarm:
         return ProcessAlarm("store_failed", what=str(error))
     if isinstance(error, wrong.OutcomeUnknown) and error.details.get("link") == "lost":
         # What a person can act on is the cable; that the command is in doubt stands in the text.
-        return ProcessAlarm("link_lost", device=error.device, what=str(error))
+        return ProcessAlarm("link_lost", device=error.device, what=_plain(error))
     if isinstance(error, wrong.ReplyTimeout | wrong.BadReply) and error.device in CAMERAS:
-        return ProcessAlarm("no_picture", device=error.device, what=str(error))
+        return ProcessAlarm("no_picture", device=error.device, what=_plain(error))
     if isinstance(error, wrong.NothingThere) and error.command in _NOTHING_THERE:
-        return ProcessAlarm(_NOTHING_THERE[error.command], device=error.device, what=str(error))
-    for kind, key in _BY_ERROR:
-        if isinstance(error, kind):
-            return ProcessAlarm(key, device=error.device, what=str(error))  # type: ignore[attr-defined]
+        return ProcessAlarm(_NOTHING_THERE[error.command], device=error.device, what=_plain(error))
+    if isinstance(error, wrong.DriverError):
+        key = next(key for kind, key in _BY_ERROR if isinstance(error, kind))
+        return ProcessAlarm(key, device=error.device, what=_plain(error))
     return ProcessAlarm("software_fault", what=f"{type(error).__name__} in '{step}': {error}")
+
+
+def _plain(error: wrong.DriverError) -> str:
+    """The words of the error without what the alarm's own sentence brings: the device before, the full stop behind."""
+    return str(error).removeprefix(f"{error.device}: ").removesuffix(".")
 
 
 def is_bug(alarm: ProcessAlarm) -> bool:

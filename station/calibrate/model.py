@@ -10,6 +10,23 @@ from station.coordinates import AffineMap, ImagePoint
 
 
 @dataclass(frozen=True, slots=True)
+class LensFound:
+    """One lens, from all dots of all shots of the glass part together."""
+
+    um_per_px: float
+    um_per_px_sigma: float
+    k1_per_um2: float
+    """true = seen * (1 + k1 * r_um^2) about the image centre"""
+    k1_sigma_per_um2: float
+    dot_rms_um: float
+    """per axis, of the dots about the fit"""
+    dot_count: int
+    scale_per_um: float | None = None
+    """relative change of scale per um farther from the lens; None where the part was shown at one height only"""
+    scale_per_um_sigma: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """Both cameras in machine coordinates.
 
@@ -21,12 +38,16 @@ class Calibration:
 
     up: AffineMap[ImagePoint]
     down: AffineMap[ImagePoint]
-    up_um_per_px: float
-    down_um_per_px: float
+    up_lens: LensFound
+    down_lens: LensFound
     up_residual_um: float
     down_residual_um: float
     axis_residual_um: float
     """how well the turned shots lie on a circle about the theta axis"""
+    axis_sigma_um: float
+    """of the place of the theta axis over the up camera, per axis"""
+    axis_arm_um: float
+    """distance of the held part's centre from the theta axis: runout of the nozzle and of the pick together"""
     offset_sigma_um: float
     """spread of the place-and-look trials"""
     theta_offset_deg: float

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from station.cli import demo, recipe, records, registers, service, shift
+from station.cli import demo, recipe, records, registers, service, shift, vision
 from station.version import SOFTWARE_VERSION
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("shift")(shift.shift)
 app.command("run")(service.run)
 app.add_typer(recipe.app, name="recipe", help="Check, show, import and describe recipes.")
 app.add_typer(records.app, name="records", help="Show and export placement records.")
+app.add_typer(vision.app, name="vision", help="Balls, wetting, fiducials and imprints in picture files.")
 app.add_typer(registers.app, name="registers", help="The wire: registers, commands, frames.")
 
 

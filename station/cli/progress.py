@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Protocol
 
-PLAIN_EVENTS = {"placement.recorded", "record.appended", "alarm.raised", "fault.raised", "board.departed"}
+SAID_AS_FAULT = ("ask", "stop", "abort")
+"""What a step's alarm leads to where it goes on the list of alarms, and is told from there."""
 
 
 class Progress(Protocol):
@@ -50,9 +51,6 @@ class Hourly:
             self._hour = hour
             print(f"{hour} h: {self._placed} packages placed", file=sys.stderr)
 
-    def close(self) -> None:
-        return None
-
 
 class Live:
     """A bar over all packages with the step that runs, for people at a terminal."""
@@ -89,8 +87,10 @@ class Live:
 
 def sentence(kind: str, data: dict[str, Any]) -> str:
     """What a person wants to know of an event; empty when nothing."""
-    if kind in ("alarm.raised",):
-        return f"alarm {data['number']}: {data['text']} ({data['does']})"
+    if kind == "fault.raised":
+        return f"alarm {data['number']}: {data['text']}"
+    if kind == "alarm.raised" and data["does"] not in SAID_AS_FAULT:
+        return f"alarm {data['number']}: {data['text']} ({data['does'].replace('_', ' ')})"
     if "result" in data and "site" in data:
         reason = data.get("reason")
         return f"{data['board_serial']} {data['site']}: {data['result']}" + (f", {reason['text']}" if reason else "")

@@ -19,9 +19,10 @@ def shift(
     seed: Seed = 7,
     json: Json = False,
 ) -> None:
-    """Run a shift and say where its time went."""
+    """Run a shift and say where its time went: that of the machine, and that of the processor."""
     from recipes import RecipeProblems
     from sim_hardware.scenario import Rendering
+    from station.demo.processor_time import ProcessorTime
     from station.demo.run import Order, run
     from station.demo.shift_summary import as_json, print_shift
     from station.store.errors import StoreError
@@ -35,20 +36,19 @@ def shift(
         keep_images=False,
         durability="normal",
     )
-    show = progress.make(0, json=True) if json else progress.Hourly()
+    show = None if json else progress.Hourly()
     with tempfile.TemporaryDirectory(prefix="station-shift-") as folder:
         try:
-            ran = run(order, Path(folder), show)
+            with ProcessorTime() as spent:
+                ran = run(order, Path(folder), show)
         except RecipeProblems as problems:
             typer.echo(str(problems), err=True)
             raise typer.Exit(EXIT_INVALID) from None
         except StoreError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(EXIT_REFUSED) from None
-        finally:
-            show.close()
     if json:
-        typer.echo(json_text.dumps(as_json(ran)))
+        typer.echo(json_text.dumps(as_json(ran, spent)))
     else:
-        print_shift(ran)
+        print_shift(ran, spent)
     raise typer.Exit(exit_code(ran.state, 0, 0))

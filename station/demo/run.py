@@ -82,6 +82,8 @@ class Ran:
     wall_s: float
     calibration: dict[str, Any]
     alarms: list[dict[str, Any]] = field(default_factory=list)
+    standing: list[dict[str, Any]] = field(default_factory=list)
+    """alarms on the list at the end"""
     store_dir: Path = Path()
 
 
@@ -140,6 +142,7 @@ async def _run(order: Order, store_dir: Path, on_event: Progress | None) -> Ran:
             wall_s=0.0,
             calibration={} if calibration is None else {**_residuals(calibration), "hash": calibration.hash},
             alarms=alarms,
+            standing=[alarm.view() for alarm in controller.alarms.standing],
             store_dir=store_dir,
         )
     finally:

@@ -1,13 +1,17 @@
-"""What a shift tells: output, numbers against truth, and where the machine's time went."""
+"""What a shift tells: output, numbers against truth, and where the time went, the machine's and the processor's."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from station.demo import summary
 from station.demo.numbers import numbers_of
+from station.demo.processor_time import ProcessorTime
 from station.demo.run import Ran
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def time_by_step(ran: Ran) -> list[tuple[str, float, int]]:
@@ -25,30 +29,32 @@ def time_by_step(ran: Ran) -> list[tuple[str, float, int]]:
     return [*steps, ("Homing, calibration, board change, waiting", rest_s, ran.job["boards_done"])]
 
 
-def as_json(ran: Ran) -> dict[str, Any]:
+def as_json(ran: Ran, spent: ProcessorTime) -> dict[str, Any]:
     numbers = summary.as_json([ran])
     return {
         **numbers,
         "packages": numbers["packages_placed"],
         "events": ran.event_count,
         "time_s_by_step": {title: round(seconds, 1) for title, seconds, _ in time_by_step(ran)},
+        "processor_s": round(spent.total_s, 2),
+        "processor_s_by_part": {title: round(seconds, 2) for title, seconds in spent.by_part.items()},
     }
 
 
-def print_shift(ran: Ran) -> None:
-    from rich import box
+def print_shift(ran: Ran, spent: ProcessorTime) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     numbers = numbers_of([ran])
     console = Console(width=None if sys.stdout.isatty() else summary.PLAIN_WIDTH)
-    table = Table(title="Where the time went", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("Step")
-    for heading in ("hours", "share", "each"):
-        table.add_column(heading, justify="right")
+    table = _table("Where the machine's time went", "Step", "hours", "share", "each")
     for title, seconds, times in time_by_step(ran):
         each = f"{seconds / times:.2f} s" if times else ""
         table.add_row(title, f"{seconds / 3600:.2f}", f"{seconds / ran.simulated_s:.1%}", each)
+    console.print(table)
+    packages = max(1, numbers.packages_placed)
+    table = _table("Where the processor's time went", "Part", "seconds", "share", "a package")
+    for title, seconds in spent.by_part.items():
+        table.add_row(title, f"{seconds:.1f}", f"{seconds / spent.total_s:.1%}", f"{1e3 * seconds / packages:.2f} ms")
     console.print(table)
     console.print(
         f"{numbers.boards} boards, {numbers.packages_placed} packages placed, {numbers.packages_rejected} rejected, "
@@ -59,6 +65,18 @@ def print_shift(ran: Ran) -> None:
         f"film within {numbers.film_error_um_max:.2f} um; cycle / critical path {numbers.cycle_ratio:.3f}."
     )
     console.print(
-        f"{ran.simulated_s / 3600:.2f} h of machine time in {ran.wall_s:.1f} s; {ran.event_count} events, "
-        f"{ran.event_count / max(ran.wall_s, 1e-9):.0f} per second."
+        f"{ran.simulated_s / 3600:.2f} h of machine time took {spent.total_s:.1f} s of processor time "
+        f"({1e3 * spent.total_s / ran.simulated_s:.1f} ms a second) and {ran.wall_s:.1f} s by the clock on the wall; "
+        f"{ran.event_count} events."
     )
+
+
+def _table(title: str, *headings: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column(headings[0])
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
+    return table

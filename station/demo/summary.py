@@ -154,6 +154,8 @@ def print_table(runs: list[Ran], report: Path) -> None:
     for ran in runs:
         if ran.state != "Complete":
             console.print(f"{ran.order.recipe}: ended in state {ran.state}.")
+        for alarm in ran.standing:
+            console.print(f"Alarm {alarm['number']}: {alarm['text']}\n  {' '.join(alarm['remedy'])}", highlight=False)
     console.print(f"Trace {trace_hash(runs)[:16]}…  Report: {report}", highlight=False)
 
 

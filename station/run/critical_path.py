@@ -7,6 +7,8 @@ Not counted, and therefore overhead when it shows: waiting for devices to answer
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from graphlib import TopologicalSorter
 from itertools import pairwise
 
 from drivers.devices.gantry import GantryPosition
@@ -17,7 +19,7 @@ from station.process import outcomes as o
 from station.process.pick import EARLY_UM as PICK_EARLY_UM
 from station.process.pick import LIFT_SLOW_UM, LIFT_SLOW_UM_PER_S
 from station.process.step import Work
-from station.run.schedule import LANES, Slot
+from station.run.schedule import Slot
 
 VACUUM_S = 0.040
 """two time constants of nozzle and hose: to grip, and to let go. Estimate"""
@@ -36,19 +38,12 @@ def critical_path(cell: Cell, work: Work, slots: tuple[Slot, ...], started_from:
     durations = _durations(cell, work, started_from)
     ends: dict[str, float] = {}
     waits_on: dict[str, str] = {}
-    known = {slot.key for slot in slots}
-    for _ in slots:
-        for lane in LANES:
-            before = ""
-            for slot in (slot for slot in slots if slot.lane == lane):
-                needed = [key for key in (before, *slot.after) if key in known]
-                if all(key in ends for key in needed):
-                    last = max(needed, key=lambda key: ends[key], default="")
-                    ends[slot.key] = ends.get(last, 0.0) + durations.get(slot.step.id, 0.0)
-                    waits_on[slot.key] = last
-                before = slot.key
+    for key, step_id, needed in _in_order(slots):
+        last = max(needed, key=ends.__getitem__, default="")
+        ends[key] = ends.get(last, 0.0) + durations.get(step_id, 0.0)
+        waits_on[key] = last
     titles = {slot.key: slot.step.title for slot in slots}
-    key = max(ends, key=lambda name: ends[name])
+    key = max(ends, key=ends.__getitem__)
     total_s, chain = ends[key], []
     while key:
         start_s = ends.get(waits_on[key], 0.0)
@@ -56,6 +51,20 @@ def critical_path(cell: Cell, work: Work, slots: tuple[Slot, ...], started_from:
             chain.append((titles[key], start_s, ends[key]))
         key = waits_on[key]
     return CriticalPath(total_s, tuple(reversed(chain)))
+
+
+@lru_cache(maxsize=16)
+def _in_order(slots: tuple[Slot, ...]) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """(key, step, what it waits for: the step before it on its lane, and what its slot names), in a possible order."""
+    known = {slot.key: slot for slot in slots}
+    needed: dict[str, tuple[str, ...]] = {}
+    before: dict[str, str] = {}
+    for slot in slots:
+        waits = (before.get(slot.lane, ""), *slot.after)
+        needed[slot.key] = tuple(key for key in waits if key in known)
+        before[slot.lane] = slot.key
+    order = TopologicalSorter(needed).static_order()
+    return tuple((key, known[key].step.id, needed[key]) for key in order)
 
 
 def _durations(cell: Cell, work: Work, started_from: GantryPosition | None) -> dict[str, float]:

@@ -356,6 +356,6 @@ class TrayCount:
 
 
 def _curve_json(curve: tuple[tuple[float, float], ...]) -> bytes:
-    z = ",".join(f"{z_um:.1f}" for z_um, _ in curve)
-    force = ",".join(f"{force_n:.3f}" for _, force_n in curve)
+    z = ",".join([f"{z_um:.1f}" for z_um, _ in curve])
+    force = ",".join([f"{force_n:.3f}" for _, force_n in curve])
     return f'{{"z_um":[{z}],"force_n":[{force}]}}'.encode()

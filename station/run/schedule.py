@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from station.process import sheet
 from station.process.step import Step
@@ -70,16 +71,17 @@ WITHOUT_IMPRINT = ("look_at_imprint", "judge_imprint")
 
 
 class Film(Enum):
-    """The film for the package that is about to be built."""
+    """The film for the package that is about to be built; the value is what its dip waits for."""
 
-    READY = ()
+    READY = ""
     """good, fresh and unused"""
-    COMING = (FILM_AHEAD,)
+    COMING = FILM_AHEAD
     """begun beside the package before"""
-    MISSING = ("judge_film",)
+    MISSING = "judge_film"
     """to be made beside the pick"""
 
 
+@cache
 def package_slots(film: Film, *, imprint: bool) -> tuple[Slot, ...]:
     """The graph of one package. imprint: the recipe asks for the second witness."""
     slots = PACKAGE
@@ -98,9 +100,9 @@ def _without_imprint(slot: Slot) -> Slot:
     return Slot(slot.step, slot.lane, tuple(key for key in slot.after if key not in WITHOUT_IMPRINT))
 
 
-def _with_film(slot: Slot, ready_by: tuple[str, ...]) -> Slot:
-    after = tuple(other for key in slot.after for other in (ready_by if key == "film_ready" else (key,)))
-    return Slot(slot.step, slot.lane, after)
+def _with_film(slot: Slot, ready_by: str) -> Slot:
+    after = (ready_by if key == "film_ready" else key for key in slot.after)
+    return Slot(slot.step, slot.lane, tuple(filter(None, after)))
 
 
 CHAINS = (

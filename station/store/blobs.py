@@ -47,11 +47,11 @@ class BlobStore:
             raise ValueError(f"blobs end in one of {', '.join(MEDIA_TYPES)}, not {suffix!r}")
         digest = sha256(content).hexdigest()
         path = self._path(digest, suffix)
-        if not path.exists():
+        if not os.path.exists(path):
             try:
                 self._write(path, content)
             except OSError as error:
-                raise write_failure(error, path) from error
+                raise write_failure(error, Path(path)) from error
         return PREFIX + digest
 
     async def get(self, reference: str) -> tuple[bytes, str]:
@@ -68,7 +68,7 @@ class BlobStore:
         if match is not None:
             for suffix, media_type in MEDIA_TYPES.items():
                 try:
-                    content = self._path(match[1], suffix).read_bytes()
+                    content = Path(self._path(match[1], suffix)).read_bytes()
                 except FileNotFoundError:
                     continue
                 if sha256(content).hexdigest() != match[1]:
@@ -76,15 +76,21 @@ class BlobStore:
                 return content, media_type
         raise NotStored(f"There is no blob {reference[:80]}. Take the reference from a record.")
 
-    def _path(self, digest: str, suffix: str) -> Path:
-        return self._root / digest[:2] / (digest + suffix)
+    def _path(self, digest: str, suffix: str) -> str:
+        return f"{self._root}/{digest[:2]}/{digest}{suffix}"
 
-    def _write(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{next(self._drafts)}.part")
-        with draft.open("wb") as file:
+    def _write(self, path: str, content: bytes) -> None:
+        draft = f"{path}.{next(self._drafts)}.part"
+        try:
+            self._write_draft(draft, content)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            self._write_draft(draft, content)
+        os.replace(draft, path)
+
+    def _write_draft(self, draft: str, content: bytes) -> None:
+        with open(draft, "wb") as file:
             file.write(content)
             if self._is_synced:
                 file.flush()
                 os.fsync(file.fileno())
-        draft.replace(path)

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -103,6 +103,7 @@ class Database:
         self._lock = DirectoryLock(data_dir)
         try:
             self.writer_connection = self._open_for_writing(durability)
+            self._writer_driver = cast("sqlite3.Connection", self.writer_connection.connection.driver_connection)
             self._reader_connection = _engine(self.path, read_only=True).connect()
         except DBAPIError as error:
             self._lock.release()
@@ -139,13 +140,11 @@ class Database:
 
         raises   StoreFailed; the transaction is rolled back
         """
-        connection = self.writer_connection
         try:
-            with connection.begin():
+            # Straight to the driver: its `with` commits or rolls back, and the statements are compiled already.
+            with self._writer_driver:
                 for statement, rows in groups:
-                    connection.exec_driver_sql(statement, rows)
-        except DBAPIError as error:
-            raise write_failure(_driver_error(error), self.path) from error
+                    self._writer_driver.executemany(statement, rows)
         except (sqlite3.Error, OSError) as error:
             raise write_failure(error, self.path) from error
 

@@ -6,12 +6,13 @@ Nothing here decides what is worth an event, and no listener is ever called befo
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol
+
+from pydantic_core import from_json
 
 from station.store import chain, reading
 from station.store.database import Database
@@ -39,6 +40,7 @@ class Event:
     epoch         which opening of the log wrote it; `at_s` may be compared inside one epoch only
     at_s          monotonic seconds
     occurred_at   UTC, ISO 8601
+    data_json     what there is to say, canonical; `data` reads it when somebody asks
     hash          seal over this event and the hash before
     """
 
@@ -47,13 +49,13 @@ class Event:
     at_s: float
     occurred_at: str
     kind: str
-    data: dict[str, Any]
+    data_json: str
     hash: str
 
-    @classmethod
-    def from_row(cls, row: EventRow) -> Event:
-        seq, epoch, at_s, occurred_at, kind, data_json, seal = row
-        return cls(seq, epoch, at_s, occurred_at, kind, json.loads(data_json), seal)
+    @property
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = from_json(self.data_json)
+        return found
 
     @property
     def id(self) -> str:
@@ -176,7 +178,7 @@ class EventLog:
     async def read(self, after: int = 0, limit: int = 100, kinds: tuple[str, ...] = ()) -> list[Event]:
         """Durable events with a number above `after`, oldest first."""
         rows = await self._database.read(lambda connection: reading.events_after(connection, after, limit, kinds))
-        return [Event.from_row(row) for row in rows]
+        return [Event(*row) for row in rows]
 
     async def verify(self) -> reading.ChainReport:
         """Walk both hash chains from their first link to the last durable one."""
@@ -199,7 +201,7 @@ class EventLog:
         if not self._subscriptions:
             return
         for row in rows:
-            event = Event.from_row(row)
+            event = Event(*row)
             for subscription in self._subscriptions:
                 if not subscription.is_closed:
                     subscription.offer(event)

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import Connection, select
 
 from station.store import chain, schema
@@ -95,7 +96,7 @@ def record_page(connection: Connection, after: int, limit: int, wanted: RecordFi
             question = question.where(column == value)
     rows = connection.execute(question.order_by(table.c.position).limit(limit + 1)).all()
     next_after = rows[limit - 1][0] if len(rows) > limit else None
-    return RecordPage([json.loads(row[1]) for row in rows[:limit]], next_after)
+    return RecordPage([from_json(row[1]) for row in rows[:limit]], next_after)
 
 
 def record(connection: Connection, record_id: str) -> dict[str, Any] | None:

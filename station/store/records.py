@@ -5,6 +5,7 @@ Nothing here judges a record. Each one is announced by an event of the log in th
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from station.store import chain, reading
@@ -51,9 +52,8 @@ class Records:
         position = self._position + 1
         sealed = {**record, "previous_hash": self._head_hash}
         if not sealed.get("record_id"):
-            sealed["record_id"] = ""
-            draft = chain.record_hash({**sealed, "position": position, "epoch": self._log.epoch})
-            sealed["record_id"] = chain.time_ordered_id(self._clock.utc(), draft)
+            place = f"{self._head_hash}\n{position}\n{self._log.epoch}"
+            sealed["record_id"] = chain.time_ordered_id(self._clock.utc(), sha256(place.encode("ascii")).hexdigest())
         seal = chain.record_hash(sealed)
         sealed["hash"] = seal
         board = sealed.get("board") or {}

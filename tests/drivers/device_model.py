@@ -86,8 +86,7 @@ class ModelDevice:
         self._change(busy=False, done_seq=self._state.ack_seq, result=result, evidence=(x_um, 0, 0, 0, 0, 0))
 
     def _change(self, **changes: object) -> None:
-        fields = {name: getattr(self._state, name) for name in ChannelState.__slots__}
-        self._state = ChannelState(**{**fields, **changes})  # type: ignore[arg-type]
+        self._state = self._state._replace(**changes)  # type: ignore[arg-type]
 
     def restart(self) -> None:
         self._boot_id += 1

@@ -12,28 +12,28 @@ from tests.support import virtual
 
 @virtual
 async def test_a_request_line_and_its_reply():
-    # '#' 0001 IDN '*' CRC CR LF; CRC of "0001 IDN" worked byte by byte in test_crc: 0A62.
-    # Reply "0001 IDN -123456 1" : CRC bit by bit over "0001 IDN -123456 1" = 254E
-    async with RawPeer(lambda peer, _: peer.send(b"@0001 IDN -123456 1*254E\r\n")) as peer:
+    # '#' 0001 IDN '*' CRC CR LF; CRC of "0001 IDN" worked byte by byte in test_crc: 7B2C.
+    # Reply "0001 IDN -123456 1" : CRC bit by bit over "0001 IDN -123456 1" = 6DF3
+    async with RawPeer(lambda peer, _: peer.send(b"@0001 IDN -123456 1*6DF3\r\n")) as peer:
         line = SerialLine(f"socket://127.0.0.1:{peer.port}", name="head")
         await line.connect()
         assert await line.request("IDN") == ("-123456", "1")
-        assert peer.received == [b"#0001 IDN*0A62\r\n"]
+        assert peer.received == [b"#0001 IDN*7B2C\r\n"]
         await line.close()
 
 
 @virtual
 async def test_a_heartbeat_line():
     # session 0x11223344 = 287454020, heartbeat 1, stop 0; second request of the line: number 0002.
-    # CRC bit by bit over "0002 BEA 287454020 1 0" = A1FA
-    # Reply "0002 BEA 1 2": 4006
-    replies = [b"@0001 IDN*0A62\r\n", b"@0002 BEA 1 2*4006\r\n"]
+    # CRC bit by bit over "0002 BEA 287454020 1 0" = 7077
+    # Reply "0002 BEA 1 2": 3CD3
+    replies = [b"@0001 IDN*7B2C\r\n", b"@0002 BEA 1 2*3CD3\r\n"]
     async with RawPeer(lambda peer, _: peer.send(replies.pop(0))) as peer:
         line = SerialLine(f"socket://127.0.0.1:{peer.port}", name="head")
         await line.connect()
         await line.request("IDN")
         assert await line.request("BEA", ("287454020", "1", "0")) == ("1", "2")
-        assert peer.received[1] == b"#0002 BEA 287454020 1 0*A1FA\r\n"
+        assert peer.received[1] == b"#0002 BEA 287454020 1 0*7077\r\n"
         await line.close()
 
 

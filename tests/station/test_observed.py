@@ -65,5 +65,5 @@ def test_a_site_is_free_only_when_its_bottom_package_is_there_in_place_and_bare(
 
 def test_no_package_no_outline_and_no_film_are_refused_and_never_found() -> None:
     assert observed.package(payload(), 1.0, 168, HERE).status == "refused"
-    assert observed.glass(payload(), 1.0, 80).status == "refused"
+    assert observed.glass(payload(), 80).status == "refused"
     assert observed.placed([payload()], [ImagePoint(0.0, 0.0)], 1.0, HERE).status == "refused"

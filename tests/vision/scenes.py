@@ -167,6 +167,7 @@ class PackagePart:
         cap=1.0,
         mark_level=125.0,
         bridges=(),
+        bridge_level=90.0,
         extras_um=(),
         shape=UP_SHAPE,
         um_per_px=8.0,
@@ -195,7 +196,7 @@ class PackagePart:
 
             def neck(x, y, axis=axis, span=span):
                 along, across = x * axis[0] - y * axis[1], x * axis[1] + y * axis[0]
-                return 90.0, (np.abs(along) <= span / 2) & (np.abs(across) <= 0.35 * radius)
+                return bridge_level, (np.abs(along) <= span / 2) & (np.abs(across) <= 0.35 * radius)
 
             stamp(picture, (p + q) / 2, np.hypot(*(q - p)) / 2 + 2, neck)
         strength = np.zeros(len(centres)) if wet is None else np.broadcast_to(wet, (len(centres),)).astype(float)
@@ -254,17 +255,40 @@ def disc(picture, centre_px, radius_px, level):
     stamp(picture, centre_px, radius_px + 2, lambda x, y: (level, x**2 + y**2 <= radius_px**2))
 
 
+def mark_depth(kind, x, y, half, part_ratio):
+    """Distance inside the outline of a fiducial mark, negative outside; exact off its corners."""
+    far, near, part = np.maximum(np.abs(x), np.abs(y)), np.minimum(np.abs(x), np.abs(y)), half * part_ratio
+    return {
+        "disc": half - np.hypot(x, y),
+        "ring": np.minimum(half - np.hypot(x, y), np.hypot(x, y) - part),
+        "square": half - far,
+        "diamond": (half - far - near) / np.sqrt(2),
+        "cross": np.minimum(half - far, part - near),
+    }[kind]
+
+
 def fiducial_scene(seed, x_um, y_um, *, diameter_um=1000.0, level=190.0, ground=60.0, um_per_px=10.0, others=(),
-                   dirt=0, scratches=0, gradient=0.0, absent=False, shape=(512, 512), **optics):  # fmt: skip
+                   dirt=0, scratches=0, copper=0, gradient=0.0, absent=False, shape=(512, 512), kind="disc",
+                   part_ratio=0.5, turn_deg=0.0, **optics):  # fmt: skip
     rng = np.random.default_rng([seed, 3])
     picture = board(rng, shape, ground)
-    places = [] if absent else [(x_um, y_um)]
-    for at_um in [*places, *others]:
-        disc(picture, to_px(np.array([at_um]), shape, um_per_px)[0], diameter_um / 2 / um_per_px, level)
+    half = diameter_um / 2 / um_per_px
+    c, s = np.cos(np.deg2rad(turn_deg)), np.sin(np.deg2rad(turn_deg))
+
+    def mark(x, y):
+        depth = mark_depth(kind, c * x + s * y, c * y - s * x, half, part_ratio)
+        return level, np.clip(FINE * depth + 0.5, 0, 1)
+
+    for at_um in [*([] if absent else [(x_um, y_um)]), *others]:
+        stamp(picture, to_px(np.array([at_um]), shape, um_per_px)[0], half * 1.1 + 2, mark)
     centre = to_px(np.array([(x_um, y_um)]), shape, um_per_px)[0]
+    for _ in range(copper):
+        angle = rng.uniform(0, 2 * np.pi)
+        at = centre + rng.uniform(1.5, 1.9) * half * np.array([np.cos(angle), np.sin(angle)])
+        cv2.rectangle(picture, tuple(int(v) for v in at - 8), tuple(int(v) for v in at + 8), level, -1)
     for _ in range(dirt):
         angle = rng.uniform(0, 2 * np.pi)
-        at = centre + diameter_um / 2 / um_per_px * np.array([np.cos(angle), np.sin(angle)])
+        at = centre + half * np.array([np.cos(angle), np.sin(angle)])
         disc(picture, at, rng.uniform(3, 7), rng.uniform(10, 220))
     for _ in range(scratches):
         a, b = centre + rng.uniform(-60, 60, (2, 2))
@@ -279,8 +303,14 @@ FOUR_SHOTS = ((-2200.0, -2600.0), (2200.0, -2600.0), (2200.0, 2600.0), (-2200.0,
 
 
 def site_shots(seed, x_um, y_um, theta_deg, *, lands=LANDS_168, body_um=12000.0, centres=FOUR_SHOTS, um_per_px=10.0,
-               mark_turn=0, mark=True, bare=False, top=None, without=(), **optics):  # fmt: skip
-    """Several pictures of one site; `top` = (x, y, theta, size) of a mould standing on it."""
+               mark_turn=0, mark=True, bare=False, top=None, without=(), wells=None, bleed=0.0, neighbour_um=None,
+               **optics):  # fmt: skip
+    """Several pictures of one site; `top` = (x, y, theta, size) of a mould standing on it.
+
+    wells         (level of the mould, level of the well, level of the ball in it or None): solder in moulded wells
+    bleed         share of the right and upper edge of the top where flux has run out, up to 250 um
+    neighbour_um  gap to a body as bright as the top on its right
+    """
     from vision.predicted import Shot
 
     shots = []
@@ -304,14 +334,26 @@ def site_shots(seed, x_um, y_um, theta_deg, *, lands=LANDS_168, body_um=12000.0,
             picture += (np.float32(level) - picture) * cover
 
         if not bare:
-            body(body_um, (theta_deg, x_um, y_um), 45.0)
+            body(body_um, (theta_deg, x_um, y_um), 45.0 if wells is None else wells[0])
             for name, at in zip(lands.names, px(turned(lands.xy_um, theta_deg, x_um, y_um))):
-                if name not in without:
-                    disc(picture, at, lands.radius_um / um_per_px, 175.0)
+                if wells is not None:
+                    disc(picture, at, 1.35 * lands.radius_um / um_per_px, wells[1])
+                level = 175.0 if wells is None else wells[2]
+                if name not in without and level is not None:
+                    disc(picture, at, lands.radius_um / um_per_px, level)
             if mark:
                 spot = np.array([[lands.a1_x_um, lands.a1_y_um]])
                 at = px(turned(turned(spot, 90.0 * mark_turn), theta_deg, x_um, y_um))[0]
                 disc(picture, at, lands.a1_diameter_um / 2 / um_per_px, 205.0)
+        if top is not None and bleed:
+            edge = np.random.default_rng([seed, 7])
+            for step in np.flatnonzero(edge.uniform(size=100) < bleed):
+                along, side = (step % 50 + 0.5) / 50 - 0.5, step // 50
+                at = px(turned(top[3] * np.array([[(0.5, along), (along, 0.5)][side]]), top[2], top[0], top[1]))[0]
+                disc(picture, at, edge.uniform(100, 250) / um_per_px, edge.uniform(60, 150))
+        if top is not None and neighbour_um is not None:
+            gap = turned(np.array([[top[3] + neighbour_um, 0.0]]), top[2], top[0], top[1])[0]
+            body(top[3], (top[2], gap[0], gap[1]), 125.0)
         if top is not None:
             body(top[3], (top[2], top[0], top[1]), 125.0)
             text = px(turned(np.array([[-2500.0, 0.0]]), top[2], top[0], top[1]))[0]

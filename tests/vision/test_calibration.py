@@ -1,10 +1,10 @@
-"""Fits of points, cameras and rotation, and the glass part with its dots."""
+"""Fits of points and rotation, and the glass part with its dots."""
 
 import numpy as np
 import pytest
 
 from tests.vision.scenes import DOWN_SHAPE, UP_SHAPE, disc, finish, to_px, turned
-from vision.calibration import fit_camera, fit_rotation, highlight_bias
+from vision.calibration import fit_rotation, highlight_bias
 from vision.errors import BadFrame, BadMap, TooFewPoints, VisionError
 from vision.frame import Frame
 from vision.inspection import locate_dots
@@ -49,23 +49,6 @@ def test_glass_partly_in_view_is_found_from_an_expected_pose_and_refused_without
     assert abs(fix.x_um - 3000.0) < 0.2
     assert fix.found_count < 80
     assert locate_dots(frame, DOTS, mirrored=True).status == "refused"
-
-
-def test_camera_fit_recovers_mirror_rotation_scale_and_distortion():
-    rng = np.random.default_rng(0)
-    seen = rng.uniform(-6000, 6000, (60, 2))
-    k1 = 2e-10
-    true = seen * (1 + k1 * (seen**2).sum(axis=1, keepdims=True))
-    angle = np.deg2rad(1.2)
-    matrix = np.diag([-1.0, 1.0]) @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * 1.003
-    machine = true @ matrix.T + (12.0, -7.0) + rng.normal(0, 0.5, seen.shape)
-    fit = fit_camera(seen, machine, with_distortion=True)
-    assert fit.is_mirrored
-    assert fit.rotation_deg == pytest.approx(1.2, abs=0.003)
-    assert fit.scale_ratio == pytest.approx(1.003, abs=1e-4)
-    assert abs(fit.k1_per_um2 - k1) < 4 * fit.k1_sigma_per_um2
-    assert fit.rms_um == pytest.approx(0.5, abs=0.12)
-    assert np.abs(fit.to_machine(seen) - machine).max() < 2.5
 
 
 def test_rotation_centre_and_runout_come_from_turned_shots():

@@ -40,6 +40,37 @@ def test_few_covered_lands_do_not_move_the_rest():
     assert abs(fix.x_um - 20.0) < 0.1
 
 
+WELLS = {
+    "bright solder": (70.0, 20.0, 150.0),
+    "dull solder": (100.0, 20.0, 90.0),
+    "deep wells": (100.0, 20.0, None),
+}
+"""level of the mould, of the well, of the solder in it"""
+
+
+@pytest.mark.parametrize("name", WELLS)
+def test_moulded_wells_are_found_whatever_their_solder_looks_like(name):
+    for seed, pose in ((1, (95.0, -60.0, 0.9)), (2, (-130.0, 40.0, -1.4))):
+        fix = locate_site(site_shots(seed, *pose, wells=WELLS[name]), LANDS_168)
+        assert fix.status == "found", fix.reasons
+        assert max(abs(fix.x_um - pose[0]), abs(fix.y_um - pose[1])) < 0.1
+        assert abs(fix.theta_deg - pose[2]) < 0.002
+        assert fix.found_count == 168
+
+
+def test_wells_displaced_by_a_pitch_or_turned_are_refused_and_a_mould_without_wells_is_occupied():
+    for name, wells in WELLS.items():
+        displaced = locate_site(site_shots(3, 530.0, 0.0, 0.0, wells=wells), LANDS_168)
+        assert displaced.status == "refused", name
+        assert np.isnan(displaced.x_um)
+    assert (
+        locate_site(site_shots(4, 0.0, 0.0, 0.0, wells=WELLS["dull solder"], mark_turn=1), LANDS_168).status
+        == "refused"
+    )
+    plain = locate_site(site_shots(4, 0.0, 0.0, 0.0, wells=(125.0, 125.0, None)), LANDS_168)
+    assert plain.status == "occupied"
+
+
 def test_package_displaced_by_a_pitch_is_refused_not_reported():
     fix = locate_site(site_shots(3, 530.0, 0.0, 0.0), LANDS_168)
     assert fix.status == "refused"
@@ -98,6 +129,18 @@ def test_outline_sigma_holds_over_several_placements():
         shots = site_shots(seed, 0.0, 0.0, 0.0, body_um=14000.0, top=(x_um, y_um, theta_deg, 12000.0))
         fix = verify_placed(shots, 12000.0, 12000.0)
         error = np.array([fix.x_um - x_um, fix.y_um - y_um, fix.theta_deg - theta_deg])
+        assert error @ np.linalg.inv(np.array(fix.covariance)) @ error < 16.0
+
+
+@pytest.mark.parametrize("trouble", [{"bleed": 0.3}, {"neighbour_um": 150.0}, {"bleed": 0.2, "neighbour_um": 400.0}])
+def test_flux_run_out_and_a_close_neighbour_do_not_move_the_outline(trouble):
+    for seed in range(2):
+        x_um, y_um, theta_deg = np.random.default_rng(seed).uniform(-1, 1, 3) * (80, 80, 0.5)
+        shots = site_shots(seed, 0.0, 0.0, 0.0, body_um=14000.0, top=(x_um, y_um, theta_deg, 12000.0), **trouble)
+        fix = verify_placed(shots, 12000.0, 12000.0, search_um=120.0)
+        assert fix.status == "found", fix.reasons
+        error = np.array([fix.x_um - x_um, fix.y_um - y_um, fix.theta_deg - theta_deg])
+        assert np.abs(error[:2]).max() < 0.4
         assert error @ np.linalg.inv(np.array(fix.covariance)) @ error < 16.0
 
 
