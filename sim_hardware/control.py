@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sim_hardware.faults import FaultSpec
+from sim_hardware.mishaps import take_part_away
 from sim_hardware.scenario import ScenarioError, from_plain
 from sim_hardware.servers.cable import Cable, Plug
 from sim_hardware.world.placement import dip_faults
-from sim_hardware.world.places import GlassPart
 from sim_hardware.world.things import PlacedTruth
 
 if TYPE_CHECKING:
@@ -86,6 +86,14 @@ def _inject(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _announce(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    step = rest.get("step")
+    if not isinstance(step, str) or not step:
+        raise ControlError(f"step = {step!r}: expected the name of the step that begins")
+    plant.faults.announce(step, plant.now())
+    return {}
+
+
 def _heal(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
     plant.faults.heal(rest.get("kind"))
     return {}
@@ -133,18 +141,14 @@ def _cut(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _take_away(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
-    """An operator's hand takes the part off the nozzle."""
-    held = plant.held
-    if held is not None and not isinstance(held.part, GlassPart):
-        plant.rejected.append(held.part)
-    if held is not None:
-        plant.release_part()
+    take_part_away(plant)
     return {}
 
 
 _ACTIONS: dict[str, Callable[[Plant, dict[str, Any]], dict[str, Any]]] = {
     "inject": _inject,
     "heal": _heal,
+    "announce": _announce,
     "truth": _truth,
     "events": _events,
     "reboot": _reboot,

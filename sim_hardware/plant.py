@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from drivers.wire.handshake import Result, Stop
+from sim_hardware import mishaps
 from sim_hardware.cabling import Cabling, Ports
 from sim_hardware.devices.board_reader import BoardReader
 from sim_hardware.devices.camera import DownCamera, UpCamera
@@ -31,6 +32,7 @@ from sim_hardware.world.film import Film
 from sim_hardware.world.gantry import GantryTruth, TruePose
 from sim_hardware.world.machine import Fidelity, MachineTruth
 from sim_hardware.world.places import GlassPart, HeldPart, Holder, SafetyInputs, Tray
+from sim_hardware.world.spoilt_boards import spoil
 from sim_hardware.world.things import BoardTruth, PackageTruth
 from sim_hardware.world.tray import full_tray
 
@@ -87,6 +89,7 @@ class Plant:
         self.cabling = Cabling(self)
         self.drawing_room = ThreadPoolExecutor(1, "drawing")
         """draws pictures beside a real loop; the virtual loop draws at once"""
+        self.faults.bind(lambda spec, when_s: mishaps.happen(self, spec, when_s), self.rng("faults").random)
 
     # -- time, chance, history ----------------------------------------------------------------------------------
 
@@ -142,6 +145,7 @@ class Plant:
         board = make_board(
             self.scenario.board, number, self.rng("boards"), self.fidelity, self.faults, self.loop.time()
         )
+        spoil(self, board)
         self.boards.append(board)
         self.board_in_nest = board
         self.record("board in", serial=board.serial)

@@ -33,10 +33,12 @@ class Camera:
         self._trigger_number = 0
         self._frame_number = -1
         self._turn = asyncio.Lock()
+        self._is_given_up = False
 
     async def connect(self) -> None:
         """Raises LinkRefused."""
         self._frame_number = -1  # the camera may have restarted
+        self._is_given_up = False
         await self._stream.connect()
 
     async def close(self) -> None:
@@ -53,6 +55,10 @@ class Camera:
                  An exposure may simply be repeated
         """
         async with self._turn:
+            if self._is_given_up:
+                # Closed here over a wrong frame; the numbers go on, so that an old frame is still known as old.
+                await self._stream.connect()
+                self._is_given_up = False
             self._trigger_number = number = (self._trigger_number + 1) % _TRIGGER_LIMIT
             self._stream.send(Trigger(self._camera, number, round(exposure_s * 1e6)).encode())
             loop = asyncio.get_running_loop()
@@ -65,8 +71,9 @@ class Camera:
             wrong = self._what_is_wrong(frame)
             if wrong:
                 await self._stream.close()
+                self._is_given_up = True
                 raise FrameError(
-                    f"{self.name}: frame {header.frame_number}: {wrong}. It was not used: reconnect and expose again.",
+                    f"{self.name}: frame {header.frame_number}: {wrong}. It was not used: expose again.",
                     device=self.name,
                 )
             self._frame_number = header.frame_number

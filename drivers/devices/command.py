@@ -12,28 +12,18 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from drivers.devices.failures import FAILURES
 from drivers.devices.reading import Reading
 from drivers.errors import (
-    AxisFault,
     BadReply,
-    DeviceError,
-    DeviceStopped,
     DeviceTimedOut,
     DriverError,
-    EarlyContact,
-    ForceLimitExceeded,
-    InterlockOpen,
     LimitExceeded,
     LinkError,
     LinkLost,
-    NoContact,
-    NoSignal,
-    NothingThere,
-    NotHomed,
     OutcomeUnknown,
     Rejected,
     ReplyTimeout,
-    WatchdogBit,
 )
 from drivers.wire.encoding import Number, WireError
 from drivers.wire.handshake import ChannelState, CommandSpec, Reject, Result, Stop
@@ -46,23 +36,6 @@ WRITES_MAX = 3
 LOOK_AFTER_S = 5e-7  # both sides mean the same end, but their sums round differently; a look a hair early costs 5 ms
 TIMER_RESOLUTION_S = 1e-6  # a timer may fire a little early; waiting for the rest of nothing would never end
 STANDSTILL_WITHIN_S = 0.5  # the slowest axis stops from full speed in 0.1 s
-
-_FAILURES: dict[Result, tuple[type[DeviceError], str]] = {
-    Result.STOPPED: (DeviceStopped, "was stopped by the host. Release the stop, look where it stands, then go on"),
-    Result.WATCHDOG: (WatchdogBit, "was stopped by the device: it heard no heartbeat. Check link and load of the host"),
-    Result.INTERLOCK: (InterlockOpen, "is forbidden by an interlock. Check e-stop, door, enable, air"),
-    Result.NOT_HOMED: (NotHomed, "needs a reference. Home first"),
-    Result.LIMIT: (LimitExceeded, "lies outside the soft limits of the device. Correct the target"),
-    Result.NO_CONTACT: (NoContact, "reached its Z limit without contact. Is the surface there, and the height right?"),
-    Result.EARLY_CONTACT: (EarlyContact, "touched something above its Z window. Look what is in the way"),
-    Result.FORCE_LIMIT: (ForceLimitExceeded, "exceeded its force limit and stopped itself. Look at part and surface"),
-    Result.AXIS_FAULT: (AxisFault, "ended with an axis fault. Look for a jam, then home"),
-    Result.TIMED_OUT: (DeviceTimedOut, "was given up by the device: a sensor did not answer. Check the sensor"),
-    Result.NOTHING_THERE: (NothingThere, "found nothing there. Check supply"),
-    Result.NO_SIGNAL: (NoSignal, "measured without usable signal. Check sensor and surface"),
-    Result.NONE: (DeviceError, "ended without a result. Check the device"),
-}
-
 
 Permit = Callable[[str, CommandSpec, Mapping[str, Number]], Awaitable[None]]
 """Asked with channel, command and arguments before a command is numbered; what it raises is the answer."""
@@ -359,7 +332,7 @@ class CommandChannel:
         evidence = pending.spec.unpack_evidence(state.evidence)
         if state.result == Result.DONE:
             return evidence
-        kind, text = _FAILURES[state.result]
+        kind, text = FAILURES[state.result]
         raise self._error(kind, pending.spec, text, evidence)
 
     def _rejected(self, pending: _Pending, state: ChannelState) -> DriverError:

@@ -6,10 +6,17 @@ Whether a way is free (Z at the top, doors, zones) is decided above.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import hypot
 
 from drivers.devices.motion_plc import MotionPlc
 from drivers.devices.travel import AxisLimits, path_time_s
+from drivers.errors import AxisFault
+from drivers.wire.encoding import Number
 from drivers.wire.motion_plc import HOME, HOMED_ALL, MOVE, AxisFlags
+
+IN_PLACE_UM = 20.0
+"""a drive that has settled stands far nearer; a move that ended early, far off. Estimate"""
+IN_PLACE_DEG = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +72,7 @@ class Gantry:
         way = (start.x_um, start.y_um, start.theta_deg)
         expected_s = path_time_s(way, limits.axes, speed_per_s=limits.home_speed_um_per_s) + limits.home_search_s
         evidence = await self._channel.execute(HOME, expected_s=expected_s, deadline_s=limits.home_longest_s)
-        self._stands_at = GantryPosition(**evidence)
-        return self._stands_at
+        return self._reached(GantryPosition(0.0, 0.0, 0.0), evidence, HOME.name)
 
     async def move_to(
         self,
@@ -95,8 +101,23 @@ class Gantry:
             {"x_um": x_um, "y_um": y_um, "theta_deg": theta_deg, "speed_um_per_s": speed, "accel_um_per_s2": accel},
             expected_s=expected_s,
         )
-        self._stands_at = GantryPosition(**evidence)
-        return self._stands_at
+        return self._reached(target, evidence, MOVE.name)
+
+    def _reached(self, target: GantryPosition, evidence: dict[str, Number], command: str) -> GantryPosition:
+        """Done is done only where the encoders agree: a drive may report too early, an encoder may stand still."""
+        at = GantryPosition(**evidence)
+        away_um = hypot(at.x_um - target.x_um, at.y_um - target.y_um)
+        turned_deg = abs(at.theta_deg - target.theta_deg)
+        if not (away_um <= IN_PLACE_UM and turned_deg <= IN_PLACE_DEG):
+            raise AxisFault(
+                f"{self._plc.name}: {command} was reported as done {away_um:.0f} um and {turned_deg:.2f} deg off its "
+                f"target, allowed {IN_PLACE_UM:.0f} um and {IN_PLACE_DEG} deg. Look at the axis, then home.",
+                device=self._plc.name,
+                command=command,
+                details={"away_um": away_um, "turned_deg": turned_deg},
+            )
+        self._stands_at = at
+        return at
 
     def travel_time_s(
         self,

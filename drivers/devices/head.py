@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from drivers.devices.commanded_device import SILENCE_LIMIT_S, OnLost
 from drivers.devices.serial_device import CommandedSerialDevice
 from drivers.devices.travel import AxisLimits, travel_time_s
-from drivers.errors import BadReply, DriverError, InterlockOpen, ReplyTimeout
+from drivers.errors import BadReply, DriverError, InterlockOpen, NoSignal, ReplyTimeout
 from drivers.links.serial_line import SerialLine
 from drivers.wire.handshake import HEARTBEAT_PERIOD_S
 from drivers.wire.head import (
@@ -267,8 +267,18 @@ class Head(CommandedSerialDevice):
         return VacuumEvidence(**evidence)
 
     async def tare(self) -> TareEvidence:
-        """Zero the force in free air and measure its noise."""
+        """Zero the force in free air and measure its noise.
+
+        raises   NoSignal when there is none: the sensor is dead, and nothing may be touched with it
+        """
         evidence = await self._channel.execute(TARE, expected_s=self.limits.tare_s)
+        if not evidence["noise_n"] > 0.0:
+            raise NoSignal(
+                f"{self.name}: the force sensor shows no noise at all: it is dead. Check sensor and cable.",
+                device=self.name,
+                command=TARE.name,
+                details=evidence,
+            )
         return TareEvidence(**evidence)
 
     async def read_curve(self, max_points: int = CURVE_POINTS) -> ForceCurve:

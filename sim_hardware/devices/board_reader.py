@@ -16,6 +16,7 @@ from drivers.wire.board_reader import (
     encode_code,
 )
 from sim_hardware.devices.lines import LineDevice
+from sim_hardware.faults import Phase
 
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
@@ -35,6 +36,8 @@ class BoardReader(LineDevice):
         values = READ.unpack(fields)
         READ.pack(values)  # refuses an unknown reader: WireError, no answer
         plant = self.plant
+        if plant.faults.are_waited_for:
+            plant.faults.reached("board_reader.read", Phase.COMMANDED, plant.now())
         if plant.faults.strikes("code_unreadable", plant.now()) is not None:
             return ()
         return encode_code(self._code(int(values["reader"])))

@@ -13,9 +13,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
-from drivers.wire.camera_frame import DOWN, UP, FrameHeader, PixelFormat, Trigger, checksum
+from drivers.wire.camera_frame import DOWN, HEADER_BYTES, UP, FrameHeader, PixelFormat, Trigger, checksum
+from sim_hardware.faults import Phase
 from sim_hardware.optics import down, observation, up
 from sim_hardware.optics.scenes import (
     BoardView,
@@ -53,6 +54,7 @@ class Camera(ABC):
         self._rng = plant.rng(name)
         self._busy_until_s = -1.0
         self._is_drawing = False
+        self._last_sent = b""
 
     def expose(self, trigger: Trigger, deliver: Callable[[bytes], None]) -> None:
         """Take one picture; the scene is that of the middle of the exposure."""
@@ -63,11 +65,20 @@ class Camera(ABC):
         exposure_s = trigger.exposure_us * 1e-6
         self._busy_until_s = now_s + exposure_s + self.truth.readout_s
         self.frame_number += 1
+        if plant.faults.are_waited_for:
+            plant.faults.reached(f"{self.name}.expose", Phase.COMMANDED, now_s)
         plant.call_at(now_s + exposure_s / 2.0, self._shoot, trigger, self.frame_number, now_s, deliver)
 
     def _shoot(self, trigger: Trigger, frame_number: int, start_s: float, deliver: Callable[[bytes], None]) -> None:
         plant = self.plant
-        draw = self._picture(plant.lights.flash(self.number, trigger.exposure_us * 1e-6))
+        light = plant.lights.flash(self.number, trigger.exposure_us * 1e-6)
+        wrong = None if plant.faults.are_none else plant.faults.strikes("light_scaled", start_s, self.name)
+        if wrong is not None:
+            light = replace(light, ring_ratio=light.ring_ratio * wrong.value, coax_ratio=light.coax_ratio * wrong.value)
+        if plant.faults.are_waited_for:
+            plant.faults.reached(f"{self.name}.expose", Phase.RUNNING, plant.now())
+        plant.record("exposed", camera=self.name)
+        draw = self._picture(light)
         self._is_drawing = True
         # Drawing pixels takes up to a second of a real clock; the other devices must go on answering meanwhile.
         drawn = plant.loop.run_in_executor(plant.drawing_room, draw)
@@ -86,6 +97,8 @@ class Camera(ABC):
         if drawn.cancelled() or plant.faults.strikes("frame_lost", start_s, self.name) is not None:
             return
         payload = drawn.result()
+        if not plant.faults.are_none and plant.faults.strikes("observation_nan", start_s, self.name) is not None:
+            payload = without_numbers(payload)
         full = plant.scenario.rendering == Rendering.FULL
         header = FrameHeader(
             camera=self.number,
@@ -100,7 +113,18 @@ class Camera(ABC):
             payload_bytes=len(payload),
             payload_crc32=checksum(payload),
         )
-        plant.call_at(self._busy_until_s, deliver, header.encode() + payload)
+        frame = header.encode() + payload
+        late_s = 0.0
+        if not plant.faults.are_none:
+            late = plant.faults.strikes("frame_late", start_s, self.name)
+            late_s = late.value if late is not None else 0.0
+            if self._last_sent and plant.faults.strikes("frame_repeated", start_s, self.name) is not None:
+                # The right answer to the trigger, the wrong picture: number and exposure are those of the one before.
+                number = trigger.trigger_number
+                old = FrameHeader.decode(self._last_sent[:HEADER_BYTES])
+                frame = replace(old, trigger_number=number).encode() + self._last_sent[HEADER_BYTES:]
+        self._last_sent = frame
+        plant.call_at(self._busy_until_s + late_s, deliver, frame)
 
     @abstractmethod
     def _picture(self, light: Light) -> Callable[[], bytes]:
@@ -154,7 +178,8 @@ class DownCamera(Camera):
         """The truth below the lens now. Things far out of view are left out."""
         plant, machine = self.plant, self.plant.machine
         head = plant.gantry.head_at(plant.now())
-        x_um = head.x_um + machine.down_camera_dx_um + machine.down_camera_error_x_um
+        moved_um = plant.faults.value("camera_moved", plant.now())
+        x_um = head.x_um + machine.down_camera_dx_um + machine.down_camera_error_x_um + moved_um
         y_um = head.y_um + machine.down_camera_dy_um + machine.down_camera_error_y_um
         reach_um = self.truth.um_per_px * (self.truth.width_px + self.truth.height_px)
 
@@ -214,6 +239,16 @@ class DownCamera(Camera):
 def _frozen(package: PackageTruth) -> PackageTruth:
     """The package as it is now; what happens to it while the picture is drawn does not show."""
     return replace(package, balls=[copy(ball) for ball in package.balls], bridges=list(package.bridges))
+
+
+def without_numbers(payload: bytes) -> bytes:
+    """An observation whose poses are no numbers: what a fit gives that divided by nothing."""
+    seen = from_json(payload)
+    for found in (*(one for one in seen.values() if isinstance(one, dict)), *(seen.get("fiducials") or ())):
+        for name in ("x_um", "y_um", "theta_deg"):
+            if name in found:
+                found[name] = float("nan")
+    return _json(seen)
 
 
 def _json(value: dict[str, object]) -> bytes:

@@ -56,14 +56,20 @@ class DipUnit(RegisterDevice):
         self.core.on_reboot = self._forget
         self._rng = plant.rng("dip unit")
         self.is_homed = False
-        self.is_cover_open = False
-        self.is_plate_locked = True
         self.gap_um = 0.0
         self._stroke_s: tuple[float, float] = (0.0, 0.0)
         """start and end of the strokes under way"""
 
     def _forget(self) -> None:
         self.is_homed = False
+
+    @property
+    def is_plate_locked(self) -> bool:
+        return self.plant.faults.active("plate_unlocked", self.plant.now()) is None
+
+    @property
+    def is_cover_open(self) -> bool:
+        return self.plant.faults.active("plate_covered", self.plant.now()) is not None
 
     def _interlock(self) -> Result | None:
         free = self.plant.safety.may_move and self.is_plate_locked and not self.is_cover_open
@@ -86,6 +92,9 @@ class DipUnit(RegisterDevice):
         self.gap_um = gap_um
         self._stroke_s = (now_s + set_s, end_s)
         self.plant.film.wiping_until_s = end_s
+        if self.plant.faults.strikes("wipe_stuck", now_s) is not None:
+            self.channel.at((now_s + set_s + end_s) / 2.0, self._stop, Result.TIMED_OUT, Stop.CONTROLLED)
+            return
         self.channel.at(end_s, self._levelled, gap_um, wipe_speed_um_per_s, strokes, stroke_s, end_s)
 
     def _homed(self) -> None:
@@ -124,7 +133,7 @@ class DipUnit(RegisterDevice):
             | (self.is_homed and _HOMED),
             plant.film.reservoir_state(now_s),
             PLATE_ID,
-            round(plant.film.temperature_degc(now_s) * 10),
+            round((plant.film.temperature_degc(now_s) + plant.faults.value("plate_temperature", now_s)) * 10),
             round(HUMIDITY_RATIO * 1000),
             round(self.gap_um / UM),
             plant.film.generation,

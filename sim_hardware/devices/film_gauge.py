@@ -56,7 +56,8 @@ class FilmGauge(LineDevice):
         machine = self.plant.machine
         drift_um = machine.extras.get("gauge_drift_um_per_h", 0.0) * t_s / 3600
         noise_um = machine.gauge_noise_um * float(self._rng.standard_normal())
-        return true_um + machine.gauge_offset_um + drift_um + noise_um
+        wrong_um = self.plant.faults.value("gauge_offset", t_s)
+        return true_um + machine.gauge_offset_um + drift_um + noise_um + wrong_um
 
     def _measured(self, end_s: float) -> None:
         x_um, y_um = self._place_um
@@ -65,7 +66,8 @@ class FilmGauge(LineDevice):
             self.channel.finish(Result.NO_SIGNAL)
             return
         true_um = self.plant.film.height_at(x_um, y_um, end_s)
-        quality = QUALITY_RATIO if true_um >= DRY_UM else QUALITY_DRY_RATIO
+        is_blind = self.plant.faults.strikes("gauge_blind", end_s) is not None
+        quality = QUALITY_RATIO if true_um >= DRY_UM and not is_blind else QUALITY_DRY_RATIO
         self.channel.finish(Result.DONE, {"height_um": self._reading_um(true_um, end_s), "quality_ratio": quality})
 
     def _referenced(self, end_s: float) -> None:

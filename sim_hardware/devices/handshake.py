@@ -21,8 +21,11 @@ from drivers.wire.handshake import (
     Result,
     Stop,
 )
+from sim_hardware.faults import Faults, Phase
 
 RETIRED_SESSIONS_KEPT = 64
+RUNNING_AFTER_S = 0.010
+"""so long after a command was accepted its acknowledgement is on the wire and the command under way"""
 
 OnStart = Callable[[CommandSpec, dict[str, Number]], None]
 """Begin the command; call `channel.finish` now or later."""
@@ -124,7 +127,9 @@ class CommandChannel:
             values = spec.unpack_args(args)
         except WireError:
             return self._reject(seq, Reject.BAD_ARGUMENT)
+        self._tell(spec, Phase.BEFORE)
         self._accept(session, seq, spec)
+        self._tell(spec, Phase.COMMANDED)
         refused = self.core.refusal_to_start()
         if refused is not None:
             self.finish(refused)
@@ -139,6 +144,17 @@ class CommandChannel:
         self.ack_session, self.ack_seq, self.running = session, seq, spec
         self.result, self.evidence, self.stopping = Result.NONE, _NO_EVIDENCE, None
         self._changed()
+
+    def _tell(self, spec: CommandSpec, phase: Phase) -> None:
+        """Faults may wait for this command."""
+        core = self.core
+        if core.faults is None or not core.faults.are_waited_for:
+            return
+        name = f"{core.name}.{spec.name}"
+        core.faults.reached(name, phase, core.loop.time())
+        if phase is Phase.COMMANDED:
+            running_s = core.loop.time() + RUNNING_AFTER_S
+            self.at(running_s, core.faults.reached, name, Phase.RUNNING, running_s)
 
     def _reject(self, seq: int, reason: Reject) -> bool:
         self.reject_seq, self.reject_reason = seq & 0xFFFFFFFF, reason
@@ -230,6 +246,7 @@ class DeviceCore:
     boot_id        drawn by `new_boot_id` at every start
     on_reboot      called when the device has lost its memory: home flags and outputs are the device's business
     interlock      what forbids starting any command now, None = free
+    name, faults   who tells which faults how far a command has come
     """
 
     def __init__(
@@ -238,8 +255,12 @@ class DeviceCore:
         new_boot_id: Callable[[], int],
         *,
         watchdog_limit_s: float = WATCHDOG_LIMIT_S,
+        name: str = "",
+        faults: Faults | None = None,
     ) -> None:
         self.loop = loop
+        self.name = name
+        self.faults = faults
         self._new_boot_id = new_boot_id
         self.boot_id = new_boot_id()
         self.watchdog_limit_s = watchdog_limit_s

@@ -5,14 +5,14 @@ What a press does to parts and film is `world.grip`; how Z and force run is `wor
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from drivers.wire.encoding import Number, WireError
+from drivers.wire.encoding import Number
 from drivers.wire.handshake import CommandSpec, Result, Stop
 from drivers.wire.head import (
     CHANNEL,
     COMMANDS,
-    CURVE_REQUEST,
     DEVICE_KIND,
     HOME_Z,
     KPA,
@@ -25,12 +25,12 @@ from drivers.wire.head import (
     VACUUM_OFF,
     VACUUM_ON,
     Flags,
-    encode_curve,
 )
 from sim_hardware.devices.handshake import CommandChannel
 from sim_hardware.devices.head_force import ForceCell
 from sim_hardware.devices.head_valve import NozzleValve
 from sim_hardware.devices.lines import LineDevice
+from sim_hardware.faults import Phase
 from sim_hardware.world.grip import Below, Grip
 from sim_hardware.world.machine import Fidelity
 from sim_hardware.world.surfaces import Floor
@@ -160,6 +160,9 @@ class Head(LineDevice):
     def _press(self, args: dict[str, Number], now_s: float) -> None:
         plant, machine = self.plant, self.plant.machine
         order = PressOrder(**{name: float(value) for name, value in args.items()})
+        wrong = plant.faults.strikes("dwell_wrong", now_s)
+        if wrong is not None:
+            order = replace(order, hold_s=max(0.0, order.hold_s + wrong.value))
         from_um = self.z_um_at(now_s)
         if order.z_fast_um < from_um:
             self._rise(now_s, (order.approach_um_per_s, order.z_fast_um), machine.z.speed)
@@ -167,6 +170,10 @@ class Head(LineDevice):
         fault = plant.faults.strikes("force_over", now_s)
         stiffer = max(1.0, fault.value) if fault is not None else 1.0
         below = self._look(arrives_s, order.z_limit_um, stiffer)
+        higher = plant.faults.strikes("surface_higher", now_s)
+        if higher is not None:
+            touch_z_um = below.contact.touch_z_um - higher.value
+            below.contact = replace(below.contact, touch_z_um=touch_z_um)
         if plant.held is None and below.surface.lying is not None:
             self.grip.is_pick_spoiled = plant.faults.strikes("pick_fail", now_s) is not None
         plan = plan_press(order, from_um, now_s, below.contact, machine, self._chances(now_s, stiffer))
@@ -193,6 +200,9 @@ class Head(LineDevice):
 
     def _touched(self, plan: PressPlan) -> None:
         if self._below is not None and plan.contact_s is not None:
+            faults = self.plant.faults
+            if faults.are_waited_for:
+                faults.reached("head.press", Phase.CONTACT, plan.contact_s)
             touch_z = self._below.contact.touch_z_um
             self.grip.vacuum.set_seal(self.grip.seal_on(self._below, touch_z), plan.contact_s)
 
@@ -200,7 +210,7 @@ class Head(LineDevice):
         self.grip.last_press = plan
         self._plan = None
         self._settle(plan.end_s)
-        held_n = plan.hold_force_n + self.cell.zero_n
+        held_n = self.cell.held_n(plan.hold_force_n, plan.end_s)
         self.channel.finish(
             plan.result,
             {
@@ -239,7 +249,7 @@ class Head(LineDevice):
             {
                 "z_um": self.z_um_at(now_s),
                 "pull_force_n": self.cell.largest_n(pull_n, 0.0) if pull_n else 0.0,
-                "vacuum_kpa": self.grip.vacuum.pressure_kpa(now_s),
+                "vacuum_kpa": self.valve.read_kpa(now_s),
             },
         )
 
@@ -294,7 +304,7 @@ class Head(LineDevice):
         self.channel.at(now_s + TARE_S, self._tared)
 
     def _tared(self) -> None:
-        offset_n, noise_n = self.cell.tare(self.force_n_at(self.plant.now()))
+        offset_n, noise_n = self.cell.tare(self.force_n_at(self.plant.now()), self.plant.now())
         self.channel.finish(Result.DONE, {"offset_n": offset_n, "noise_n": noise_n})
 
     # -- stopping -----------------------------------------------------------------------------------------------------
@@ -335,13 +345,20 @@ class Head(LineDevice):
                 "hold_s": 0.0,
             }
         if spec is LIFT:
-            return {"z_um": z_um, "pull_force_n": 0.0, "vacuum_kpa": self.grip.vacuum.pressure_kpa(now_s)}
+            return {"z_um": z_um, "pull_force_n": 0.0, "vacuum_kpa": self.valve.read_kpa(now_s)}
         if spec is MOVE_Z:
             return self._here(now_s)
         return None
 
     def _here(self, now_s: float) -> dict[str, Number]:
         return {"z_um": self.z_um_at(now_s), "force_n": self.cell.read_n(self.force_n_at(now_s), now_s)}
+
+    def sag(self, by_um: float) -> None:
+        """Z sinks under its own weight: drive or brake do not hold it."""
+        now_s = self.plant.now()
+        z_um = self.z_um_at(now_s) + by_um
+        self._legs = (Stand(now_s, now_s, z_um, self.force_n_at(now_s)),)
+        self.plant.record("z sagged", z_um=z_um)
 
     def _power_lost(self) -> None:
         """The head restarts: Z stands where it is and is not trusted; the valve stays as it was."""
@@ -370,7 +387,7 @@ class Head(LineDevice):
             str(flags),
             str(round(z_um / UM)),
             str(round(self.cell.read_n(leg.force_n(now_s), now_s) / NEWTON)),
-            str(round(self.grip.vacuum.pressure_kpa(now_s) / KPA)),
+            str(round(self.valve.read_kpa(now_s) / KPA)),
             str(NOZZLE_ID),
             str(self.cell.curve_count(now_s)),
         )
@@ -378,9 +395,4 @@ class Head(LineDevice):
     def other(self, verb: str, fields: tuple[str, ...]) -> tuple[str, ...] | None:
         if verb != "CRV":
             return None
-        request = CURVE_REQUEST.unpack(fields)
-        first, step, count = int(request["first"]), int(request["step"]), int(request["count"])
-        if step < 1 or not 1 <= count <= 64:
-            raise WireError("curve request")
-        samples = self.cell.curve(first, step, count, self.plant.now())
-        return (encode_curve(samples),) if samples else ()
+        return self.cell.answer_curve(fields, self.plant.now())

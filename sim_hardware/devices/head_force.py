@@ -9,7 +9,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from drivers.wire.head import CURVE_CAPACITY, CURVE_SAMPLE_RATE_HZ, NEWTON
+from drivers.wire.encoding import WireError
+from drivers.wire.head import CURVE_CAPACITY, CURVE_REQUEST, CURVE_SAMPLE_RATE_HZ, NEWTON, encode_curve
 from sim_hardware.world.contact import Contact
 from sim_hardware.world.machine import Fidelity
 from sim_hardware.world.z_path import Leg, leg_at
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 NOISE_LENGTH = 4_093
 """Prime, so that no reading period falls in step with it."""
+CURVE_ASKED_MAX = 64
+"""samples in one answer"""
 ZERO_SIGMA_N = {Fidelity.IDEAL: 0.0, Fidelity.CALIBRATED: 0.02, Fidelity.REAL: 0.05}
 """Zero of the sensor at power-on; estimate."""
 
@@ -30,6 +33,7 @@ class ForceCell:
         rng = plant.rng("force cell")
         noise_n = plant.machine.force_noise_n * rng.standard_normal(NOISE_LENGTH)
         self._noise_n: list[float] = noise_n.tolist()
+        self._faults = plant.faults
         self._sigma_n = plant.machine.force_noise_n
         self._power_on_zero_n = ZERO_SIGMA_N[plant.fidelity] * float(rng.standard_normal())
         self.zero_n = self._power_on_zero_n
@@ -44,6 +48,9 @@ class ForceCell:
         self._kept = []
 
     def read_n(self, true_n: float, t_s: float) -> float:
+        dead = self._faults.active("force_sensor", t_s)
+        if dead is not None:
+            return dead.value
         return true_n + self.zero_n + self._noise_n[int(t_s * CURVE_SAMPLE_RATE_HZ) % NOISE_LENGTH]
 
     def largest_n(self, true_n: float, over_s: float) -> float:
@@ -51,11 +58,22 @@ class ForceCell:
         samples = max(2.0, over_s * CURVE_SAMPLE_RATE_HZ)
         return true_n + self.zero_n + self._sigma_n * math.sqrt(2.0 * math.log(samples))
 
-    def tare(self, true_n: float) -> tuple[float, float]:
+    def held_n(self, true_n: float, t_s: float) -> float:
+        """What the drive reports as the force it held."""
+        collapsed = self._faults.strikes("force_collapses", t_s)
+        dead = self._faults.active("force_sensor", t_s)
+        if dead is not None:
+            return dead.value
+        return (true_n if collapsed is None else true_n * collapsed.value) + self.zero_n
+
+    def tare(self, true_n: float, t_s: float) -> tuple[float, float]:
         """Take the present reading as zero. Returns the offset removed and the noise, with that of the digits."""
         offset_n = true_n + self.zero_n
         self.zero_n -= offset_n
         self.is_tared = True
+        dead = self._faults.active("force_sensor", t_s)
+        if dead is not None:
+            return dead.value, 0.0
         return offset_n, math.hypot(self._sigma_n, NEWTON / math.sqrt(12.0))
 
     @staticmethod
@@ -84,6 +102,15 @@ class ForceCell:
     def _samples_of(start_s: float, end_s: float, t_s: float) -> int:
         until_s = min(t_s, end_s)
         return int((until_s - start_s) * CURVE_SAMPLE_RATE_HZ + 1e-6) + 1 if until_s >= start_s else 0
+
+    def answer_curve(self, fields: tuple[str, ...], t_s: float) -> tuple[str, ...]:
+        """The answer to a request for samples of the buffer. Raises WireError."""
+        request = CURVE_REQUEST.unpack(fields)
+        first, step, count = int(request["first"]), int(request["step"]), int(request["count"])
+        if step < 1 or not 1 <= count <= CURVE_ASKED_MAX:
+            raise WireError("curve request")
+        samples = self.curve(first, step, count, t_s)
+        return (encode_curve(samples),) if samples else ()
 
     def curve(self, first: int, step: int, count: int, t_s: float) -> list[tuple[int, float, float]]:
         """(index, z_um, force_n), every `step`-th sample from `first`, as many as there are up to `count`."""

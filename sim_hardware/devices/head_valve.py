@@ -13,6 +13,7 @@ from drivers.wire.encoding import Number
 from drivers.wire.handshake import Result
 from sim_hardware.devices.handshake import CommandChannel
 from sim_hardware.world.grip import Below, Grip
+from sim_hardware.world.vacuum import OPEN_KPA
 
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
@@ -44,6 +45,7 @@ class NozzleValve:
             self._release.cancel()
             self._release = None
         vacuum.supply_ratio = 1.0 if self._plant.safety.vacuum_supply_ok else 0.0
+        vacuum.open_kpa = self._plant.faults.value("nozzle_clogged", now_s, OPEN_KPA)
         vacuum.seal = self._grip.seal_on(*self._stands(now_s))
         vacuum.open_valve(now_s)
         within_s = float(args["within_s"])
@@ -53,7 +55,8 @@ class NozzleValve:
     def close(self, args: dict[str, Number], now_s: float) -> None:
         """VACUUM_OFF: the part lets go as soon as the pressure has risen, whatever the host does next."""
         vacuum, blow_off_s, within_s = self._grip.vacuum, float(args["blow_off_s"]), float(args["within_s"])
-        vacuum.close_valve(now_s, blow_off=blow_off_s > 0.0)
+        has_puff = blow_off_s > 0.0 and self._plant.faults.strikes("blow_off_missing", now_s) is None
+        vacuum.close_valve(now_s, blow_off=has_puff)
         free_s = vacuum.time_to_rise_s(RELEASE_KPA, now_s) or 0.0
         if free_s == 0.0:
             self._let_go(now_s)
@@ -67,10 +70,19 @@ class NozzleValve:
         self._channel.at(now_s + took_s, self._ended, took_s, now_s + took_s)
 
     def _ended(self, took_s: float, t_s: float) -> None:
-        self._channel.finish(Result.DONE, {"vacuum_kpa": self._grip.vacuum.pressure_kpa(t_s), "time_s": took_s})
+        self._channel.finish(Result.DONE, {"vacuum_kpa": self.read_kpa(t_s), "time_s": took_s})
+
+    def read_kpa(self, t_s: float) -> float:
+        """What the vacuum sensor says."""
+        fault = self._plant.faults.active("vacuum_sensor", t_s)
+        return self._grip.vacuum.pressure_kpa(t_s) if fault is None else fault.value
 
     def _let_go(self, t_s: float) -> None:
         self._release = None
+        held = self._plant.held
+        if held is not None and self._plant.faults.strikes("part_sticks", t_s) is not None:
+            self._plant.record("part sticks", serial=held.part.serial)
+            return
         self._grip.let_go(*self._stands(t_s), t_s)
         if self.on_release is not None:
             self.on_release(t_s)

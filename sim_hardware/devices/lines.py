@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from drivers.wire.common import MAP_VERSION
 from drivers.wire.encoding import WireError
-from drivers.wire.handshake import ARG_COUNT, WatchdogAction
+from drivers.wire.handshake import ARG_COUNT
 from drivers.wire.serial_frames import IDENTITY, PATTERN_UM
 from sim_hardware.devices.handshake import CommandChannel, DeviceCore
+from sim_hardware.devices.registers import watchdog_fields
 
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
@@ -26,11 +27,13 @@ class LineDevice:
     def __init__(self, plant: Plant, name: str, device_kind: int, serial_number: int) -> None:
         self.plant = plant
         self.name = name
-        self.core = DeviceCore(plant.loop, plant.boot_ids(name))
+        self.core = DeviceCore(plant.loop, plant.boot_ids(name), name=name, faults=plant.faults)
         self.channel: CommandChannel | None = None
         self._device_kind = device_kind
         self._serial_number = serial_number
         self._replies = 0
+        self._frozen: tuple[str, ...] | None = None
+        self._frozen_echo: str | None = None
 
     def measured(self) -> tuple[str, ...]:
         """The device's own fields of the status, between the common head and the channel, as counts in text."""
@@ -68,25 +71,38 @@ class LineDevice:
         self.channel.offer(session, seq, code, args)
 
     def status(self) -> tuple[str, ...]:
+        faults = self.plant.faults
+        if faults.are_none:
+            self._frozen = self._frozen_echo = None
+            return self._scanned(str(self.core.host_heartbeat))
+        now_s = self.plant.now()
+        if faults.active("status_frozen", now_s, self.name) is not None and self._frozen is not None:
+            return self._frozen
+        echo = str(self.core.host_heartbeat)
+        if faults.active("echo_frozen", now_s, self.name) is not None:
+            echo = self._frozen_echo = self._frozen_echo or echo
+        self._frozen = self._scanned(echo)
+        return self._frozen
+
+    def _scanned(self, echo: str) -> tuple[str, ...]:
         core = self.core
         self._replies = (self._replies + 1) & 0xFFFF
-        head = (str(core.boot_id), str(self._replies), str(core.host_heartbeat))
+        head = (str(core.boot_id), str(self._replies), echo)
         if self.channel is None:
             return (*head, *self.measured())
         return (*head, *self.measured(), *self.channel.fields())
 
     def _identity(self) -> tuple[str, ...]:
-        off = self.plant.faults.active("watchdog_off", self.plant.now(), self.name) is not None
+        faults, now_s = self.plant.faults, self.plant.now()
         return IDENTITY.pack(
             {
                 "pattern_um": PATTERN_UM,
                 "map_version": MAP_VERSION,
                 "device_kind": self._device_kind,
-                "serial_number": self._serial_number,
+                "serial_number": self._serial_number + (faults.active("identity_wrong", now_s, self.name) is not None),
                 "boot_id": self.core.boot_id,
                 "watchdog_limit_s": self.core.watchdog_limit_s,
-                "watchdog_action": int(WatchdogAction.OFF if off else WatchdogAction.STOP),
-                "watchdog_runs": int(not off),
+                **watchdog_fields(faults, now_s, self.name),
             }
         )
 

@@ -98,6 +98,9 @@ class MotionPlc(RegisterDevice):
         if spec is HOME:
             self.is_homed = self.has_fault = False
             path = plant.gantry.plan(0.0, 0.0, 0.0, now_s, self.times.home_speed_um_per_s, None)
+            if plant.faults.strikes("home_stuck", now_s) is not None:
+                self.gantry.after(path.duration_s + self.times.home_search_s, self._stopped, Result.TIMED_OUT)
+                return
             self._run(path, now_s, now_s + path.duration_s + self.times.home_search_s)
             return
         if self.has_fault:
@@ -112,6 +115,8 @@ class MotionPlc(RegisterDevice):
             return
         speed, accel = float(args["speed_um_per_s"]), float(args["accel_um_per_s2"])
         path = plant.gantry.plan(x_um, y_um, theta_deg, now_s, speed, accel)
+        if plant.faults.strikes("axis_stalls", now_s) is not None:
+            return
         self._run(path, now_s, None)
         self._meet_faults(path, now_s)
 
@@ -120,6 +125,16 @@ class MotionPlc(RegisterDevice):
         self.plant.head.gantry_moves(now_s)
         gantry.follow(path, now_s)
         done_s = gantry.settled_from_s if until_s is None else until_s
+        faults = self.plant.faults
+        if until_s is None and not faults.are_none:
+            rings = faults.strikes("axis_rings", now_s)
+            if rings is not None:
+                gantry.settled_from_s += rings.value
+                done_s = gantry.settled_from_s
+            if faults.strikes("done_never", now_s) is not None:
+                return
+            if faults.strikes("done_early", now_s) is not None:
+                done_s = now_s + path.duration_s / 2.0
         self.gantry.at(done_s, self._arrived, until_s is not None)
 
     def _arrived(self, homing: bool) -> None:
@@ -136,8 +151,15 @@ class MotionPlc(RegisterDevice):
         )
 
     def _reached(self) -> dict[str, Number]:
-        x_um, y_um, theta_deg = self.plant.gantry.measured_at(self.plant.now())
+        x_um, y_um, theta_deg = self._read_at(self.plant.now())
         return {"x_um": x_um, "y_um": y_um, "theta_deg": theta_deg}
+
+    def _read_at(self, now_s: float) -> tuple[float, float, float]:
+        """What the encoders say."""
+        x_um, y_um, theta_deg = self.plant.gantry.measured_at(now_s)
+        faults = self.plant.faults
+        stuck = None if faults.are_none else faults.active("axis_reading", now_s)
+        return (x_um if stuck is None else stuck.value), y_um, theta_deg
 
     def _stop_gantry(self, result: Result, urgency: Stop) -> None:
         now_s = self.plant.now()
@@ -246,7 +268,7 @@ class MotionPlc(RegisterDevice):
         plant = self.plant
         now_s = self.core.loop.time()
         gantry = plant.gantry
-        x_um, y_um, theta_deg = gantry.measured_at(now_s)
+        x_um, y_um, theta_deg = self._read_at(now_s)
         flags = _HOMED if self.is_homed else 0
         if now_s >= gantry.settled_from_s:
             flags |= _IN_POSITION

@@ -21,9 +21,10 @@ from drivers.wire.common import (
     PATTERN_U32,
     STATUS_ADDRESS,
 )
-from drivers.wire.encoding import Block, crc16
+from drivers.wire.encoding import Block, Number, crc16
 from drivers.wire.handshake import ARG_COUNT, WatchdogAction
 from sim_hardware.devices.handshake import CommandChannel, DeviceCore
+from sim_hardware.faults import Faults
 
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
@@ -42,6 +43,18 @@ class ModbusFault(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(f"Modbus exception {code}")
         self.code = code
+
+
+def watchdog_fields(faults: Faults, now_s: float, device: str) -> dict[str, Number]:
+    """What a device says of its dead-man, which a person may have switched off or set to go on."""
+    fault = faults.active("watchdog_off", now_s, device)
+    if fault is None:
+        return {"watchdog_action": int(WatchdogAction.STOP), "watchdog_runs": 1}
+    goes_on = fault.value == 1.0
+    return {
+        "watchdog_action": int(WatchdogAction.CONTINUE if goes_on else WatchdogAction.OFF),
+        "watchdog_runs": int(goes_on),
+    }
 
 
 class RegisterMemory(Protocol):
@@ -66,13 +79,14 @@ class RegisterDevice(ABC):
         self.plant = plant
         self.name = name
         self.unit = unit
-        self.core = DeviceCore(plant.loop, plant.boot_ids(name))
+        self.core = DeviceCore(plant.loop, plant.boot_ids(name), name=name, faults=plant.faults)
         self.tower_light = 0
         self._device_kind = device_kind
         self._serial_number = serial_number
         self._status_words = status.word_count
         self._scan = 0
         self._frozen: bytes | None = None
+        self._frozen_echo: int | None = None
         self._control_bytes = bytes(_CONTROL.size)
         self._channels: tuple[CommandChannel, ...] = ()
         self._command_blocks: dict[int, CommandChannel] = {}
@@ -124,20 +138,23 @@ class RegisterDevice(ABC):
     # -- blocks -------------------------------------------------------------------------------------------------
 
     def _identity(self) -> bytes:
-        off = self.plant.faults.active("watchdog_off", self.plant.now(), self.name) is not None
+        faults, now_s = self.plant.faults, self.plant.now()
         values = {
             "pattern_u32": PATTERN_U32,
             "pattern_um": PATTERN_I32_UM,
             "pattern_u16": PATTERN_U16,
             "map_version": MAP_VERSION,
             "device_kind": self._device_kind,
-            "serial_number": self._serial_number,
+            "serial_number": self._serial_number + (faults.active("identity_wrong", now_s, self.name) is not None),
             "watchdog_limit_s": self.core.watchdog_limit_s,
-            "watchdog_action": int(WatchdogAction.OFF if off else WatchdogAction.STOP),
-            "watchdog_runs": int(not off),
+            **watchdog_fields(faults, now_s, self.name),
         }
         words = IDENTITY.pack(values)
-        return struct.pack(f">{len(words)}H", *words)
+        data = struct.pack(f">{len(words)}H", *words)
+        if faults.active("words_swapped", now_s, self.name) is not None:
+            # The long numbers at the head of the block; a device with another word order turns every one of them.
+            data = data[2:4] + data[0:2] + data[6:8] + data[4:6] + data[8:]
+        return data
 
     def _status(self) -> bytes:
         if self.plant.faults.active("status_frozen", self.plant.now(), self.name) is not None:
@@ -145,7 +162,21 @@ class RegisterDevice(ABC):
                 self._frozen = self._scanned()
             return self._frozen
         self._frozen = None
+        faults = self.plant.faults
+        if not faults.are_none and faults.strikes("status_torn", self.plant.now(), self.name) is not None:
+            old, new = self._scanned(), self._scanned()
+            half = len(old) // 2
+            return old[:half] + new[half:]
         return self._scanned()
+
+    def _echo(self) -> int:
+        frozen = not self.plant.faults.are_none and self.plant.faults.active("echo_frozen", self.plant.now(), self.name)
+        if not frozen:
+            self._frozen_echo = None
+            return self.core.host_heartbeat
+        if self._frozen_echo is None:
+            self._frozen_echo = self.core.host_heartbeat
+        return self._frozen_echo
 
     def _scanned(self) -> bytes:
         core = self.core
@@ -153,7 +184,7 @@ class RegisterDevice(ABC):
         beats = int(core.loop.time() * _BEATS_PER_S) & 0xFFFF
         return b"".join(
             (
-                _HEAD.pack(scan, core.boot_id, beats, core.host_heartbeat),
+                _HEAD.pack(scan, core.boot_id, beats, self._echo()),
                 self.measured(),
                 *[channel.packed() for channel in self._channels],
                 scan.to_bytes(2, "big"),

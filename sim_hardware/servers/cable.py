@@ -6,16 +6,11 @@ It carries bytes and knows no protocol.
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from typing import cast
 
 from sim_hardware.faults import Faults
+from sim_hardware.servers.damage import pieces, reset
 from sim_hardware.virtual_time import MemoryTransport
-
-CUT_AFTER_S = 0.001
-"""half a reply is on the wire before the reset comes: together they could reach a stream reader in one step"""
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Cable:
@@ -30,6 +25,8 @@ class Cable:
         self.faults = faults
         self.latency_s = latency_s
         self.refuses_until_s = 0.0
+        self.kept: tuple[bytes, bool] | None = None
+        """a reply that a fault holds back, and whether it leaves before the next one"""
         self.port = 0
         self._open: dict[asyncio.Transport, None] = {}
         self._last_leaves_s = 0.0
@@ -37,7 +34,8 @@ class Cable:
     def plug_in(self, transport: asyncio.BaseTransport) -> asyncio.Transport | None:
         """A host connects. None: refused, the connection is already reset."""
         line = cast("asyncio.Transport", transport)
-        if self.loop.time() < self.refuses_until_s:
+        now_s = self.loop.time()
+        if now_s < self.refuses_until_s or self.faults.active("link_refused", now_s, self.name) is not None:
             reset(line)
             return None
         self._open[line] = None
@@ -66,16 +64,30 @@ class Cable:
 
     def send(self, transport: asyncio.Transport, data: bytes) -> None:
         """Let a reply go, unless a fault has other plans for it."""
-        delay_s = self.latency_s
-        if not self.faults.are_none:
-            now = self.loop.time()
-            if self.faults.strikes("reply_lost", now, self.name) is not None:
-                return
-            if self.faults.strikes("reply_cut", now, self.name) is not None:
-                transport.write(data[: len(data) // 2])
-                self.loop.call_later(CUT_AFTER_S, reset, transport)
-                return
-            delay_s += self.faults.value("reply_late", now, 0.0, self.name)
+        if self.faults.are_none:
+            self._leave(transport, data, self.latency_s)
+            return
+        delay_s = self.latency_s + self.faults.value("reply_late", self.loop.time(), 0.0, self.name)
+        for piece in pieces(self, transport, data):
+            self._leave(transport, piece, delay_s)
+
+    def arrived(self, transport: asyncio.Transport | None, data: bytes) -> bytes:
+        """A request comes in: what the device gets of it."""
+        if self.faults.are_none:
+            return data
+        faults, now_s = self.faults, self.loop.time()
+        if faults.active("link_silent", now_s, self.name) or faults.strikes("request_lost", now_s, self.name):
+            return b""
+        if transport is not None and faults.active("line_echo", now_s, self.name) is not None:
+            transport.write(data)
+        return data
+
+    def babble(self, count: int) -> None:
+        """Send bytes without an end of line on every connection."""
+        for transport in list(self._open):
+            transport.write(b"7" * count)
+
+    def _leave(self, transport: asyncio.Transport, data: bytes, delay_s: float) -> None:
         if delay_s <= 0.0:
             transport.write(data)
             return
@@ -101,11 +113,3 @@ class Plug(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._cable.unplug(self._transport)
         self._transport = None
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """Break a connection so that the other end sees a reset, not an orderly end."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    transport.abort()

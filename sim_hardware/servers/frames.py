@@ -28,7 +28,7 @@ class FrameStream(Plug):
         self._camera = camera
 
     def data_received(self, data: bytes) -> None:
-        buffer = self._buffer + data
+        buffer = self._buffer + self._cable.arrived(self._transport, data)
         while len(buffer) >= TRIGGER_BYTES and self._transport is not None:
             try:
                 trigger = Trigger.decode(buffer[:TRIGGER_BYTES])

@@ -93,15 +93,40 @@ class _ModbusProtocol(Plug):
 
     def _executed(self, pdu: bytes) -> bytes:
         faults = self._cable.faults
-        if not faults.are_none and faults.strikes("device_failure", self._cable.loop.time(), self._cable.name):
-            return bytes((pdu[0] | 0x80, DEVICE_FAILURE))
-        return execute(self._memory, pdu)
+        if faults.are_none:
+            return execute(self._memory, pdu)
+        now_s, name = self._cable.loop.time(), self._cable.name
+        failure = faults.strikes("device_failure", now_s, name)
+        if failure is not None:
+            return bytes((pdu[0] | 0x80, round(failure.value) or DEVICE_FAILURE))
+        reply = execute(self._memory, pdu)
+        wrong = faults.active("reply_wrong_unit", now_s, name)
+        if wrong is not None and wrong.value and faults.strikes("reply_wrong_unit", now_s, name) is not None:
+            # Function 3 is answered as 4 and the other way round: same form, another meaning.
+            return bytes((reply[0] ^ 0x07,)) + reply[1:]
+        return reply
+
+    def _named(self, unit: int) -> int:
+        """The unit that the reply names."""
+        faults, now_s, name = self._cable.faults, self._cable.loop.time(), self._cable.name
+        wrong = None if faults.are_none else faults.active("reply_wrong_unit", now_s, name)
+        if wrong is None or wrong.value or faults.strikes("reply_wrong_unit", now_s, name) is None:
+            return unit
+        return unit + 1
+
+    def _numbered(self, transaction: int) -> int:
+        """The transaction number that the reply carries."""
+        faults = self._cable.faults
+        if faults.are_none or not faults.strikes("reply_wrong_number", self._cable.loop.time(), self._cable.name):
+            return transaction
+        return (transaction - 1) & 0xFFFF
 
 
 class ModbusTcp(_ModbusProtocol):
     """MBAP framing. Requests may come split or several in one packet; they are answered in order."""
 
     def data_received(self, data: bytes) -> None:
+        data = self._cable.arrived(self._transport, data)
         buffer = self._buffer + data if self._buffer else data
         while len(buffer) >= _MBAP.size and self._transport is not None:
             transaction, protocol, length, unit = _MBAP.unpack_from(buffer)
@@ -116,7 +141,8 @@ class ModbusTcp(_ModbusProtocol):
             if unit in (self._memory.unit, BROADCAST_UNIT, ANY_UNIT):
                 reply = self._executed(pdu)
                 if self._transport is not None:
-                    self._cable.send(self._transport, _MBAP.pack(transaction, 0, len(reply) + 1, unit) + reply)
+                    head = _MBAP.pack(self._numbered(transaction), 0, len(reply) + 1, self._named(unit))
+                    self._cable.send(self._transport, head + reply)
         self._buffer = buffer
 
 
@@ -129,6 +155,7 @@ class ModbusRtu(_ModbusProtocol):
 
     def data_received(self, data: bytes) -> None:
         now = self._cable.loop.time()
+        data = self._cable.arrived(self._transport, data)
         if self._buffer and now - self._last_byte_s > RTU_SILENCE_S:
             self._buffer = b""
         self._last_byte_s = now
@@ -150,7 +177,7 @@ class ModbusRtu(_ModbusProtocol):
             return
         reply = self._executed(frame[1:-2])
         if unit != BROADCAST_UNIT and self._transport is not None:
-            body = bytes((unit,)) + reply
+            body = bytes((self._named(unit),)) + reply
             self._cable.send(self._transport, body + crc16(body).to_bytes(2, "little"))
 
 

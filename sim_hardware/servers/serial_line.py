@@ -30,7 +30,7 @@ class SerialLine(Plug):
         self._overflowed = False
 
     def data_received(self, data: bytes) -> None:
-        *lines, rest = (self._buffer + data).split(b"\n")
+        *lines, rest = (self._buffer + self._cable.arrived(self._transport, data)).split(b"\n")
         for line in lines:
             if self._overflowed:
                 self._overflowed = False

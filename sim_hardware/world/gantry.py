@@ -45,6 +45,7 @@ class GantryTruth:
         self._last_error = (0.0, 0.0, 0.0)
         drift_deg = float(rng.uniform(0.0, 360.0))
         self._drift_x, self._drift_y = turned(machine.drift_um_per_h, 0.0, drift_deg)
+        self._lost_x_um = 0.0
         self._tip_cache: tuple[float, TruePose] | None = None
         self._note_end()
 
@@ -88,6 +89,11 @@ class GantryTruth:
         self.settled_from_s = self.stands_from_s + max(moved, default=0.0)
         """when the slowest of the moved axes has settled"""
 
+    def lose_steps(self, x_um: float) -> None:
+        """The belt slips: from now on the head truly stands so far beside what the encoders say."""
+        self._lost_x_um += x_um
+        self._tip_cache = None
+
     def is_moving(self, t_s: float) -> bool:
         return self._path.is_moving(t_s - self._started_s)
 
@@ -105,7 +111,7 @@ class GantryTruth:
         x, y, theta = self.measured_at(t_s)
         ex, ey, et = self._errors_at(t_s)
         machine = self._machine
-        x, y = x + ex, y + ey
+        x, y = x + ex + self._lost_x_um, y + ey
         warm = (1.0 - math.exp(-max(0.0, t_s) / WARM_UP_TAU_S)) * WARM_UP_TAU_S / 3600.0
         true_y = y * (1.0 + machine.scale_y_ppm * 1e-6)
         true_x = x * (1.0 + machine.scale_x_ppm * 1e-6) + true_y * machine.squareness_urad * 1e-6

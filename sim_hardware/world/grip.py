@@ -196,7 +196,8 @@ class Grip:
         if pull_n <= 0.0:
             return 0.0
         hold_n = self.hold_n(held.part, t_s)
-        if pull_n <= hold_n:
+        stays = below.is_wet(z_um) and plant.faults.strikes("part_stays_in_film", t_s) is not None
+        if pull_n <= hold_n and not stays:
             return pull_n
         plant.record("part left in film", serial=held.part.serial, pull_n=pull_n, hold_n=hold_n)
         self._lose(held)
@@ -234,6 +235,7 @@ class Grip:
         immersion = immerse(plant.film, below.field, x_um, y_um, gap_um, t_s)
         spread = 1.0 + COAT_SPREAD[plant.fidelity] * self._rng.standard_normal(len(x_um))
         bridged = plant.faults.strikes("bridge", t_s) is not None
+        marks_before = len(plant.film.marks)
         taken_nl = leave(
             plant.film,
             held.part,
@@ -246,6 +248,9 @@ class Grip:
             t_s,
             bridged_by_fault=bridged,
         )
+        masked = plant.faults.strikes("imprint_masked", t_s)
+        if masked is not None:
+            del plant.film.marks[marks_before : marks_before + round(masked.value)]
         plant.record("dipped", serial=held.part.serial, film_um=immersion.film_um, taken_nl=taken_nl)
 
     # -- letting go -------------------------------------------------------------------------------------------------
@@ -298,6 +303,9 @@ class Grip:
             lying.y_um + slip_um * slip[1],
             lying.theta_deg + slip_deg * slip[2],
         )
+        slips = plant.faults.strikes("part_slips", t_s)
+        if slips is not None:
+            pose = (pose[0] + slips.value, pose[1], pose[2])
         press = self.last_press
         placed = placed_truth(
             part,

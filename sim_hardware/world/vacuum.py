@@ -32,6 +32,9 @@ class Vacuum:
         self.seal = Seal.OPEN
         self.supply_ratio = 1.0
         """share of its vacuum that the supply delivers"""
+        self.open_kpa = OPEN_KPA
+        """end level with nothing on the nozzle; lower where it is clogged"""
+        self._leak_kpa: float | None = None
         self._tau_s = tau_s
         self._t0_s = 0.0
         self._start_kpa = self._end_kpa = AMBIENT_KPA
@@ -46,7 +49,19 @@ class Vacuum:
 
     def open_valve(self, t_s: float) -> None:
         self.is_on = True
-        self._turn(self.seal.value * self.supply_ratio, self.nominal_tau_s, t_s)
+        self._leak_kpa = None
+        self._turn(self._level_kpa(), self.nominal_tau_s, t_s)
+
+    def leak_to(self, level_kpa: float, t_s: float) -> None:
+        """The part seals worse from now on, until the valve is opened anew."""
+        self._leak_kpa = level_kpa
+        self.set_seal(self.seal, t_s)
+
+    def _level_kpa(self) -> float:
+        level_kpa: float = self.open_kpa if self.seal is Seal.OPEN else self.seal.value
+        if self._leak_kpa is not None and self.seal is not Seal.OPEN:
+            level_kpa = max(level_kpa, self._leak_kpa)
+        return level_kpa * self.supply_ratio
 
     def close_valve(self, t_s: float, *, blow_off: bool = False) -> None:
         self.is_on = False
@@ -56,7 +71,7 @@ class Vacuum:
         """The nozzle opening is closed by something else from now on."""
         self.seal = seal
         if self.is_on:
-            self._turn(seal.value * self.supply_ratio, self.nominal_tau_s, t_s)
+            self._turn(self._level_kpa(), self.nominal_tau_s, t_s)
 
     def time_to_level_s(self, level_kpa: float, t_s: float) -> float | None:
         """Seconds from `t_s` until the pressure has fallen to `level_kpa`; None when it never will."""

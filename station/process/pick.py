@@ -28,9 +28,7 @@ async def go_to_tray(cell: Cell, work: Work) -> AtTray:
 
     raises   ProcessAlarm nozzle_not_empty
     """
-    vacuum_kpa = cell.head.status.vacuum_kpa
-    if not vacuum_kpa >= FREE_LIMIT_KPA:
-        raise ProcessAlarm("nozzle_not_empty", vacuum_kpa=vacuum_kpa, limit_kpa=FREE_LIMIT_KPA)
+    _prove_nozzle_empty(cell)
     async with asyncio.TaskGroup() as together:
         together.create_task(cell.go_to(cell.profile.tray.pocket(work.pocket)), name="travel to tray")
         # In free air, on the way: a zero taken while touching would hide the load.
@@ -39,7 +37,8 @@ async def go_to_tray(cell: Cell, work: Work) -> AtTray:
 
 
 async def pick(cell: Cell, work: Work) -> Picked:
-    """raises   ProcessAlarm not_gripped"""
+    """raises   ProcessAlarm not_gripped, nozzle_not_empty"""
+    _prove_nozzle_empty(cell)
     settings, package, tray = work.recipe.pick, work.recipe.package, cell.profile.tray
     top_z_um, safe_z_um = tray.z_um - package.height_um, cell.profile.head.safe_z_um
     pocket = tray.pocket(work.pocket)
@@ -85,3 +84,10 @@ async def pick(cell: Cell, work: Work) -> Picked:
         contact_z_um=press.contact_z_um,
         at_s=work.clock.mono_s(),
     )
+
+
+def _prove_nozzle_empty(cell: Cell) -> None:
+    """Before the travel, so that nothing is carried over the tray, and before going down on a package."""
+    vacuum_kpa = cell.head.status.vacuum_kpa
+    if not vacuum_kpa >= FREE_LIMIT_KPA:
+        raise ProcessAlarm("nozzle_not_empty", vacuum_kpa=vacuum_kpa, limit_kpa=FREE_LIMIT_KPA)

@@ -23,6 +23,8 @@ from station.process.outcomes import (
 from station.process.step import Work
 
 RELEASE_WITHIN_S = 0.5
+HOLD_FORCE_RATIO = 0.25
+"""the held force may be off by this share: far beyond what a drive's loop leaves. Estimate"""
 
 
 async def align(cell: Cell, work: Work) -> AtSite:
@@ -41,7 +43,7 @@ async def place(cell: Cell, work: Work) -> Placed:
     """Press, hold, release.
 
     raises   ProcessAlarm dip_interlock, site_occupied, place_no_contact, place_early_contact, place_force_over_limit,
-             not_released
+             not_released, part_lost
     """
     recipe, at = work.recipe.place, work.findings.the(AtSite)
     _prove_dipped(work)
@@ -77,6 +79,12 @@ async def place(cell: Cell, work: Work) -> Placed:
         await cell.head.lift(lift)
         peak_n = float(error.details.get("peak_force_n", recipe.force_limit_n))
         raise ProcessAlarm("place_force_over_limit", site=site, peak_n=peak_n, limit_n=recipe.force_limit_n) from error
+    try:
+        # A package that fell on the way down was not pressed on anything: nothing is released, nothing was placed.
+        await cell.check_gripped("Press on the site")
+    except ProcessAlarm:
+        await cell.head.lift(lift)
+        raise
     await cell.head.vacuum_off(recipe.blow_off_s, RELEASE_WITHIN_S)
     lifted = await cell.head.lift(lift)
     if not lifted.vacuum_kpa >= FREE_LIMIT_KPA:
@@ -92,6 +100,9 @@ async def place(cell: Cell, work: Work) -> Placed:
             "seated_height",
             f"seated {seated_off_um:+.0f} um off the drawing, allowed {recipe.seated_height_tolerance_um:.0f} um",
         )
+    elif not abs(press.hold_force_n / recipe.hold_force_n - 1.0) <= HOLD_FORCE_RATIO:
+        text = f"held with {press.hold_force_n:.2f} N, wanted {recipe.hold_force_n:.2f} N within {HOLD_FORCE_RATIO:.0%}"
+        verdict = Verdict(Fate.QUARANTINE, "hold_force", text)
     return Placed(
         verdict=verdict,
         target=at.target,

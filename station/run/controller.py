@@ -113,6 +113,7 @@ class Controller:
         await self._workshop.tray.remember(self.store.events)
         # The first word to every device is stop: what an earlier life of the service began is not let go on.
         await self.cell.stop(Stop.CONTROLLED)
+        await self._interrupted.record_the_unverified()
         await self._interrupted.resolve_all_of_before(self.cell)
         await self.store.commit()
         self._background = asyncio.create_task(

@@ -16,9 +16,11 @@ from station.alarms.active import ActiveAlarm
 from station.alarms.catalogue import Answer, ProcessAlarm
 from station.cell import Cell
 from station.process import sheet
-from station.run.record import interrupted_record
+from station.process.outcomes import Fate
+from station.run.record import UNVERIFIED, UNVERIFIED_TEXT, interrupted_record
 from station.run.settle import Seen, Settled, settle
 from station.run.steps import OpenAct
+from station.store.journal import CLOSED, INTENT
 from station.store.store import Store
 
 _RESULTS = {
@@ -27,6 +29,17 @@ _RESULTS = {
     Answer.UNKNOWN: "ambiguous",
 }
 _SHOWN = ("board", "site", "part")
+_ENDED = (Fate.PASS.value, Fate.QUARANTINE.value)
+"""verdicts with which a placement that truly happened is closed"""
+EVENTS_BACK = 5_000
+"""in which the last placement is looked for at a start: about 50 packages"""
+RECORDS_OF_BOARD = 500
+
+
+def _is_of(record: dict[str, Any], args: dict[str, Any]) -> bool:
+    package = record["package"]
+    return (record["site"], package["tray"], package["pocket"]) == (args["site"], args["tray"], args["pocket"])
+
 
 LOOK_WITHIN_S = 2.0
 """longest time for which a start of the service waits for the sensors"""
@@ -72,6 +85,35 @@ class InterruptedActs:
             )
             self._store.records.append(record)
         self._tell(alarm, {**{key: act.args.get(key) for key in _SHOWN}, "step": act.step, "op_id": act.op_id})
+
+    async def record_the_unverified(self) -> None:
+        """A placement that had ended when the service did, and has no record: it lies there, so it gets one.
+
+        Only the last one can be such: a record is written before the next package is touched.
+        """
+        log = self._store.events
+        after = max(0, log.durable_seq - EVENTS_BACK)
+        intents = {event.seq: event for event in await log.read(after, EVENTS_BACK, (INTENT,))}
+        for closed in reversed(await log.read(after, EVENTS_BACK, (CLOSED,))):
+            intent = intents.get(closed.data["op_id"])
+            if intent is None or intent.data["step"] != sheet.PLACE.id or closed.data["verdict"] not in _ENDED:
+                continue
+            args = intent.data["args"]
+            known = await self._store.records.page(0, RECORDS_OF_BOARD, board=args["board"])
+            if not any(_is_of(record, args) for record in known.items):
+                self._store.records.append(
+                    interrupted_record(
+                        self._station,
+                        args,
+                        "placed_unverified",
+                        UNVERIFIED_TEXT,
+                        [],
+                        intent.occurred_at,
+                        closed.occurred_at,
+                        UNVERIFIED,
+                    )
+                )
+            return
 
     def ask(self, act: OpenAct) -> None:
         """Ask a person what became of it."""

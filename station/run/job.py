@@ -211,6 +211,7 @@ class JobRun:
         self._steps.spans.clear()
         self._steps.answers.clear()
         self._started_at, self._started_from = self._utc(), self._cell.gantry.position
+        began_s = self.work.clock.mono_s()
         imprint = self.job.recipe.dip.imprint_check
         self._slots = package_slots(
             Film.COMING if self._ahead.is_coming else Film.READY if film_is_ready(self.work) else Film.MISSING,
@@ -224,12 +225,28 @@ class JobRun:
             )
         except PartSettled as settled:
             verdict, result = settled.verdict, settled.result
+            self._forget_touched_film(began_s)
+        except BaseException:
+            self._record_unverified()
+            raise
         if not result:
             if self.work.findings.find(o.Placed) is not None:
                 result = "placed"
             else:
                 result = "unplaced" if verdict.fate is o.Fate.SKIP_SITE else "rejected"
         return verdict, result
+
+    def _forget_touched_film(self, began_s: float) -> None:
+        """A dip that broke off may have left its print: nobody dips there again before the film is new."""
+        dipped = self.work.findings.find(o.Dipped)
+        if self.work.findings.find(o.AtPlate) is not None and (dipped is None or dipped.at_s < began_s):
+            self.work.findings.forget(o.FilmAccepted)
+
+    def _record_unverified(self) -> None:
+        """The run ends between a placement and its record: what lies on the site is recorded, as not verified."""
+        if self.work.findings.find(o.Placed) is not None:
+            verdict = o.Verdict(o.Fate.QUARANTINE, records.UNVERIFIED, records.UNVERIFIED_TEXT)
+            self._store.records.append(self._record(verdict, "placed_unverified", {}, {}))
 
     async def _close(self, verdict: o.Verdict, result: str) -> None:
         """Write the record of the attempt; a part that is still on the nozzle goes to the bin first."""
@@ -268,7 +285,14 @@ class JobRun:
             states = records.ball_states(found.find(o.PackageInspected), found.find(o.DippedInspected))
             for view, listed in states.items():
                 balls[view] = await self._store.blobs.put(json.dumps(listed).encode(), ".json")
-        made = records.placement_record(
+        made = self._record(verdict, result, curves, balls)
+        if result == "placed":
+            made["cycle"] = self._cycle()
+        self._store.records.append(made)
+        await self._store.commit()
+
+    def _record(self, verdict: o.Verdict, result: str, curves: dict[str, str], balls: dict[str, str]) -> dict[str, Any]:
+        return records.placement_record(
             self._lives(),
             self.work,
             board_index=self.job.boards_done,
@@ -281,10 +305,6 @@ class JobRun:
             ended_at=self._utc(),
             operator=self._steps.answers,
         )
-        if result == "placed":
-            made["cycle"] = self._cycle()
-        self._store.records.append(made)
-        await self._store.commit()
 
     def _lives(self) -> records.Frame:
         """The job's frame with the lot of the tray and what is left of open time and floor life."""

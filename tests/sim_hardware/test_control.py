@@ -72,7 +72,7 @@ async def test_nonsense_is_answered_with_a_sentence() -> None:
         for line, words in (
             (b"{", "Expecting"),
             (b"[]", "expected a JSON object"),
-            (b'{"do": "dance"}', "known are inject, heal, truth"),
+            (b'{"do": "dance"}', "known are inject, heal, announce, truth"),
             (b'{"do": "inject", "kind": "gremlin"}', "unknown fault 'gremlin'"),
             (b'{"do": "inject", "nth": 1}', "inject.kind: missing"),
             (b'{"do": "reboot", "device": "toaster"}', "no device 'toaster'"),

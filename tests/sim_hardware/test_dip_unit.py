@@ -9,6 +9,7 @@ import pytest
 from drivers.wire import dip_unit as wire
 from drivers.wire.common import STATUS_ADDRESS
 from drivers.wire.handshake import Result, Stop
+from sim_hardware.faults import FaultSpec
 from sim_hardware.world.machine import Fidelity
 from tests.sim_hardware.head_bench import SESSION, Bench, unpack_words
 from tests.support import virtual
@@ -84,7 +85,7 @@ async def test_the_blade_does_not_run_under_a_package_that_hangs_in_the_film() -
 @virtual
 async def test_an_open_cover_and_a_broken_safety_chain_forbid_the_wipe() -> None:
     bench = await ready()
-    bench.plant.dip_unit.is_cover_open = True
+    bench.plant.faults.inject(FaultSpec("plate_covered"), bench.plant.now())
     assert int(status(bench)["inputs"]) & wire.Inputs.COVER_OPEN
     result, _ = await bench.blade(wire.LEVEL, gap_um=200, wipe_speed_um_per_s=20_000, strokes=1)
     assert result is Result.INTERLOCK

@@ -14,6 +14,7 @@ import numpy as np
 
 from vision.frame import Frame
 from vision.maps import BallMap
+from vision.predicted import Shot
 
 UP_SHAPE = (2048, 2448)
 DOWN_SHAPE = (1024, 1280)
@@ -311,8 +312,6 @@ def site_shots(seed, x_um, y_um, theta_deg, *, lands=LANDS_168, body_um=12000.0,
     bleed         share of the right and upper edge of the top where flux has run out, up to 250 um
     neighbour_um  gap to a body as bright as the top on its right
     """
-    from vision.predicted import Shot
-
     shots = []
     for number, centre in enumerate(centres):
         rng = np.random.default_rng([seed, 4, number])
@@ -371,8 +370,6 @@ BALLS_IN_FILM = POP_168.mirrored()
 def imprint_shots(seed, x_um, y_um, theta_deg, *, balls=BALLS_IN_FILM, centres=FOUR_SHOTS, um_per_px=10.0,
                   without=(), dry_um=None, blank=False, **optics):  # fmt: skip
     """Marks of a dip in a film; `dry_um` = (x, y, radius) of a place where the film is missing."""
-    from vision.predicted import Shot
-
     shots = []
     for number, centre in enumerate(centres):
         rng = np.random.default_rng([seed, 5, number])

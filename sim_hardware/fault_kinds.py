@@ -1,0 +1,115 @@
+"""The kinds of faults that the simulated cell knows, with what each does; nothing here does anything.
+
+STATES hold while they last or hit the nth occasion; EVENTS happen once, at the instant when they are due.
+"""
+
+from __future__ import annotations
+
+STATES: dict[str, str] = {
+    # film and dip
+    "film_thin": "every wipe lays a film thinner by `value` um; below 0 it is thicker",
+    "film_uneven": "a wipe lays a film that rises by `value` um over 10 000 um",
+    "bridge": "material joins two neighbouring balls after a dip",
+    "reservoir_low": "the reservoir reports LOW",
+    "gauge_offset": "the film gauge reads `value` um too much, its reference step as well",
+    "gauge_blind": "the film gauge sees no surface",
+    "wipe_stuck": "the blade drive gives up in the middle of a wipe",
+    "plate_temperature": "the dip plate is warmer by `value` degC",
+    "plate_unlocked": "the dip plate is not locked, as its switch says",
+    "plate_covered": "the cover of the dip unit is open, as its switch says",
+    "part_stays_in_film": "a dipped package stays in the film when the nozzle rises",
+    "imprint_masked": "`value` balls of a dip leave no print in the film",
+    "dwell_wrong": "the head holds a press `value` s longer than it was told; below 0 shorter",
+    "surface_higher": "what lies below a press stands `value` um higher than it should; below 0 lower",
+    # parts and boards
+    "ball_missing": "`value` balls of a new package are not there",
+    "ball_undipped": "`value` balls of a new package are shorter than the film is high",
+    "ball_half_dipped": "`value` balls of a new package are so short that they hardly reach into the film",
+    "wrong_part": "a new package lies turned by `value` deg in its pocket",
+    "fiducial_missing": "the first `value` fiducials of a board are not there",
+    "bottom_missing": "a site of a new board has no bottom package",
+    "bottom_turned": "the bottom package at a site of a new board is turned by `value` deg",
+    "site_taken": "a site of a new board has a package on its bottom package already",
+    "board_again": "a new board carries the code of the board before",
+    "board_stretched": "the copper image of a new board is larger by the ratio `value`",
+    "board_high": "a new board stands `value` um higher in the clamp",
+    "code_unreadable": "a barcode cannot be read",
+    # vacuum, head, force
+    "part_lost": "the vacuum opens at a gantry move with a part on the nozzle",
+    "pick_fail": "the nozzle does not grip at a pick",
+    "part_sticks": "the part stays on the nozzle when the vacuum is switched off",
+    "vacuum_sensor": "the vacuum sensor stands at `value` kPa",
+    "nozzle_clogged": "the open nozzle reads `value` kPa with the valve open",
+    "blow_off_missing": "there is no puff when the vacuum is switched off",
+    "part_slips": "a package shifts by `value` um when it is pressed on the stack",
+    "contact_stop_off": "the head's contact stop is not armed",
+    "force_over": "contact is stiffer by the factor `value`",
+    "force_sensor": "the force sensor stands at `value` N and has no noise",
+    "force_collapses": "the force falls to the share `value` of the wanted one while it is held",
+    # axes
+    "axis_fault": "the gantry drive trips during a move",
+    "axis_stalls": "the gantry does not move, and its drive does not notice",
+    "done_early": "a gantry move is reported as done at half of its way",
+    "done_never": "a gantry move ends and is never reported as done",
+    "axis_rings": "the gantry needs `value` s longer to settle",
+    "home_stuck": "a home switch of the gantry is not found: the drive gives up",
+    "axis_reading": "X of the gantry is read at `value` um, whatever it does",
+    # devices
+    "watchdog_off": "the device named `target` reports its dead-man as switched off; `value` 1: as set to continue",
+    "device_failure": "the Modbus device on port `target` answers exception `value` (4 where it gives none)",
+    "status_frozen": "the device named `target` repeats an old status",
+    "status_torn": "the status of the Modbus device named `target` is half old and half new",
+    "echo_frozen": "the device named `target` returns an old heartbeat",
+    "words_swapped": "the Modbus device named `target` sends the two words of a long number the wrong way round",
+    "identity_wrong": "the device named `target` has the serial number of another one",
+    # wires
+    "link_drop": "at a gantry move the port named `target` is reset and refuses connections for `duration_s`",
+    "link_silent": "the port named `target` swallows every byte; the connection stays open",
+    "link_refused": "the port named `target` refuses connections",
+    "request_lost": "a request on the port named `target` does not reach the device",
+    "reply_lost": "the port named `target` executes a request and sends no reply",
+    "reply_cut": "the port named `target` resets the connection after `value` bytes of a reply (half where 0)",
+    "reply_truncated": "a reply of the port named `target` ends after `value` bytes (half where 0)",
+    "reply_late": "every reply of the port named `target` comes `value` s later",
+    "reply_held": "a reply of the port named `target` waits for the next request and comes before its answer",
+    "reply_swapped": "a reply of the port named `target` waits for the next request and comes after its answer",
+    "reply_flipped": "bit `value` of a reply of the port named `target` is wrong; counted from the end where negative",
+    "reply_noise": "`value` bytes of noise come before a reply of the port named `target`",
+    "reply_padded": "`value` bytes of noise come after a reply of the port named `target`, in the same packet",
+    "reply_split": "a reply of the port named `target` comes in single bytes",
+    "reply_wrong_number": "a Modbus TCP reply carries the number of the request before",
+    "reply_wrong_unit": "a Modbus reply names another unit; `value` 1: another function",
+    "line_echo": "the port named `target` returns every request before its reply",
+    # cameras
+    "frame_lost": "a camera takes a picture and sends nothing",
+    "frame_repeated": "a camera sends the picture before, with its old number",
+    "frame_late": "a camera sends a picture `value` s late",
+    "light_scaled": "the light of a picture is `value` times as strong as set",
+    "camera_moved": "the down camera hangs `value` um beside its place in X",
+    "observation_nan": "the pose that a camera measured is no number; observations only",
+}
+
+EVENTS: dict[str, str] = {
+    "part_falls": "the part falls off the nozzle",
+    "part_taken": "a hand takes the part off the nozzle",
+    "part_given": "a foreign package hangs on the nozzle, held by the open valve",
+    "part_turns": "the part turns by `value` deg on the nozzle",
+    "vacuum_leaks": "the nozzle holds only `value` kPa any more",
+    "force_zero": "the zero of the force sensor moves by `value` N",
+    "z_sags": "Z sinks by `value` um",
+    "link_cut": "the port named `target` is reset and refuses connections for `duration_s`",
+    "endless_stream": "the port named `target` sends `value` bytes without an end of line",
+    "device_restarts": "the device named `target` loses its memory and starts anew",
+    "second_master": "another host writes its session to the device named `target`",
+    "input_false": "the hard-wired input named `target` turns false for `duration_s`",
+    "input_true": "the hard-wired input named `target` turns true for `duration_s`",
+    "reservoir_empty": "the reservoir holds the share `value` of its material",
+    "film_aged": "the film was laid `value` s earlier than it was",
+    "board_shifts": "the board shifts by `value` um in X in its clamp",
+    "clamp_opens": "the clamp of the board opens by itself",
+    "board_swapped": "a hand changes the board in the clamp for another one",
+    "lost_steps": "the gantry truly stands `value` um beside what its encoders say, in X",
+}
+
+KINDS: dict[str, str] = {**STATES, **EVENTS}
+"""Every kind and what it means; an unknown kind is refused."""
