@@ -53,7 +53,13 @@ class ActiveAlarm:
             "remedy": list(row.remedy),
             "severity": row.severity.value,
             "answers": [
-                {"id": answer.value, "label": ANSWER_TEXT[answer][0], "consequence": self.consequence(answer)}
+                {
+                    "id": answer.value,
+                    "label": ANSWER_TEXT[answer][0],
+                    "consequence": self.consequence(answer),
+                    "redoes": list(self.redoes) if answer is Answer.RETRY else [],
+                    "uses_part": answer is Answer.NEW_PART or (answer is Answer.RETRY and TAKES_A_PART in self.redoes),
+                }
                 for answer in self.answers
             ],
             "raised_at": self.raised_at,

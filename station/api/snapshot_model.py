@@ -120,6 +120,8 @@ class AlarmAnswer(Said):
     id: str
     label: str
     consequence: str | None = None
+    redoes: tuple[str, ...] = Field(default=(), description="titles of the steps that are done again")
+    uses_part: bool | None = None
 
 
 class Alarm(Said):

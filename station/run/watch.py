@@ -21,7 +21,7 @@ WATCH_EVERY_S = 0.5
 SAVE_EVERY_S = 2.0
 """buffered events are written at least this often; what must be durable before an act is committed by the act"""
 
-AT_REST = (State.IDLE, State.HELD, State.COMPLETE)
+AT_REST = (State.IDLE, State.SUSPENDED, State.HELD, State.COMPLETE)
 
 
 async def watch(

@@ -165,7 +165,13 @@ def alarmed() -> Snapshot:
                 "Then choose Retry: the film is wiped and measured again before any package is dipped.",
             ],
             "answers": [
-                {"id": "retry", "label": "Retry: level again", "consequence": "uses no part, about 9 s"},
+                {
+                    "id": "retry",
+                    "label": "Retry",
+                    "consequence": "does again: Level film, Measure film, Judge film",
+                    "redoes": ["Level film", "Measure film", "Judge film"],
+                    "uses_part": False,
+                },
                 {"id": "skip_site", "label": "Skip site", "consequence": "U8 stays unplaced"},
                 {"id": "new_part", "label": "Reject part, take a new one", "consequence": "uses 1 part"},
             ],

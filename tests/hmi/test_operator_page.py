@@ -103,8 +103,8 @@ def test_an_alarm_opens_its_panel_and_the_answer_carries_the_state_it_was_given_
     station.show(snapshots.alarmed())
     expect(page.get_by_role("heading", name="401 Film too thin")).to_be_visible()
     expect(page.get_by_text("Check the material level in the reservoir and refill it.")).to_be_visible()
-    page.get_by_role("button", name="Retry: level again").click()
-    expect(page.get_by_text("Retry: level again: accepted")).to_be_visible()
+    page.get_by_role("button", name="Retry does again: Level film, Measure film, Judge film").click()
+    expect(page.get_by_text("Retry: accepted")).to_be_visible()
     assert station.posted[0].path == "/v1/alarms/a-19/answer"
     assert station.posted[0].body == {"answer": "retry", "state_token": "t-55"}
     station.show(snapshots.running())

@@ -80,6 +80,20 @@ async def test_a_wrong_a_stale_and_a_second_answer_are_refused_and_change_nothin
 
 
 @virtual
+async def test_an_answer_that_comes_after_a_stop_is_too_late_and_moves_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path, FaultSpec("fiducial_missing", nth=1, value=1.0)) as b:
+        b.order()
+        await b.rest(State.HELD)
+        alarm = b.controller.alarms.standing[0]
+        assert await b.controller.command(Command.STOP) is State.STOPPED
+        with pytest.raises(AnswerRefused, match="does not stand"):
+            b.answer(alarm, "retry")
+        await asyncio.sleep(5.0)
+        assert b.controller.packml.state is State.STOPPED
+        assert not b.is_moving()
+
+
+@virtual
 async def test_resume_does_not_pass_by_an_open_question(tmp_path: Path) -> None:
     async with bench(tmp_path, FaultSpec("fiducial_missing", nth=1, value=1.0)) as b:
         b.order()

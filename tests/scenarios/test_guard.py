@@ -164,3 +164,37 @@ async def test_positions_are_lost_with_the_drive_power_and_regained_by_homing_on
             ("position.lost", "drive power lost"),
             ("position.trusted", None),
         ]
+
+
+@pytest.mark.parametrize("refuse_s", [0.3, 60.0])
+def test_a_device_that_has_fallen_silent_is_asked_anew_before_a_motion_that_needs_its_word(
+    tmp_path: Path, refuse_s: float
+) -> None:
+    """The dip needs the blade at rest: what the dip unit said two seconds ago is no evidence."""
+
+    @virtual
+    async def story() -> None:
+        async with bench(tmp_path) as b:
+            b.order()
+            await b.step("go_to_plate")
+            await b.controller.command(Command.HOLD)
+            assert await b.rest() is State.HELD
+            dips = len(b.happened("dipped"))
+            b.plant.cut_link("dip_unit", refuse_s)
+            await asyncio.sleep(2.0)
+            conditions, actions = interlocks(b)
+            if refuse_s > 2.0:
+                assert conditions["blade_rests"]["holds"] is None
+                assert "no fresh reading from the dip unit" in conditions["blade_rests"]["reason"]
+                assert "blade_rests" in actions["dip"]["forbidden_by"]
+            await b.controller.command(Command.UNHOLD)
+            state = await b.rest()
+            if refuse_s > 2.0:
+                assert state is State.ABORTED
+                assert numbers(b.controller.alarms.standing) == [101]
+                assert "dip unit" in b.alarm_text()
+                assert len(b.happened("dipped")) == dips
+            else:
+                assert state is State.COMPLETE, b.alarm_text()
+
+    story()

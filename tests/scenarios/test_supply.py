@@ -69,6 +69,35 @@ async def test_stop_is_obeyed_while_waiting_for_a_board(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_an_emergency_stop_while_waiting_is_noticed_at_once_and_not_at_the_next_try(tmp_path: Path) -> None:
+    plant = world(boards=1)
+    await plant.start()
+    async with bench(tmp_path, plant=plant) as b:
+        await out_of_boards(b)
+        await asyncio.sleep(7.0)
+        assert not b.plant.plc.transport.busy, "between two tries"
+        pressed_s = b.plant.now()
+        b.plant.set_safety(estop_ok=False, drives_enabled=False)
+        assert await b.rest(State.ABORTED) is State.ABORTED
+        assert b.plant.now() - pressed_s < 1.0
+        assert numbers(b.controller.alarms.standing) == [201]
+    await plant.stop()
+
+
+@virtual
+async def test_a_door_opened_while_the_belt_runs_ends_the_wait(tmp_path: Path) -> None:
+    plant = world(boards=1)
+    await plant.start()
+    async with bench(tmp_path, plant=plant) as b:
+        await out_of_boards(b)
+        await b.until(lambda: b.plant.plc.transport.busy)
+        b.plant.set_safety(door_closed=False)
+        assert await b.rest(State.ABORTED) is State.ABORTED
+        assert "door" in b.alarm_text().lower()
+    await plant.stop()
+
+
+@virtual
 async def test_without_trays_the_station_waits_as_well(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         b.order()

@@ -64,6 +64,7 @@ async def test_somebody_there_is_told_what_a_retry_does_again(tmp_path: Path) ->
         await b.rest(State.HELD)
         retry = b.controller.alarms.standing[0].view()["answers"][0]
         assert (retry["id"], retry["consequence"]) == ("retry", "does again: Travel to tray, Pick; uses 1 part")
+        assert (retry["redoes"], retry["uses_part"]) == (["Travel to tray", "Pick"], True)
         b.answer(b.controller.alarms.standing[0], "retry")
         b.plant.film.set_reservoir(0.0)
         await b.until(lambda: 405 in numbers(b.controller.alarms.standing))

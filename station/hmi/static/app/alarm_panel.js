@@ -102,6 +102,17 @@ export function AlarmPanel() {
   </section>`;
 }
 
+/**
+ * What an answer leads to, in the page's language: the steps that are done again where the station names them.
+ * @param {import("./types.js").Answer} answer
+ */
+function consequence(answer) {
+  const redoes = answer.redoes ?? [];
+  if (redoes.length === 0) return tOr(`consequence.${answer.id}`, answer.consequence ?? "");
+  const steps = redoes.map((title) => tOr(`step.${title}`, title)).join(", ");
+  return t(answer.uses_part ? "answer.redoes_with_part" : "answer.redoes", { steps });
+}
+
 /** @param {{alarm: import("./types.js").Alarm}} props */
 function Answers({ alarm }) {
   if (alarm.answers.length === 0) return html`<p class="muted">${t("alarm.no_answers")}</p>`;
@@ -111,7 +122,7 @@ function Answers({ alarm }) {
       const label = tOr(`answer.${answer.id}`, answer.label);
       return html`<button class=${index === 0 ? "answer first" : "answer"} disabled=${isBlocked} data-answer=${answer.id}
                           onClick=${() => answerAlarm(label, alarm, answer.id)}>
-        <b>${label}</b><small>${tOr(`consequence.${answer.id}`, answer.consequence ?? "")}</small>
+        <b>${label}</b><small>${consequence(answer)}</small>
       </button>`;
     })}
   </div>`;

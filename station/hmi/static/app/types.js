@@ -2,7 +2,7 @@
  * Shapes of what the station sends; nothing here runs.
  *
  * @typedef {{allowed: boolean, reason: string|null}} Permission
- * @typedef {{id: string, label: string, consequence: string|null}} Answer
+ * @typedef {{id: string, label: string, consequence: string|null, redoes?: string[], uses_part?: boolean|null}} Answer
  * @typedef {{id: string, number: number|string, title: string, text?: string, cause: string, remedy: string[], answers: Answer[],
  *   severity: string, raised_at: string, objects: Object<string, unknown>, position_trusted: boolean|null,
  *   state_token: string}} Alarm
