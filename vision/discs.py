@@ -23,11 +23,10 @@ from vision.windows import (
     Window,
     cut_windows,
     learned_profile,
-    ring_levels,
     window_of,
 )
 
-__all__ = ["BIN_PX", "DiscFit", "fit_discs", "ring_levels"]
+__all__ = ["BIN_PX", "DiscFit", "fit_discs"]
 
 SEARCH_PHASES, FINAL_PHASES = 2, 4
 """Sub-pixel places per axis at which windows are laid out, until the last solution and for it: the rest of a shift, at

@@ -13,9 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.errors import BadFrame
-from vision.health import health_reasons
-
-__all__ = ["ByteArray", "FloatArray", "Frame", "health_reasons", "shrunk", "thinned"]
 
 FloatArray = NDArray[np.float64]
 ByteArray = NDArray[np.uint8]

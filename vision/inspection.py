@@ -29,7 +29,8 @@ from vision.discs import DiscFit
 from vision.dots import locate_dots
 from vision.errors import BadRequest
 from vision.fiducials import locate_fiducial
-from vision.frame import FloatArray, Frame, health_reasons
+from vision.frame import FloatArray, Frame
+from vision.health import health_reasons
 from vision.imprint import check_imprint
 from vision.lands import locate_site
 from vision.lattice import placed_on_lattice

@@ -180,31 +180,3 @@ def learned_profile(cut: Cut, window: Window, members: NDArray[np.bool_]) -> Flo
         right += one @ basis[phase]
     normal = (number @ window.gram[cut.phases]).reshape(knots, knots) + window.stiffness * max(number.sum(), 1.0)
     return np.asarray(np.linalg.solve(normal, right))
-
-
-def ring_levels(
-    pixels: ByteArray, centres_px: FloatArray, radius_px: float, rings: int, reach_ratio: float
-) -> FloatArray:
-    """Mean level of every disc in equal rings from its centre out to `reach_ratio` radii, (n, rings).
-
-    NaN where the window leaves the picture. A pixel is shared between the two nearest rings.
-    """
-    reach_px = round(radius_px * reach_ratio * 4) / 4
-    window = window_of(reach_px)
-    levels = np.full((len(centres_px), rings), np.nan)
-    margin = math.ceil(reach_px + 0.5) + 0.5
-    high = np.array([pixels.shape[1], pixels.shape[0]]) - 1 - margin
-    inside = np.asarray(np.isfinite(centres_px).all(axis=1))
-    inside[inside] = ((centres_px[inside] >= margin) & (centres_px[inside] <= high)).all(axis=1)
-    if not inside.any():
-        return levels
-    cut = cut_windows(pixels, centres_px[inside], window)
-    place = window.radius_px / np.float32(reach_px) * rings - np.float32(0.5)
-    share = np.maximum(1.0 - np.abs(place[:, None, :] - np.arange(rings, dtype=np.float32)[None, :, None]), 0.0)
-    share[:, 0] = np.where(place < 0, 1.0, share[:, 0])
-    share /= share.sum(axis=2, keepdims=True)
-    found = np.empty((int(inside.sum()), rings))
-    for phase, rows in zip(cut.phases, cut.slices):
-        found[cut.order[rows]] = cut.patches[rows] @ share[phase].T
-    levels[inside] = found
-    return levels
