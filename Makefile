@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 SEED ?= 7
 
-.PHONY: help setup demo test check run numbers numbers-bad shift docs lock clean
+.PHONY: help setup demo test check run campaign campaign-ci numbers numbers-bad shift docs lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,12 @@ check: $(SETUP)  ## format, lint, types, layers, house tests; under a minute
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/house
+
+campaign-ci: $(SETUP)  ## a slice of the fault campaign, planted bugs, crash points; under a minute
+	@$(BIN)/python -m pytest tests/campaign
+
+campaign: $(SETUP)  ## every fault in every step and phase, crash points, a swarm; writes docs/fault_matrix.md; an hour
+	@$(BIN)/python -m tests.campaign all
 
 numbers: $(SETUP)  ## 200 packages of all three library recipes with pictures, against truth; some minutes
 	@$(BIN)/station demo --seed $(SEED) --boards 34 --out report/numbers
