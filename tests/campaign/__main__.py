@@ -1,0 +1,181 @@
+"""`python -m tests.campaign ...`: the matrix, crash points, the swarm, any schedule of yours, and the page.
+
+Exit code 0: nothing was broken; 1: something was; 2: the request makes no sense.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.campaign import crash, matrix, page, shrink, swarm
+from tests.campaign.run import run
+from tests.campaign.schedule import Schedule, dump, load
+
+CRASH_SLICE = 1
+TELL_EVERY = 100
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(argv)
+    try:
+        done: int = options.do(options)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return done
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m tests.campaign", description="Faults in every step, judged.")
+    commands = parser.add_subparsers(required=True)
+
+    def command(name: str, do: Callable[[Any], int], words: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=words)
+        made.set_defaults(do=do)
+        made.add_argument("--seed", type=int, default=matrix.SEED)
+        made.add_argument("--workers", type=int, default=2)
+        return made
+
+    whole = command("matrix", _matrix, "every fault in every step and phase; writes JSON lines")
+    whole.add_argument("--out", type=Path, default=Path("report/matrix.jsonl"))
+    whole.add_argument("--cells", type=int, default=0, help="so many, spread over all; 0 = all")
+    whole.add_argument("--faults", default="", help="only these, for instance M01,V04; their lines replace older ones")
+    crashes = command("crash", _crash, "kill the station at every commit and every step of its tasks")
+    crashes.add_argument("--every", type=int, default=CRASH_SLICE, help="every nth step of a task only")
+    crashes.add_argument("--out", type=Path, default=Path("report/crash.jsonl"))
+    many = command("swarm", _swarm, "random schedules by seed")
+    many.add_argument("--count", type=int, default=200)
+    many.add_argument("--out", type=Path, default=Path("report/swarm.jsonl"))
+    one = command("run", _run, "run one schedule: verdict, invariants, story")
+    one.add_argument("--schedule", type=Path, help="JSON list of faults and acts")
+    one.add_argument("--cell", help="or one cell of the matrix: M02,S19,before")
+    one.add_argument("--shrink", action="store_true", help="make a schedule that breaks something small first")
+    everything = command("all", _all, "matrix, crash points, swarm and page")
+    everything.add_argument("--swarm", type=int, default=200, help="seeds of the swarm")
+    told = command("page", _page, "write docs/fault_matrix.md from the lines of matrix and crash")
+    told.add_argument("--matrix", type=Path, default=Path("report/matrix.jsonl"))
+    told.add_argument("--crash", type=Path, default=Path("report/crash.jsonl"))
+    return parser
+
+
+def _tell(done: int, count: int) -> None:
+    if done % TELL_EVERY == 0 or done == count:
+        sys.stdout.write(f"{done} of {count}\n")
+        sys.stdout.flush()
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    wanted = matrix.cells()
+    older: list[dict[str, Any]] = []
+    if options.faults:
+        faults = options.faults.split(",")
+        wanted = [cell for cell in wanted if cell.fault in faults]
+        if not wanted:
+            raise ValueError(f"no cell has a fault of {options.faults}")
+        if options.out.exists():
+            older = [line for line in page.lines_of(options.out) if line["fault"] not in faults]
+    if options.cells:
+        wanted = matrix.sliced(wanted, options.cells)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    lines = matrix.write(options.out, matrix.prove_all(wanted, options.seed, options.workers, _tell))
+    if older:
+        place = {(cell.fault, cell.step, cell.phase): i for i, cell in enumerate(matrix.cells())}
+        merged = [line for line in (*older, *lines) if (line["fault"], line["step"], line["phase"]) in place]
+        merged.sort(key=lambda line: place[line["fault"], line["step"], line["phase"]])
+        matrix.write(options.out, merged)
+    return _summed(lines, "cells")
+
+
+def _summed(lines: Sequence[dict[str, Any]], what: str) -> int:
+    verdicts = Counter(line["verdict"] for line in lines)
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    sys.stdout.write(f"{len(lines)} {what}: {counts}\n")
+    for line in lines:
+        if line["verdict"] != "proved":
+            sys.stdout.write(f"  {line['fault']} {line['step']} {line['phase']}: {line['verdict']}: {line['why']}\n")
+    return int(verdicts["proved"] != len(lines))
+
+
+def _crash(options: argparse.Namespace) -> int:
+    points = crash.points(options.every, options.seed)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    lines = matrix.write(options.out, _spread(crash.line, [(p, options.seed) for p in points], options.workers))
+    bad = [line for line in lines if line["broken"] or line["problems"] or not line["killed"]]
+    sys.stdout.write(f"{len(lines)} crash points, {len(lines) - len(bad)} good, {len(bad)} bad\n")
+    for line in bad[:40]:
+        sys.stdout.write(f"  {line['at']} {line['n']}: {line['broken'] or line['problems']}\n")
+    return int(bool(bad))
+
+
+def _swarm(options: argparse.Namespace) -> int:
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    seeds = range(options.seed, options.seed + options.count)
+    lines = matrix.write(options.out, _spread(swarm.line, seeds, options.workers))
+    bad = [line for line in lines if line.get("error") or line["broken"]]
+    sys.stdout.write(f"{len(lines)} seeds, {len(bad)} with something broken\n")
+    for line in bad[:40]:
+        sys.stdout.write(
+            f"  seed {line['seed']}: {line.get('error') or line['broken']}\n    {json.dumps(line['schedule'])}\n"
+        )
+    return int(bool(bad))
+
+
+def _spread(work: Callable[[Any], dict[str, Any]], jobs: Iterable[Any], workers: int) -> Iterable[dict[str, Any]]:
+    listed = list(jobs)
+    with multiprocessing.get_context("spawn").Pool(max(1, workers)) as pool:
+        for done, line in enumerate(pool.imap(work, listed, chunksize=4), 1):
+            _tell(done, len(listed))
+            yield line
+
+
+def _run(options: argparse.Namespace) -> int:
+    schedule = _schedule(options)
+    if options.shrink:
+        schedule = shrink.shrink(schedule, lambda tried: bool(run(tried, options.seed).broken))
+        sys.stdout.write(f"smallest schedule: {json.dumps(dump(schedule))}\n")
+    outcome = run(schedule, options.seed)
+    sys.stdout.write("\n".join(outcome.story) + "\n")
+    numbers = sorted({number for number, _ in outcome.broken})
+    sys.stdout.write(
+        f"verdict: {'broken' if numbers else 'good'}; reaction {outcome.reaction.letters}, "
+        f"alarms {list(outcome.reaction.alarms)}, records {list(outcome.reaction.results)}, "
+        f"struck {outcome.struck}; invariants broken: {numbers or 'none'}\n"
+    )
+    return int(bool(numbers))
+
+
+def _schedule(options: argparse.Namespace) -> Schedule:
+    if options.cell:
+        return matrix.schedule_of(options.cell)
+    if options.schedule is None:
+        raise ValueError("give --schedule FILE.json or --cell FAULT,STEP,PHASE")
+    return load(options.schedule.read_text(encoding="utf-8"))
+
+
+def _all(options: argparse.Namespace) -> int:
+    """Everything, in the order in which it is cheapest to find that something is wrong."""
+    common = ["--seed", str(options.seed), "--workers", str(options.workers)]
+    found = [
+        main(["matrix", *common]),
+        main(["crash", *common]),
+        main(["swarm", "--count", str(options.swarm), *common]),
+        main(["page", *common]),
+    ]
+    return max(found)
+
+
+def _page(options: argparse.Namespace) -> int:
+    page.keep(page.lines_of(options.matrix), page.lines_of(options.crash) if options.crash.exists() else [])
+    page.PAGE.write_text(page.document(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

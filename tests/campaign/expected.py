@@ -1,0 +1,178 @@
+"""What the station should do about every fault, and the verdict on what it did.
+
+Letters are those of `reaction`. `listed` is the reaction that the fault list asks for; `also` is what is accepted
+beside it, and `why` says why. A reaction that is in neither is a failure, and so is a fault that did not strike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sim_hardware.fault_list import BY_ID, Means
+from tests.campaign.schedule import ACT_OF
+
+FOLLOWS = frozenset(["J", "S", "Q", "R", "W"])
+"""What an asked person or a new start brings along: the package at hand is rejected, a taken site skipped."""
+
+CONNECT = "while connecting nothing is tried twice: Reset ends in Aborted, and a person presses it again"
+STRICTER = "stricter than the list"
+REGAINED = "the link is dropped and opened again within a second, the command is asked for and goes on"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """`goes_on_in`: steps in which nothing need happen."""
+
+    listed: str
+    also: str = ""
+    why: str = ""
+    goes_on_in: tuple[str, ...] = ()
+
+    def accepts(self, letters: str, step: str) -> bool:
+        found = set(letters.split())
+        wanted = {*self.listed.split(), *self.also.split()}
+        if found == {"."}:
+            return "." in wanted or step in self.goes_on_in
+        follows = FOLLOWS if found & {"P", "C", "I"} else frozenset()
+        return bool(found & wanted) and found <= wanted | follows
+
+
+BEFORE_A_JOB = ("S01", "S02", "S03")
+UNCONNECTED = ("S02",)
+"""before Reset connects there is nothing to lose: the station announces itself afterwards"""
+EXPECTED: dict[str, Expected] = {
+    "M01": Expected(". R P", "I", CONNECT),
+    "M02": Expected(".", "I", CONNECT),
+    "M03": Expected(". C", "I", CONNECT),
+    "M04": Expected("I P"),
+    "M05": Expected(". C"),
+    "M06": Expected(". C", "I", CONNECT),
+    "M07": Expected("P", "I .", f"{STRICTER}; a heartbeat that is refused once is answered by a new connection"),
+    "M08": Expected("C", "I .", f"{STRICTER}; a heartbeat that is refused once is answered by a new connection"),
+    "M09": Expected(". R C", "I", CONNECT),
+    "M10": Expected(". R P", "I", CONNECT),
+    "M11": Expected("C", "I", STRICTER),
+    "M12": Expected("I C"),
+    "M13": Expected(". C", "I", CONNECT),
+    "M14": Expected(". R C", "I", CONNECT),
+    "M15": Expected(". R", "C I", CONNECT),
+    "M16": Expected("C"),
+    "M17": Expected("C P", "I", STRICTER, UNCONNECTED),
+    "M18": Expected("I", goes_on_in=UNCONNECTED),
+    "M19": Expected("P"),
+    "M20": Expected("C"),
+    "M21": Expected("I P", "C", CONNECT),
+    "M22": Expected("R C", "I", CONNECT),
+    "L01": Expected(". R C"),
+    "L02": Expected(". R C"),
+    "L03": Expected(". P"),
+    "L04": Expected("C", "I", STRICTER, ("S04",)),
+    "L05": Expected(". R C"),
+    "L06": Expected("."),
+    "L07": Expected(". R C"),
+    "L08": Expected("C", ".", REGAINED),
+    "L09": Expected("C"),
+    "A01": Expected("I"),
+    "A02": Expected("I"),
+    "A04": Expected("I", "C", "the drive reports no stall: the host finds that the move takes too long"),
+    "A05": Expected("I", "C", "found when the next move is refused", BEFORE_A_JOB),
+    "A06": Expected("I", ". R", "a reading that jumps and comes back between two decisions is used by none of them"),
+    "A07": Expected("P", "J Q R", "found as packages that lie beside their place, not as lost steps"),
+    "A08": Expected("P", "C", "homing runs in Resetting, where nobody is asked"),
+    "A09": Expected("I", "", "", BEFORE_A_JOB),
+    "A10": Expected(". I"),
+    "A11": Expected("C"),
+    "A12": Expected(
+        "J", "Q .", "turned back where the last picture shows it, else found by the look at the placed one"
+    ),
+    "A14": Expected(". R P", "C", "longer than the move may take"),
+    "V01": Expected("R P"),
+    "V02": Expected("C P", "J", "where it falls before the lens, the picture shows no package: rejected"),
+    "V03": Expected("J C", "P", "the person is asked as for a lost package"),
+    "V04": Expected("P"),
+    "V05": Expected("P"),
+    "V07": Expected("C", "P", "asked, before anything is placed by assumption"),
+    "V08": Expected("P", "R", "other packages are tried first"),
+    "V09": Expected("P C", "R", "other packages are tried first", ("S24",)),
+    "V10": Expected("P", ".", "the package lets go a little later, and the release is measured"),
+    "V11": Expected("P", "R C", "the next pick finds the nozzle not empty"),
+    "V12": Expected("P", "J", "asked for before the package is let go"),
+    "D01": Expected("R P"),
+    "D02": Expected("R P"),
+    "D03": Expected("R P"),
+    "D04": Expected("P", "R", "levelled and referenced again first"),
+    "D05": Expected("P"),
+    "D06": Expected("C"),
+    "D08": Expected("P"),
+    "D09": Expected("R"),
+    "D10": Expected("J", "R", "the film has aged as well"),
+    "D11": Expected("C P"),
+    "D12": Expected("J", "P", "a person looks first"),
+    "D13": Expected("J", "C", "the press takes longer than it may"),
+    "D15": Expected("P", "I", STRICTER, ("S09",)),
+    "D16": Expected("J"),
+    "C01": Expected("R P"),
+    "C02": Expected("R C"),
+    "C03": Expected("R P", ". J", "other pictures of the step suffice; a package that is not seen is rejected"),
+    "C05": Expected("J P"),
+    "C06": Expected("J"),
+    "C07": Expected("J"),
+    "C08": Expected("J"),
+    "C09": Expected("J"),
+    "C10": Expected("R P"),
+    "C12": Expected("P", "R", "looked at once more first"),
+    "C13": Expected("P"),
+    "C14": Expected("J", "R P Q", "looked at once more first"),
+    "C15": Expected("R P"),
+    "C17": Expected("R P", ".", "the first picture suffices"),
+    "P01": Expected("I P"),
+    "P02": Expected("P"),
+    "P03": Expected("J P"),
+    "P04": Expected("P", "J Q", "found by the force that was held: the package is rejected, or the board quarantined"),
+    "P05": Expected("P C"),
+    "P07": Expected("Q"),
+    "P08": Expected("P Q"),
+    "P09": Expected("C P"),
+    "P10": Expected("."),
+    "P11": Expected("P"),
+    "P12": Expected("P", "Q", "found by the look at the placed package: the board goes to quarantine"),
+    "B01": Expected("R P"),
+    "B04": Expected("R P", "Q", "found by the look at the placed package"),
+    "B05": Expected("C"),
+    "B06": Expected("S", "R P", "looked at once more, then a person is asked"),
+    "B07": Expected("S", "R P", "looked at once more, then a person is asked"),
+    "B08": Expected("C P"),
+    "B09": Expected("C P"),
+    "B10": Expected("P"),
+    "O01": Expected("I", "", "", BEFORE_A_JOB),
+    "O02": Expected("C I", "", "", BEFORE_A_JOB),
+    "O03": Expected("P", "J", "the package that is missing is asked for"),
+    "O04": Expected("refused"),
+    "O08": Expected(". refused", "S", "a person who cannot tell what became of a placement gives up its site"),
+    "O09": Expected("refused P", "R", "looked at once more first"),
+    "O13": Expected(".", "P S J R", "what a start after a power loss asks about"),
+    "O14": Expected("I", "C", "found when the next move is refused", BEFORE_A_JOB),
+    "O15": Expected("C", ". I", "stricter where the clamp needs air; elsewhere nothing needs it"),
+}
+
+PROVED, OTHER, BROKEN, MISSED, HANGS, ERROR = "proved", "other reaction", "broken", "did not strike", "hangs", "error"
+
+
+def verdict_of(line: dict[str, Any]) -> tuple[str, str]:
+    """(verdict, why) of what one line of the matrix measured."""
+    if "struck" not in line:
+        return ERROR, line["why"]
+    fault, broken, letters = BY_ID[line["fault"]], line["broken"], line["reaction"]
+    wanted = {ACT_OF[fault.id]} if fault.means is Means.OPERATOR else {spec.kind for spec in fault.inject}
+    if not wanted <= set(line["struck"]):
+        return MISSED, "the fault was given and never struck"
+    others = [one for one in broken if one[0] != 36]
+    if others:
+        return BROKEN, f"invariant {others[0][0]}: {others[0][1]}"
+    if not line["finished"]:
+        return HANGS, broken[0][1] if broken else "no board was finished"
+    expected = EXPECTED[fault.id]
+    if not expected.accepts(letters, line["step"]):
+        return OTHER, f"did {letters}, listed is {expected.listed}"
+    return PROVED, ""

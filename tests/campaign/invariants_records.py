@@ -1,0 +1,167 @@
+"""Invariants 24 to 39: journal and records against the world, states, liveness."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from station.run.packml import COMPLETIONS, TRANSITIONS, State
+from tests.campaign.judged import Judged, invariant
+from tests.campaign.watcher import COMMAND, OPERATOR, STATION, Entry
+
+_ACTS = {"picked": "pick", "dipped": "dip", "placed": "place", "rejected": "bin_part", "board out": "board_out"}
+_BY_TITLE = {state.title: state for state in State}
+_NO_PLACE = "holder"
+SLOWER_S = 2.0
+"""so long the machine may go on with an act that was given up"""
+
+
+@invariant(24, "before an act that cannot be undone its intent is on the disk")
+def intent_first(run: Judged) -> Iterator[str]:
+    for entry in run.plant_events(*_ACTS):
+        if entry.data.get("floor") == _NO_PLACE or entry.state in (State.RESETTING, None):
+            continue  # the calibration part, what Reset takes off the nozzle, what a machine without a host does
+        if entry.kind == "board out" and _by_hand(run, entry.at_s):
+            continue
+        if _ACTS[entry.kind] not in entry.open_now and not _closed_since(run, entry):
+            yield f"{entry.at_s:.3f} s: {entry.kind} without an open intent on the disk; open: {entry.open_now}"
+
+
+def _by_hand(run: Judged, at_s: float) -> bool:
+    """A person changed the board or took it out."""
+    hands = [entry for entry in run.plant_events("mishap") if entry.data["fault"] == "board_swapped"]
+    hands += [entry for entry in run.operator() if entry.kind == "takes the board out"]
+    return any(abs(entry.at_s - at_s) < 0.1 for entry in hands)
+
+
+def _closed_since(run: Judged, act: Entry) -> bool:
+    """Its intent was on the disk and has been closed since: the world was slower than the answer."""
+    return any(
+        entry.data.get("step") == _ACTS[act.kind]
+        and entry.data["seq"] <= act.durable
+        and 0.0 <= act.at_s - entry.at_s < SLOWER_S
+        for entry in run.station("journal.intent")
+    )
+
+
+@invariant(25, "every placement has exactly one record, and every record of a placement has one")
+def records_match(run: Judged) -> Iterator[str]:
+    truth = Counter((entry.data["board"], entry.data["site"]) for entry in run.plant_events("placed"))
+    told = Counter(
+        (record["board"]["serial"], record["site"])
+        for record in run.records
+        if record["result"] in ("placed", "placed_unverified")
+    )
+    ambiguous = {
+        (record["board"]["serial"], record["site"]) for record in run.records if record["result"] == "ambiguous"
+    }
+    open_now = run.entries[-1].open_now if run.entries else ()
+    for key in truth | told:
+        if truth[key] != told[key] and key not in ambiguous and "place" not in open_now:
+            yield f"{key[0]} {key[1]}: {truth[key]} placed, {told[key]} recorded as placed"
+
+
+@invariant(26, "no board leaves with anything about it unwritten")
+def written_before_it_leaves(run: Judged) -> Iterator[str]:
+    last_record_seq = 0
+    for entry in run.entries:
+        if entry.source == STATION and entry.kind in ("journal.closed", "step.ended"):
+            last_record_seq = entry.data["seq"]
+        elif entry.source == COMMAND and entry.kind == "plc.unclamp" and entry.state is not None:
+            others = [step for step in entry.open_now if step != "board_out"]
+            if others or entry.durable < last_record_seq:
+                unwritten = entry.durable < last_record_seq
+                yield f"{entry.at_s:.3f} s: the clamp opens, open acts: {others}, unwritten: {unwritten}"
+
+
+@invariant(27, "every package that was picked is on the nozzle, placed, rejected, put back or declared lost")
+def parts_conserved(run: Judged) -> Iterator[str]:
+    plant = run.plant
+    picked = [e.data["serial"] for e in run.plant_events("picked") if not str(e.data["serial"]).startswith("GLASS")]
+    gone = [package.serial for package in (*plant.rejected, *plant.lost)]
+    gone += [entry.data["serial"] for entry in run.plant_events("put back")]
+    gone += [placed.serial for board in plant.boards for site in board.sites for placed in site.placed]
+    gone += [plant.held.part.serial] if plant.held is not None else []
+    gone = [serial for serial in gone if not serial.startswith(("FOREIGN", "BEFORE", "GLASS"))]
+    if Counter(picked) != Counter(gone):
+        yield f"picked {sorted(picked)}, accounted for {sorted(gone)}"
+
+
+@invariant(28, "when a job is complete the nozzle is empty, as the station believes")
+def nozzle_as_believed(run: Judged) -> Iterator[str]:
+    for entry in run.station("state.changed"):
+        if entry.data["to"] == State.COMPLETE.title and entry.held is not None:
+            yield f"{entry.at_s:.3f} s: complete with {entry.held} on the nozzle"
+
+
+@invariant(29, "a record that passed lies where its recipe allows")
+def pass_is_true(run: Judged) -> Iterator[str]:
+    where = {
+        (board.serial, site.site.name): placed
+        for board in run.plant.boards
+        for site in board.sites
+        for placed in site.placed
+    }
+    limit_um = run.recipe.place.offset_limit_um
+    for record in run.records:
+        placed = where.get((record["board"]["serial"], record["site"]))
+        if record["result"] != "placed" or placed is None or record.get("reason"):
+            continue
+        off_um = (placed.offset_x_um**2 + placed.offset_y_um**2) ** 0.5
+        if off_um > limit_um + 5.0:
+            yield f"{placed.serial} passed and lies {off_um:.0f} um off, allowed {limit_um:.0f} um"
+
+
+@invariant(30, "recipe and software in a record are those of its job")
+def hashes_hold(run: Judged) -> Iterator[str]:
+    for record in run.records:
+        if record["recipe"]["hash"] != run.recipe.content_hash:
+            yield f"the record of {record['site']} names another recipe"
+
+
+@invariant(31, "the log has no gap and its hash chain verifies")
+def chain_verifies(run: Judged) -> Iterator[str]:
+    if not run.is_sound:
+        yield "the hash chain does not verify"
+
+
+@invariant(35, "only legal changes of state happen")
+def legal_changes(run: Judged) -> Iterator[str]:
+    legal = {(state, target) for (state, _), target in TRANSITIONS.items()} | set(COMPLETIONS.items())
+    for entry in run.station("state.changed"):
+        change = (_BY_TITLE[entry.data["from"]], _BY_TITLE[entry.data["to"]])
+        if change not in legal:
+            yield f"{entry.at_s:.3f} s: {entry.data['from']} to {entry.data['to']}"
+
+
+@invariant(36, "when faults cease and somebody answers, a board can be finished")
+def lives(run: Judged) -> Iterator[str]:
+    if not run.is_finished:
+        yield run.hang or "no board was finished"
+
+
+@invariant(37, "in Held, Stopped and Aborted no command is under way any more")
+def nothing_under_way(run: Judged) -> Iterator[str]:
+    for entry in run.entries:
+        if entry.source == OPERATOR and entry.kind == "finds a command under way at rest":
+            yield f"{entry.at_s:.3f} s: {entry.data['command']} in {entry.data['where']}"
+
+
+@invariant(38, "whoever finds the station held or stopped by itself finds an alarm with answers")
+def alarm_tells(run: Judged) -> Iterator[str]:
+    asked = False
+    for entry in run.entries:
+        if entry.source == OPERATOR and entry.kind.startswith("presses"):
+            asked = asked or entry.kind.split()[1] in ("hold", "stop", "abort")
+        elif entry.source == STATION and entry.kind == "fault.raised":
+            asked = True
+            if not entry.data["answers"]:
+                yield f"{entry.at_s:.3f} s: alarm {entry.data['number']} has no answers"
+        elif entry.source == STATION and entry.kind == "operator.answer":
+            asked = True
+        elif entry.source == STATION and entry.kind == "state.changed":
+            is_rest = entry.data["to"] in (State.HELD.title, State.ABORTED.title, State.STOPPED.title)
+            if is_rest and not asked and entry.data["from"] != State.CLEARING.title:
+                yield f"{entry.at_s:.3f} s: {entry.data['to']} without an alarm"
+            if entry.data["to"] in (State.RESETTING.title, State.STARTING.title):
+                asked = False

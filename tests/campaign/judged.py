@@ -1,0 +1,89 @@
+"""What an invariant is, and what it gets to see of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from recipes import Recipe
+from sim_hardware.plant import Plant
+from tests.campaign.watcher import COMMAND, OPERATOR, PLANT, STATION, Entry
+
+
+@dataclass(slots=True)
+class Judged:
+    """One run that has ended.
+
+    entries    everything in order, of all lives of the station
+    executed   how often each command number was begun
+    records    all placement records, events all durable events: (kind, data)
+    is_sound   the hash chain of the log verifies
+    restarts   times at which the station was killed
+    """
+
+    plant: Plant
+    recipe: Recipe
+    entries: list[Entry]
+    executed: dict[tuple[str, int, int], int]
+    records: list[dict[str, Any]]
+    events: list[tuple[str, dict[str, Any]]]
+    is_sound: bool
+    is_finished: bool
+    hang: str
+    restarts: list[float]
+
+    def of(self, source: str, *kinds: str) -> Iterator[Entry]:
+        return (entry for entry in self.entries if entry.source == source and (not kinds or entry.kind in kinds))
+
+    def plant_events(self, *kinds: str) -> Iterator[Entry]:
+        return self.of(PLANT, *kinds)
+
+    def commands(self, *kinds: str) -> Iterator[Entry]:
+        return self.of(COMMAND, *kinds)
+
+    def station(self, *kinds: str) -> Iterator[Entry]:
+        return self.of(STATION, *kinds)
+
+    def operator(self) -> Iterator[Entry]:
+        return self.of(OPERATOR)
+
+    def struck(self, *kinds: str) -> bool:
+        """Whether one of these faults struck."""
+        return any(kind in kinds for _, kind in self.plant.faults.struck)
+
+
+Invariant = Callable[[Judged], Iterator[str]]
+"""Yields one sentence for every violation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    number: int
+    sentence: str
+    check: Invariant
+
+
+ROWS: dict[int, Row] = {}
+
+
+def invariant(number: int, sentence: str) -> Callable[[Invariant], Invariant]:
+    """Declare a check. Raises ValueError when a number is used twice."""
+
+    def declared(check: Invariant) -> Invariant:
+        if number in ROWS:
+            raise ValueError(f"invariant {number} is declared twice")
+        ROWS[number] = Row(number, sentence, check)
+        return check
+
+    return declared
+
+
+def violations(run: Judged) -> list[tuple[int, str]]:
+    """The first violation of every invariant that is broken, with how many there were."""
+    found = []
+    for row in sorted(ROWS.values(), key=lambda row: row.number):
+        texts = list(row.check(run))
+        if texts:
+            found.append((row.number, texts[0] + (f" (and {len(texts) - 1} more)" if len(texts) > 1 else "")))
+    return found

@@ -1,0 +1,89 @@
+"""Schedules are data: what is written is what is read, and nonsense is answered with a sentence."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sim_hardware.fault_list import STEPS
+from sim_hardware.faults import FaultSpec, Phase
+from tests.campaign import matrix
+from tests.campaign.expected import EXPECTED
+from tests.campaign.schedule import ACT_OF, Act, Schedule, dump, load
+from tests.campaign.shrink import shrink
+from tests.campaign.swarm import schedule_of
+
+WHOLE: Schedule = (
+    FaultSpec("reply_lost", nth=2, target="head", step="place", command="head.press", phase=Phase.RUNNING),
+    Act("stop", "dip"),
+    FaultSpec("film_thin", value=30.0),
+    FaultSpec("part_falls", at_s=31.5),
+)
+
+
+def test_a_schedule_survives_its_file() -> None:
+    assert load(json.dumps(dump(WHOLE))) == WHOLE
+    assert dump(WHOLE)[1] == {"act": "stop", "step": "dip"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is no JSON"),
+        ("{}", "expected a list"),
+        ("[1]", "entry 1: expected an object"),
+        ('[{"kind": "gremlin"}]', "unknown fault 'gremlin'"),
+        ('[{"act": "dance", "step": "dip"}]', "unknown act 'dance'"),
+        ('[{"kind": "film_thin", "size": 3}]', "entry 1.size: unknown key"),
+    ],
+)
+def test_nonsense_is_named(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        load(text)
+
+
+@pytest.mark.parametrize("words", ["M02,S20", "M99,S01,before", "M02,S01,before", "M02,S19,during"])
+def test_a_cell_that_cannot_be_is_refused(words: str) -> None:
+    with pytest.raises(ValueError):
+        matrix.schedule_of(words)
+
+
+def test_every_cell_has_an_expected_reaction_and_a_schedule() -> None:
+    cells = matrix.cells()
+    assert len(set(cells)) == len(cells)
+    assert {cell.fault for cell in cells} == set(EXPECTED)
+    assert set(ACT_OF) <= set(EXPECTED)
+    for cell in cells:
+        assert load(json.dumps(dump(matrix.schedule_of(f"{cell.fault},{cell.step},{cell.phase}"))))
+    assert len(STEPS) == 24
+
+
+def test_a_slice_holds_every_fault_in_the_order_of_the_list() -> None:
+    cells = matrix.cells()
+    part = matrix.sliced(cells, 200)
+    assert len(part) == len(set(part)) == 200
+    assert {cell.fault for cell in part} == {cell.fault for cell in cells}
+    assert part == sorted(part, key=cells.index)
+
+
+def test_a_swarm_of_one_seed_is_always_the_same() -> None:
+    assert [schedule_of(seed) for seed in range(20)] == [schedule_of(seed) for seed in range(20)]
+    assert len({schedule_of(seed) for seed in range(20)}) > 15
+
+
+def test_shrinking_finds_the_one_entry_that_fails_and_makes_it_simple() -> None:
+    guilty = FaultSpec("reply_lost", nth=3, target="head", step="place", command="head.press", phase=Phase.COMMANDED)
+    many = (*WHOLE, guilty, *(FaultSpec("film_thin", value=float(i)) for i in range(9)))
+    tries: list[Schedule] = []
+
+    def fails(schedule: Schedule) -> bool:
+        tries.append(schedule)
+        return any(
+            isinstance(e, FaultSpec) and e.kind == "reply_lost" and e.step == "place" and e.nth != 2 for e in schedule
+        )
+
+    assert shrink(many, fails) == (FaultSpec("reply_lost", nth=1, target="head", step="place"),)
+    assert len(tries) < 60
+    with pytest.raises(ValueError, match="does not fail"):
+        shrink(WHOLE, fails)
