@@ -45,6 +45,9 @@ class Board(Table):
     size_y_um: float = Field(ge=5_000, le=NEST_Y_UM, description="outline from near to far; the nest takes no more")
     thickness_um: float = Field(ge=200, le=4_000, description="of the bare board")
     boards_in_panel: int = Field(default=1, ge=1, le=100, description="boards handled as one")
+    code_prefix: ItemName | None = Field(
+        default=None, description="how the codes of boards of this product begin; any other board is refused"
+    )
     source: ShortText = Field(default="", description="where the drawing comes from")
     fiducials: Annotated[tuple[Fiducial, ...], Field(strict=False, min_length=2, max_length=16)] = Field(
         description="at least 2; 3 far apart also tell scale and squareness"

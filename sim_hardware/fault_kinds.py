@@ -26,7 +26,10 @@ STATES: dict[str, str] = {
     "ball_undipped": "`value` balls of a new package are shorter than the film is high",
     "ball_half_dipped": "`value` balls of a new package are so short that they hardly reach into the film",
     "wrong_part": "a new package lies turned by `value` deg in its pocket",
+    "pocket_doubled": "a pocket of a new tray holds a second package under the first",
     "fiducial_missing": "the first `value` fiducials of a board are not there",
+    "fiducial_twin": "a new board has a second mark `value` um beside its first fiducial",
+    "board_foreign": "a new board carries the code of another product",
     "bottom_missing": "a site of a new board has no bottom package",
     "bottom_turned": "the bottom package at a site of a new board is turned by `value` deg",
     "site_taken": "a site of a new board has a package on its bottom package already",
@@ -48,6 +51,7 @@ STATES: dict[str, str] = {
     "force_collapses": "the force falls to the share `value` of the wanted one while it is held",
     # axes
     "axis_fault": "the gantry drive trips during a move",
+    "axis_overspeed": "a gantry move is `value` times as fast as its axes may be",
     "axis_stalls": "the gantry does not move, and its drive does not notice",
     "done_early": "a gantry move is reported as done at half of its way",
     "done_never": "a gantry move ends and is never reported as done",
@@ -85,7 +89,9 @@ STATES: dict[str, str] = {
     "frame_repeated": "a camera sends the picture before, with its old number",
     "frame_late": "a camera sends a picture `value` s late",
     "light_scaled": "the light of a picture is `value` times as strong as set",
+    "frame_blurred": "a picture is blurred by `value` px",
     "camera_moved": "the down camera hangs `value` um beside its place in X",
+    "observation_far": "the pose that a camera measured lies `value` um beside the truth in X; observations only",
     "observation_nan": "the pose that a camera measured is no number; observations only",
 }
 

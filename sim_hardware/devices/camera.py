@@ -6,11 +6,13 @@ How a scene looks is the business of the optics; what is found in it, that of no
 from __future__ import annotations
 
 import asyncio
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from math import hypot
 from typing import TYPE_CHECKING
 
 from pydantic_core import from_json, to_json
@@ -30,6 +32,7 @@ from sim_hardware.optics.scenes import (
     on_board,
 )
 from sim_hardware.scenario import Rendering
+from sim_hardware.world.machine import CameraTruth
 from sim_hardware.world.places import GlassPart, turned
 from sim_hardware.world.things import PackageTruth
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 EXPOSURE_LIMIT_US = 1_000_000
 GAIN_PERMILLE = 1000
+POSE = ("x_um", "y_um", "theta_deg")
 CLOCK_OFFSET_US = 10_000_000
 """the camera was switched on this long before the cell"""
 
@@ -78,7 +82,9 @@ class Camera(ABC):
         if plant.faults.are_waited_for:
             plant.faults.reached(f"{self.name}.expose", Phase.RUNNING, plant.now())
         plant.record("exposed", camera=self.name)
-        draw = self._picture(light)
+        blurred = None if plant.faults.are_none else plant.faults.strikes("frame_blurred", start_s, self.name)
+        blur_px = 0.0 if blurred is None else blurred.value
+        draw = self._picture(light, replace(self.truth, psf_sigma_px=hypot(self.truth.psf_sigma_px, blur_px)))
         self._is_drawing = True
         # Drawing pixels takes up to a second of a real clock; the other devices must go on answering meanwhile.
         drawn = plant.loop.run_in_executor(plant.drawing_room, draw)
@@ -97,8 +103,12 @@ class Camera(ABC):
         if drawn.cancelled() or plant.faults.strikes("frame_lost", start_s, self.name) is not None:
             return
         payload = drawn.result()
-        if not plant.faults.are_none and plant.faults.strikes("observation_nan", start_s, self.name) is not None:
-            payload = without_numbers(payload)
+        if not plant.faults.are_none:
+            if plant.faults.strikes("observation_nan", start_s, self.name) is not None:
+                payload = spoilt(payload, lambda _: float("nan"))
+            far = plant.faults.strikes("observation_far", start_s, self.name)
+            if far is not None:
+                payload = spoilt(payload, partial(operator.add, far.value), ("x_um",))
         full = plant.scenario.rendering == Rendering.FULL
         header = FrameHeader(
             camera=self.number,
@@ -127,8 +137,8 @@ class Camera(ABC):
         plant.call_at(self._busy_until_s + late_s, deliver, frame)
 
     @abstractmethod
-    def _picture(self, light: Light) -> Callable[[], bytes]:
-        """The scene of this instant, and how to draw it later without touching the world."""
+    def _picture(self, light: Light, truth: CameraTruth) -> Callable[[], bytes]:
+        """The scene of now as the camera `truth` sees it, and how to draw it later without touching the world."""
 
 
 class UpCamera(Camera):
@@ -158,8 +168,8 @@ class UpCamera(Camera):
             light=light,
         )
 
-    def _picture(self, light: Light) -> Callable[[], bytes]:
-        scene, truth, fidelity, rng = self.scene(light), self.truth, self.plant.fidelity, self._rng
+    def _picture(self, light: Light, truth: CameraTruth) -> Callable[[], bytes]:
+        scene, fidelity, rng = self.scene(light), self.plant.fidelity, self._rng
         if self.plant.scenario.rendering != Rendering.FULL:
             seen = observation.observe_up(scene, truth, fidelity, rng)
             return lambda: _json(seen)
@@ -228,8 +238,8 @@ class DownCamera(Camera):
             ),
         )
 
-    def _picture(self, light: Light) -> Callable[[], bytes]:
-        scene, truth, fidelity, rng = self.scene(light), self.truth, self.plant.fidelity, self._rng
+    def _picture(self, light: Light, truth: CameraTruth) -> Callable[[], bytes]:
+        scene, fidelity, rng = self.scene(light), self.plant.fidelity, self._rng
         if self.plant.scenario.rendering != Rendering.FULL:
             seen = observation.observe_down(scene, truth, fidelity, rng)
             return lambda: _json(seen)
@@ -241,13 +251,13 @@ def _frozen(package: PackageTruth) -> PackageTruth:
     return replace(package, balls=[copy(ball) for ball in package.balls], bridges=list(package.bridges))
 
 
-def without_numbers(payload: bytes) -> bytes:
-    """An observation whose poses are no numbers: what a fit gives that divided by nothing."""
+def spoilt(payload: bytes, spoil: Callable[[float], float], names: tuple[str, ...] = POSE) -> bytes:
+    """An observation whose poses are no numbers, as a fit gives that divided by nothing, or lie elsewhere."""
     seen = from_json(payload)
     for found in (*(one for one in seen.values() if isinstance(one, dict)), *(seen.get("fiducials") or ())):
-        for name in ("x_um", "y_um", "theta_deg"):
-            if name in found:
-                found[name] = float("nan")
+        for name in names:
+            if isinstance(found.get(name), float):
+                found[name] = spoil(found[name])
     return _json(seen)
 
 

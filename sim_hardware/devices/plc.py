@@ -114,10 +114,17 @@ class MotionPlc(RegisterDevice):
             self.gantry.finish(Result.LIMIT, self._reached())
             return
         speed, accel = float(args["speed_um_per_s"]), float(args["accel_um_per_s2"])
-        path = plant.gantry.plan(x_um, y_um, theta_deg, now_s, speed, accel)
+        wild = None if plant.faults.are_none else plant.faults.strikes("axis_overspeed", now_s)
+        if wild is None:
+            path = plant.gantry.plan(x_um, y_um, theta_deg, now_s, speed, accel)
+        else:
+            path = plant.gantry.plan_too_fast(x_um, y_um, theta_deg, now_s, wild.value)
         if plant.faults.strikes("axis_stalls", now_s) is not None:
             return
         self._run(path, now_s, None)
+        too_fast_s = None if wild is None else plant.gantry.too_fast_from_s(path)
+        if too_fast_s is not None:
+            self.gantry.at(now_s + too_fast_s, self._trip)
         self._meet_faults(path, now_s)
 
     def _run(self, path: Path, now_s: float, until_s: float | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from sim_hardware.fault_list.model import AS_IT_IS, FOR_EVER, ONE_PHASE, machine, nothing
+from sim_hardware.fault_list.model import AS_IT_IS, FOR_EVER, ONE_PHASE, machine, nothing, operator
 from sim_hardware.faults import FaultSpec as F
 from sim_hardware.faults import Phase
 
@@ -68,11 +68,15 @@ VISION_FAULTS = (
         phases=ONE_PHASE,
         other_phases=_PICTURE,
     ),
-    nothing(
+    machine(
         "C04",
         "blurred picture",
-        "the picture is out of focus",
-        "observations have no sharpness; the renderer has no fault for it yet",
+        "the picture is out of focus by 8 px",
+        F("frame_blurred", nth=1, value=8.0),
+        where=_LOOKS,
+        elsewhere=_NO_LOOK,
+        phases=ONE_PHASE,
+        other_phases=_PICTURE,
     ),
     machine(
         "C05",
@@ -119,11 +123,13 @@ VISION_FAULTS = (
         where=("S06",),
         **_BOARD,
     ),
-    nothing(
+    machine(
         "C11",
         "two candidates",
-        "something looks like a second fiducial",
-        "boards are drawn with their own marks only: there is no twin to put beside one yet",
+        "a second disc lies 1.5 mm beside a fiducial",
+        F("fiducial_twin", nth=1, value=1_500.0),
+        where=("S06",),
+        **_BOARD,
     ),
     machine(
         "C12",
@@ -192,17 +198,20 @@ BOARD_FAULTS = (
         phases=ONE_PHASE,
         other_phases="a code is read in one exchange",
     ),
-    nothing(
+    machine(
         "B02",
         "wrong product",
-        "the board belongs to another recipe",
-        "which codes belong to which recipe is known to the MES, not to the machine",
+        "the board carries the code of another product",
+        F("board_foreign", nth=1),
+        where=("S04",),
+        **_BOARD,
     ),
-    nothing(
+    operator(
         "B03",
         "board done before",
-        "a board comes a second time",
-        "needs a second board of the same code in one run: a story of its own, not a cell of a one-board job",
+        "a board that was built is fed a second time",
+        where=("S04",),
+        elsewhere=_NO_BOARD,
     ),
     machine(
         "B04",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim_hardware.fault_list.model import AS_IT_IS, FOR_EVER, ONE_PHASE, machine, nothing
+from sim_hardware.fault_list.model import AS_IT_IS, FOR_EVER, ONE_PHASE, machine
 from sim_hardware.fault_list.steps import HEAD, MOVES, RIDES
 from sim_hardware.faults import FaultSpec as F
 from sim_hardware.faults import Phase
@@ -36,11 +36,15 @@ AXIS_FAULTS = (
         other_phases=_MOVE_BEGINS,
         note="for the host the same word as A01: the map has one bit for every trip of a drive",
     ),
-    nothing(
+    machine(
         "A03",
         "soft limit",
-        "a target lies outside the limits",
-        "targets come from recipe, vision and profile of the host: the machine has nothing to spoil",
+        "what a camera measured puts the target half a metre outside the limits",
+        F("observation_far", nth=1, value=500_000.0),
+        where=("S06", "S07", "S18"),
+        elsewhere="no target is derived from a picture of this step",
+        phases=ONE_PHASE,
+        other_phases="a picture is spoilt when it is exposed: the step takes it after its move",
     ),
     machine(
         "A04",
@@ -119,11 +123,16 @@ AXIS_FAULTS = (
         where=RIDES,
         elsewhere=_NO_PART,
     ),
-    nothing(
+    machine(
         "A13",
         "overspeed",
-        "the axis is faster than allowed",
-        "paths are solved from the drive's own limits: a drive that breaks them cannot be expressed",
+        "the gantry is twice as fast as its axes may be",
+        F("axis_overspeed", nth=1, value=2.0),
+        where=MOVES,
+        elsewhere=_MOVE,
+        phases=ONE_PHASE,
+        other_phases=_MOVE_BEGINS,
+        note="the drive compares its speed with its limit by itself and trips: a host that polls is too slow for that",
     ),
     machine(
         "A14",
@@ -177,11 +186,16 @@ VACUUM_FAULTS = (
         phases=ONE_PHASE,
         other_phases="somebody's hand knows no commands",
     ),
-    nothing(
+    machine(
         "V06",
         "double pick",
-        "two packages hang on one another",
-        "a package under a package has no place in the simulated tray",
+        "two packages lie on one another in the pocket",
+        F("pocket_doubled", nth=1),
+        where=("S11",),
+        made_at="recipe_load",
+        elsewhere="nothing is taken from a pocket in this step",
+        phases=ONE_PHASE,
+        other_phases=AS_IT_IS,
     ),
     machine(
         "V07",

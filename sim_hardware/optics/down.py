@@ -87,7 +87,7 @@ def _draw_board(image: Floats32, lens: Lens, scene: DownScene, view: BoardView, 
         seen = seen_tiled(lens, whole(lens), _shifted(pose, board.texture_seed), tile, _TILE_UM_PER_PX)
         seen += np.float32(BOARD_LEVEL)
     lay_rectangle(image, lens, pose, size_x_um, size_y_um, seen)
-    marks = [mark for mark in board.type.fiducials if mark.name not in board.missing_fiducials]
+    marks = board.marks
     if not marks:
         return
     x_um = np.array([mark.x_um for mark in marks]) * board.scale_ratio

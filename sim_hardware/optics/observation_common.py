@@ -12,10 +12,11 @@ from sim_hardware.optics.lens import ImagePose, Lens
 from sim_hardware.optics.measured import SIGMAS, covariance, fit, inside_view, pose_sigmas, wrapped_deg
 from sim_hardware.optics.noise import light_gain
 from sim_hardware.optics.scenes import Light
-from sim_hardware.world.machine import CameraTruth
 
 LIGHT_USABLE = (0.15, 4.0)
 """light against nominal outside which nothing is found: too dark, or everything saturated"""
+BLUR_MOST_PX = 4.5
+"""sigma of the point spread above which a picture is refused as out of focus"""
 MARK_EVIDENCE = 20.0
 """worth of a turn mark in balls"""
 
@@ -35,8 +36,10 @@ def empty(um_per_px: float) -> Observation:
     }
 
 
-def is_light_usable(light: Light, camera: CameraTruth, *, looks_up: bool) -> bool:
-    return LIGHT_USABLE[0] <= light_gain(light, camera, looks_up=looks_up) <= LIGHT_USABLE[1]
+def is_usable(light: Light, lens: Lens) -> bool:
+    """Whether anything would be found in such a picture."""
+    gain = light_gain(light, lens.camera, looks_up=lens.looks_up)
+    return LIGHT_USABLE[0] <= gain <= LIGHT_USABLE[1] and lens.sigma_px <= BLUR_MOST_PX
 
 
 def observe_dots(

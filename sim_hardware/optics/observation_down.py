@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim_hardware.optics.film import DRY_BELOW_UM
 from sim_hardware.optics.lens import Floats, ImagePose, Lens
 from sim_hardware.optics.measured import SIGMAS, fit, inside_view
-from sim_hardware.optics.observation_common import Observation, empty, is_light_usable, observe_dots, pose_fields
+from sim_hardware.optics.observation_common import Observation, empty, is_usable, observe_dots, pose_fields
 from sim_hardware.optics.scenes import BoardView, BottomView, DownScene, FilmView, TopView
 from sim_hardware.world.machine import CameraTruth, Fidelity
 from sim_hardware.world.things import BottomType
@@ -32,9 +32,9 @@ Rng = np.random.Generator | None
 def observe_down(scene: DownScene, camera: CameraTruth, fidelity: Fidelity, rng: np.random.Generator) -> Observation:
     """Everything the down camera sees, measured with the noise of `measured.SIGMAS`; `ideal` measures perfectly."""
     seen = empty(DOWN_UM_PER_PX)
-    if not is_light_usable(scene.light, camera, looks_up=False):
-        return seen
     lens = Lens(camera, looks_up=False, dz_um=scene.surface_dz_um)
+    if not is_usable(scene.light, lens):
+        return seen
     noise: Rng = None if fidelity is Fidelity.IDEAL else rng
     seen["fiducials"] = _fiducials(lens, scene, noise)
     bottom, top = _nearest_stack(lens, scene)
@@ -100,9 +100,7 @@ def _board_discs(scene: DownScene, board: BoardView) -> list[tuple[float, float,
     truth = board.truth
     c, s = cos(radians(board.theta_deg)), sin(radians(board.theta_deg))
     discs = []
-    for mark in truth.type.fiducials:
-        if mark.name in truth.missing_fiducials:
-            continue
+    for mark in truth.marks:
         x_um, y_um = mark.x_um * truth.scale_ratio, mark.y_um * truth.scale_ratio
         place_x, place_y = board.x_um + c * x_um - s * y_um, board.y_um + s * x_um + c * y_um
         if abs(place_x - scene.camera_x_um) + abs(place_y - scene.camera_y_um) < 30_000.0:

@@ -23,7 +23,7 @@ from sim_hardware.optics.observation_common import (
     MARK_EVIDENCE,
     Observation,
     empty,
-    is_light_usable,
+    is_usable,
     noisy,
     observe_dots,
     pose_fields,
@@ -44,9 +44,9 @@ Flags = NDArray[np.bool_]
 def observe_up(scene: UpScene, camera: CameraTruth, fidelity: Fidelity, rng: np.random.Generator) -> Observation:
     """Everything the up camera sees, measured with the noise of `measured.SIGMAS`; `ideal` measures perfectly."""
     seen = empty(UP_UM_PER_PX)
-    if not is_light_usable(scene.light, camera, looks_up=True):
-        return seen
     lens = Lens(camera, looks_up=True, dz_um=scene.ball_plane_dz_um)
+    if not is_usable(scene.light, lens):
+        return seen
     pose = lens.pose(scene.x_um, scene.y_um, scene.theta_deg)
     noise = None if fidelity is Fidelity.IDEAL else rng
     if scene.is_calibration_part:

@@ -6,7 +6,7 @@ It knows no commands, homing or interlocks; the PLC gives it paths.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,10 @@ RING_TAU_S = 0.013  # 20 um after a hard stop are 2 um after 30 ms
 WARM_UP_TAU_S = 7_200.0  # thermal time constant of a small machine frame, estimate
 QUICK_BOLDNESS = 2.0
 ENCODER_UM = 0.1
+OVERSPEED_RATIO = 1.1
+"""a drive trips itself above this share of its limit; estimate"""
+OVERSPEED_LOOK_S = 0.002
+"""how often a drive compares its speed with the limit; estimate"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,25 @@ class GantryTruth:
         self, x_um: float, y_um: float, theta_deg: float, t_s: float, speed: float | None, accel: float | None
     ) -> Path:
         return straight_path(self.measured_at(t_s), (x_um, y_um, theta_deg), self._axes, speed=speed, accel=accel)
+
+    def plan_too_fast(self, x_um: float, y_um: float, theta_deg: float, t_s: float, ratio: float) -> Path:
+        """A move of a drive that has lost its scale: `ratio` times as fast as its axes may be."""
+        wild = [
+            replace(axis, speed=axis.speed * ratio, accel=axis.accel * ratio**2, jerk=axis.jerk * ratio**3)
+            for axis in self._axes
+        ]
+        return straight_path(self.measured_at(t_s), (x_um, y_um, theta_deg), wild)
+
+    def too_fast_from_s(self, path: Path) -> float | None:
+        """Time into the path at which an axis is faster than it may be by `OVERSPEED_RATIO`; None = never."""
+        for step in range(1, round(path.duration_s / OVERSPEED_LOOK_S) + 1):
+            share_per_s = path.profile.at(step * OVERSPEED_LOOK_S).speed
+            if any(
+                abs(way) * share_per_s > OVERSPEED_RATIO * axis.speed
+                for way, axis in zip(path.way, self._axes, strict=True)
+            ):
+                return step * OVERSPEED_LOOK_S
+        return None
 
     def follow(self, path: Path, t_s: float) -> None:
         """Begin to move along the path now; where it will rest is drawn now, so that polling cannot change it."""

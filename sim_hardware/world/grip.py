@@ -217,7 +217,7 @@ class Grip:
         surface, tip = below.surface, below.tip
         self.plant.held = held_from(tip.x_um, tip.y_um, tip.theta_deg, lying)
         if surface.pocket is not None:
-            surface.pocket.package = None
+            surface.pocket.package, surface.pocket.below = surface.pocket.below, None
         elif surface.site is not None:
             surface.site.placed.pop()
         elif surface.floor is Floor.HOLDER:

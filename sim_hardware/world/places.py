@@ -50,6 +50,8 @@ class Pocket:
     dx_um: float = 0.0
     dy_um: float = 0.0
     dtheta_deg: float = 0.0
+    below: PackageTruth | None = None
+    """a second package under the first, where nobody expects one"""
 
 
 @dataclass(slots=True)

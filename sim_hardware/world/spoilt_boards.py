@@ -5,6 +5,7 @@ What is missing from the start (fiducials, bottom packages) stands in `boards`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sim_hardware.world.boards import bottom_pose
@@ -15,6 +16,9 @@ from sim_hardware.world.things import BoardTruth, SiteTruth
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
 
+FOREIGN_PREFIX = "OTHER-"
+"""how the codes of another product begin"""
+
 
 def spoil(plant: Plant, board: BoardTruth) -> None:
     """Let the faults of new boards strike. `board` is not in `plant.boards` yet."""
@@ -23,6 +27,12 @@ def spoil(plant: Plant, board: BoardTruth) -> None:
         return
     if plant.boards and faults.strikes("board_again", now_s) is not None:
         board.serial = plant.boards[-1].serial
+    if faults.strikes("board_foreign", now_s) is not None:
+        board.serial = FOREIGN_PREFIX + board.serial
+    twin = faults.strikes("fiducial_twin", now_s)
+    if twin is not None:
+        first = board.type.fiducials[0]
+        board.stray_marks = (replace(first, name="twin", x_um=first.x_um + twin.value),)
     stretched = faults.strikes("board_stretched", now_s)
     if stretched is not None:
         board.scale_ratio *= 1.0 + stretched.value

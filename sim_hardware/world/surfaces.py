@@ -112,7 +112,7 @@ def _pocket(plant: Plant, x_um: float, y_um: float) -> Surface | None:
         return Surface(Floor.POCKET, machine.tray_z_um, _plate_n_per_um(machine), pocket=pocket)
     centre_x, centre_y = tray.centre_um(pocket)
     lying = Lying(pocket.package, centre_x + pocket.dx_um, centre_y + pocket.dy_um, pocket.dtheta_deg)
-    top_z = machine.tray_z_um - hanging_um(pocket.package)
+    top_z = machine.tray_z_um - hanging_um(pocket.package) - hanging_um(pocket.below)
     return Surface(Floor.POCKET, top_z, _plate_n_per_um(machine), lying, pocket)
 
 

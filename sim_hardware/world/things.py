@@ -168,9 +168,17 @@ class BoardTruth:
     scale_ratio: float = 1.0
     """true size / drawn size of the copper image"""
     missing_fiducials: tuple[str, ...] = ()
+    stray_marks: tuple[FiducialSite, ...] = ()
+    """copper that nobody drew and that looks like a fiducial"""
     height_um: float = 0.0
     """top surface against nominal, positive = higher (towards the head)"""
     texture_seed: int = 0
+
+    @property
+    def marks(self) -> tuple[FiducialSite, ...]:
+        """Everything on the copper that looks like a fiducial."""
+        there = tuple(mark for mark in self.type.fiducials if mark.name not in self.missing_fiducials)
+        return there + self.stray_marks
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def full_tray(
 
     The feeder adds where its tray place truly is.
 
-    faults   `wrong_part` turns a package by its value in deg (90 where it gives none)
+    faults   `wrong_part` turns a package by its value in deg (90 where it gives none); `pocket_doubled` counts pockets
     """
     play = SPREAD_RATIO[fidelity]
     tray = Tray(
@@ -48,6 +48,8 @@ def full_tray(
         row, column = divmod(index, machine.tray_columns)
         turned = faults.strikes("wrong_part", now_s) if faults is not None else None
         wrong_deg = 0.0 if turned is None else turned.value or WRONG_TURN_DEG
+        is_doubled = faults is not None and faults.strikes("pocket_doubled", now_s) is not None
+        below = make_package(kind, f"{package.serial}-BELOW", rng, fidelity) if is_doubled else None
         tray.pockets.append(
             Pocket(
                 row=row,
@@ -56,6 +58,7 @@ def full_tray(
                 dx_um=POCKET_PLAY_UM * dx,
                 dy_um=POCKET_PLAY_UM * dy,
                 dtheta_deg=POCKET_PLAY_DEG * turn + wrong_deg,
+                below=below,
             )
         )
     return tray

@@ -272,6 +272,16 @@ register(
             answers=(Answer.STOP,),
         ),
         AlarmDefinition(
+            704,
+            "board_of_other_product",
+            "Board belongs to another product",
+            "Board {serial} is none of recipe {recipe}: their codes begin with {prefix}.",
+            "Another product was fed, or the wrong recipe was chosen.",
+            ("Take the board out, or stop and order the recipe of this board.",),
+            Reaction.ASK,
+            answers=(Answer.STOP,),
+        ),
+        AlarmDefinition(
             801,
             "store_failed",
             "Records cannot be written",

@@ -16,10 +16,13 @@ async def load_board(cell: Cell, work: Work) -> BoardLoaded:
 
 
 async def read_board(cell: Cell, work: Work) -> BoardRead:
-    """Read the board's code; a board that was built before is refused."""
+    """Read the board's code; a board of another product or one that was built before is refused."""
     serial = await cell.board_reader.read_board()
     if not serial:
         raise ProcessAlarm("board_unreadable", tries=1)
+    prefix = work.recipe.board.code_prefix
+    if prefix is not None and not serial.startswith(prefix):
+        raise ProcessAlarm("board_of_other_product", serial=serial, recipe=work.recipe.name, prefix=prefix)
     done = work.boards_done.get(serial, 0)
     if done:
         raise ProcessAlarm("board_done_before", serial=serial, count=done)

@@ -15,6 +15,8 @@ from station.process.step import Work
 EARLY_UM = 300.0
 """a package standing higher than this in its pocket is tilted or double. Estimate"""
 LATE_UM = 400.0
+DOUBLE_UM = 100.0
+"""the fast way down ends so far above a second package that lies on the first. Estimate"""
 FORCE_LIMIT_N = 6.0
 """the drive stops itself above this on the package's back. Estimate"""
 AT_POCKET_UM = 20.0
@@ -49,7 +51,8 @@ async def pick(cell: Cell, work: Work) -> Picked:
     try:
         press = await cell.head.press(
             PressProfile(
-                z_fast_um=top_z_um - cell.profile.head.clearance_um - EARLY_UM,
+                # A double pocket must be met slowly as well.
+                z_fast_um=top_z_um - max(cell.profile.head.clearance_um + EARLY_UM, package.height_um + DOUBLE_UM),
                 z_early_um=top_z_um - EARLY_UM,
                 z_limit_um=top_z_um + LATE_UM,
                 approach_um_per_s=settings.approach_um_per_s,

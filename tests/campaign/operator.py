@@ -26,7 +26,7 @@ REST_WITHIN_S = 120.0
 REPAIR_S = 1.0
 RETRIES = 2
 """so often the same question is answered with Retry before something else is tried"""
-_BAD_BOARD = (501, 502, 702, 703)
+_BAD_BOARD = (501, 502, 702, 703, 704)
 """where Retry did not help, the board itself is bad"""
 _ORDER = ("retry", "new_part", "skip_site", "acknowledge", "stop")
 
@@ -42,6 +42,7 @@ class Operator:
         self.bench, self.watcher, self.heals = bench, watcher, heals
         self.job: Job | None = None
         self.resets = self.orders = 0
+        self.boards_wanted = 1
         self._takes_board = False
         self.waits = False
         """somebody else is at the station"""
@@ -52,7 +53,7 @@ class Operator:
         """Do what the station needs until a job is complete. Raises Hangs."""
         controller = self.bench.controller
         changed_s, before = self.bench.plant.now(), controller.packml.state
-        while controller.packml.state is not State.COMPLETE:
+        while controller.packml.state is not State.COMPLETE or self._wants_another():
             now_s = self.bench.plant.now()
             if now_s > self._deadline_s:
                 raise Hangs(f"no board finished in {PATIENCE_S:.0f} s: {self._where()}")
@@ -78,13 +79,13 @@ class Operator:
         try:
             if state is State.ABORTED:
                 await self._command(Command.CLEAR)
-            elif state is State.STOPPED:
+            elif state in (State.STOPPED, State.COMPLETE):
                 if self._takes_board:
                     self._takes_board = False
                     self.watcher.add(OPERATOR, "takes the board out", {})
                     self.bench.plant.board_clamped = False
                     self.bench.plant.take_board_out()
-                if self.resets:
+                if self.resets and state is State.STOPPED:
                     # At the first start nobody knows of any fault yet.
                     await self._repair()
                 self.resets += 1
@@ -109,6 +110,11 @@ class Operator:
                 if channel.busy:
                     found = {"command": f"{device.name}.{channel.name}", "where": state.title}
                     self.watcher.add(OPERATOR, "finds a command under way at rest", found)
+
+    def _wants_another(self) -> bool:
+        """A board is complete: is it the last one that was wanted?"""
+        self.boards_wanted -= 1
+        return self.boards_wanted > 0
 
     async def _command(self, command: Command) -> None:
         self.watcher.add(OPERATOR, f"presses {command.value}", {})

@@ -180,6 +180,9 @@ class _Person:
                 assert self._operator.job is not None
                 controller.start_job(self._operator.job)
                 self._watcher.add(OPERATOR, "was not refused", {})
+            elif act.act == "second_board":
+                assert self._operator is not None
+                self._operator.boards_wanted += 1
             elif act.act == "wrong_answers":
                 await self._answer_wrongly(b)
             elif act.act == "power_cut":

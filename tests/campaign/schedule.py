@@ -16,7 +16,7 @@ from sim_hardware.scenario import ScenarioError, from_plain, plain
 class Act:
     """What a person does, when the step has been announced and its command has come so far.
 
-    act   stop, hold_long, hand, start_twice, wrong_answers, power_cut
+    act   stop, hold_long, hand, start_twice, wrong_answers, power_cut, second_board
     """
 
     act: str
@@ -30,8 +30,9 @@ class Act:
             raise ValueError(f"unknown act {self.act!r}; known: {', '.join(ACTS)}")
 
 
-ACTS = ("stop", "hold_long", "hand", "start_twice", "wrong_answers", "power_cut")
+ACTS = ("stop", "hold_long", "hand", "start_twice", "wrong_answers", "power_cut", "second_board")
 ACT_OF = {
+    "B03": "second_board",
     "O03": "hand",
     "O04": "start_twice",
     "O08": "stop",
@@ -57,6 +58,8 @@ def of_cell(fault_id: str, step: Step, phase: Phase) -> Schedule:
     made: list[Entry] = [Act(ACT_OF[fault_id], step.name, command, reached, after_s)]
     if fault_id == "O09":
         made.append(FaultSpec("fiducial_missing", nth=1, value=1.0, step="load_board"))
+    if fault_id == "B03":
+        made.append(FaultSpec("board_again", nth=1))
     return tuple(made)
 
 

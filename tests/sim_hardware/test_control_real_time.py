@@ -105,7 +105,7 @@ async def test_while_a_picture_is_drawn_the_other_devices_go_on_answering() -> N
         return bytes(plant.up_camera.truth.width_px * plant.up_camera.truth.height_px)
 
     loop = asyncio.get_running_loop()
-    plant.up_camera._picture = lambda light: slow_picture  # type: ignore[method-assign]
+    plant.up_camera._picture = lambda light, truth: slow_picture  # type: ignore[method-assign]
     camera.send(Trigger(UP, 1, 2_000).encode())
     await draws.wait()
     before = (await host.status())["sequence_end"]

@@ -306,6 +306,25 @@ async def test_a_tripped_drive_ends_the_move_with_a_fault_until_it_is_homed_agai
 
 
 @virtual
+async def test_a_drive_that_runs_too_fast_trips_itself_before_half_of_the_way() -> None:
+    async with cell(Scenario(faults=(FaultSpec("axis_overspeed", nth=1, value=2.0),))) as (plant, ports):
+        host = await homed(ports.plc)
+        first = await host.run("gantry", MOVE, 2, x_um=400_000, y_um=0, theta_deg=0, **MOVE_ALONG)
+        assert first.result == Result.AXIS_FAULT
+        assert 1_000 < plant.gantry.measured_at(plant.now())[0] < 200_000
+        await host.close()
+
+
+@virtual
+async def test_a_way_too_short_for_overspeed_trips_nothing() -> None:
+    async with cell(Scenario(faults=(FaultSpec("axis_overspeed", nth=1, value=2.0),))) as (_, ports):
+        host = await homed(ports.plc)
+        short = await host.run("gantry", MOVE, 2, x_um=3_000, y_um=0, theta_deg=0, **MOVE_ALONG)
+        assert short.result == Result.DONE
+        await host.close()
+
+
+@virtual
 async def test_boot_numbers_differ_from_device_to_device_and_are_never_zero() -> None:
     plant = Plant(Scenario())
     boots = [device.core.boot_id for device in plant.cabling.devices().values()]

@@ -135,3 +135,18 @@ def test_board_texture_stays_on_the_board_when_the_camera_moves() -> None:
     a, b = at_start[100:200, 150:300].astype(float), moved[100:200, 100:250].astype(float)
     assert a.std() > 2.0
     assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.95
+
+
+def test_a_blurred_fiducial_keeps_its_place_and_loses_its_edge() -> None:
+    view = DownScene(5_000.0, 5_000.0, board=BoardView(board(), 0.0, 0.0, 0.0))
+    sharp, soft = picture(view), picture(view, replace(DOWN, psf_sigma_px=8.0))
+    assert centroid_um(soft, DOWN, 0.0, 0.0, 900.0, down.BOARD_LEVEL) == pytest.approx((0.0, 0.0), abs=0.5)
+    assert np.abs(np.diff(sharp.astype(int))).max() > 4 * np.abs(np.diff(soft.astype(int))).max()
+
+
+def test_a_stray_mark_is_drawn_like_a_fiducial() -> None:
+    truth = board()
+    first = truth.type.fiducials[0]
+    truth.stray_marks = (replace(first, name="twin", x_um=first.x_um + 1_500.0),)
+    image = picture(DownScene(6_500.0, 5_000.0, board=BoardView(truth, 0.0, 0.0, 0.0)))
+    assert centroid_um(image, DOWN, 0.0, 0.0, 700.0, down.BOARD_LEVEL) == pytest.approx((0.0, 0.0), abs=0.1)
