@@ -37,6 +37,9 @@ class Material(Table):
     pot_life_s: float = Field(ge=600, le=172_800, description="after that the film on the plate is old")
     reflow_atmosphere: Literal["air", "nitrogen"] = Field(description="of the oven that follows")
     msl_level: MslLevel = Field(description="moisture sensitivity of the top package")
+    lot_prefix: ItemName | None = Field(
+        default=None, description="how the lot codes of this material begin; any other lot is refused"
+    )
     provenance: Provenanced = "estimate"
 
     @property

@@ -36,6 +36,7 @@ STATES: dict[str, str] = {
     "board_again": "a new board carries the code of the board before",
     "board_stretched": "the copper image of a new board is larger by the ratio `value`",
     "board_high": "a new board stands `value` um higher in the clamp",
+    "lot_foreign": "the lot code of the dip material is that of another material",
     "code_unreadable": "a barcode cannot be read",
     # vacuum, head, force
     "part_lost": "the vacuum opens at a gantry move with a part on the nozzle",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sim_hardware.plant import Plant
 
 SERIAL_NUMBER = 6001
+FOREIGN_LOT = "PASTE-0009"
 
 
 class BoardReader(LineDevice):
@@ -48,4 +49,7 @@ class BoardReader(LineDevice):
             return plant.board_in_nest.serial if plant.board_in_nest is not None else ""
         if reader == READ_TRAY_LOT:
             return plant.tray.lot if plant.tray is not None else ""
-        return plant.scenario.material_lot if reader == READ_MATERIAL_LOT else ""
+        if reader != READ_MATERIAL_LOT:
+            return ""
+        foreign = plant.faults.active("lot_foreign", plant.now())
+        return plant.scenario.material_lot if foreign is None else FOREIGN_LOT

@@ -72,11 +72,17 @@ FILM_FAULTS = (
         phases=ONE_PHASE,
         other_phases="the drive meets the jam on its way, whenever it was put there",
     ),
-    nothing(
+    machine(
         "D07",
         "material expired or unknown",
-        "the lot is not the recipe's, or open for too long",
-        "lots and lives are the host's: the machine only reads a code",
+        "the lot is not the recipe's",
+        F("lot_foreign"),
+        where=("S08",),
+        made_at="recipe_load",
+        elsewhere=_FILM,
+        phases=ONE_PHASE,
+        other_phases=AS_IT_IS,
+        note="a lot that is open for too long needs hours: a test of the judgement stands for it",
     ),
     machine(
         "D08",

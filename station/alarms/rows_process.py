@@ -105,6 +105,16 @@ register(
             severity=Severity.WARN,
         ),
         AlarmDefinition(
+            410,
+            "material_unknown",
+            "Dip material is not the recipe's",
+            "Lot '{lot}' is not {material}: its lots begin with {prefix}.",
+            "Another material was filled in, its code was not read, or the wrong recipe was chosen.",
+            ("Stop, fill in the recipe's material, and scan its lot.",),
+            Reaction.ASK,
+            answers=(Answer.STOP,),
+        ),
+        AlarmDefinition(
             411,
             "dip_no_contact",
             "Dip found no plate",

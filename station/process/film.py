@@ -130,10 +130,13 @@ def _learned(before: FilmMeasured | None, ratio: float) -> float:
 async def judge_film(cell: Cell, work: Work) -> FilmAccepted:
     """Is the measured film good? Positive evidence only: a height that is not a number fails.
 
-    raises   ProcessAlarm film_out_of_tolerance, film_uneven, material_expired
+    raises   ProcessAlarm film_out_of_tolerance, film_uneven, material_expired, material_unknown
     """
     film, found = work.recipe.film, work.findings.the(FilmMeasured)
     material, open_s = work.recipe.material, work.clock.mono_s() - work.material_since_s
+    prefix = material.lot_prefix
+    if prefix is not None and not work.material_lot.startswith(prefix):
+        raise ProcessAlarm("material_unknown", lot=work.material_lot, material=material.name, prefix=prefix)
     if not open_s <= material.pot_life_s:
         raise ProcessAlarm(
             "material_expired", material=material.name, age_h=open_s / 3600, upper_h=material.pot_life_s / 3600

@@ -31,6 +31,7 @@ class Work:
     site: Site | None = None
     pocket: int = 0
     tray: int = 0
+    material_lot: str = ""
     material_since_s: float = 0.0
     """when this lot of dip material was first seen on the plate, on the loop's clock"""
     boards_done: Mapping[str, int] = field(default_factory=dict)

@@ -133,7 +133,7 @@ class JobRun:
         raises   RunEnded
         """
         await self._tray.bring(self._cell)
-        lot = await self._cell.board_reader.read_material_lot()
+        self.work.material_lot = lot = await self._cell.board_reader.read_material_lot()
         self.work.material_since_s = self._tray.first_seen(lot, self.work.clock.mono_s())
         self._frame = replace(self._frame, material_lot=lot)
         for slot in PREPARE_FILM:

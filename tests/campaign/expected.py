@@ -107,6 +107,7 @@ EXPECTED: dict[str, Expected] = {
     "D04": Expected("P", "R", "levelled and referenced again first"),
     "D05": Expected("P"),
     "D06": Expected("C"),
+    "D07": Expected("P"),
     "D08": Expected("P"),
     "D09": Expected("R"),
     "D10": Expected("J", "R", "the film has aged as well"),

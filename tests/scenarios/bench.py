@@ -39,9 +39,10 @@ WAITING = (State.STOPPED, State.IDLE, State.HELD, State.COMPLETE, State.ABORTED)
 
 @cache
 def recipe() -> recipes.Recipe:
-    """The library's recipe, for boards whose codes begin as those of the simulated conveyor do."""
+    """The library's recipe, for boards and material whose codes begin as those of the simulated machine do."""
     data = recipes.load(RECIPE).as_data()
-    return recipes.from_data({**data, "board": {**data["board"], "code_prefix": "B"}})
+    board, material = {**data["board"], "code_prefix": "B"}, {**data["material"], "lot_prefix": "FLUX"}
+    return recipes.from_data({**data, "board": board, "material": material})
 
 
 def world(*faults: FaultSpec, seed: int = 11, fidelity: Fidelity = Fidelity.IDEAL, boards: int = 0) -> Plant:

@@ -1,4 +1,4 @@
-"""B02, B03, C11, V06: a board of another product, one built before, a mark too many, a pocket that is double."""
+"""B02, B03, C11, D07, V06: wrong board, board again, a mark too many, wrong material, a double pocket."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sim_hardware.faults import FaultSpec
 from station.run.packml import State
-from tests.scenarios.bench import bench
+from tests.scenarios.bench import bench, recipe
 from tests.support import virtual
 
 
@@ -48,3 +48,28 @@ async def test_a_double_pocket_is_met_slowly_and_left_alone(tmp_path: Path) -> N
         assert [record["package"]["pocket"] for record in await b.records()] == [1, 2]
         assert b.plant.tray is not None
         assert b.plant.tray.pockets[0].package is not None
+
+
+@virtual
+async def test_a_lot_of_another_material_is_refused_before_anything_is_dipped(tmp_path: Path) -> None:
+    async with bench(tmp_path, FaultSpec("lot_foreign")) as b:
+        b.order()
+        alarm = await b.alarm()
+        assert alarm.definition.number == 410, b.alarm_text()
+        assert "PASTE-0009" in alarm.text
+        b.answer(alarm, "stop")
+        assert await b.rest(State.STOPPED) is State.STOPPED
+        assert b.happened("dipped") == []
+
+
+@virtual
+async def test_material_that_is_open_for_longer_than_its_pot_life_is_refused(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.order()
+        await b.step("level_film")
+        run = b.controller.current
+        assert run is not None
+        run.work.material_since_s -= recipe().material.pot_life_s
+        alarm = await b.alarm()
+        assert alarm.definition.number == 408, b.alarm_text()
+        assert b.happened("dipped") == []
