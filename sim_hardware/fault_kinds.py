@@ -101,6 +101,7 @@ EVENTS: dict[str, str] = {
     "part_taken": "a hand takes the part off the nozzle",
     "part_given": "a foreign package hangs on the nozzle, held by the open valve",
     "part_turns": "the part turns by `value` deg on the nozzle",
+    "part_tilts": "the part hangs askew on the nozzle: its underside rises by `value` um per um of x",
     "vacuum_leaks": "the nozzle holds only `value` kPa any more",
     "force_zero": "the zero of the force sensor moves by `value` N",
     "z_sags": "Z sinks by `value` um",

@@ -72,6 +72,11 @@ def _part_turns(plant: Plant, spec: FaultSpec) -> None:
         plant.held = replace(plant.held, theta_deg=plant.held.theta_deg + spec.value)
 
 
+def _part_tilts(plant: Plant, spec: FaultSpec) -> None:
+    if plant.held is not None:
+        plant.held = replace(plant.held, tilt_ratio=spec.value)
+
+
 def _vacuum_leaks(plant: Plant, spec: FaultSpec) -> None:
     plant.head.grip.vacuum.leak_to(spec.value, plant.now())
 
@@ -150,6 +155,7 @@ _EVENTS: dict[str, Callable[[Plant, FaultSpec], None]] = {
     "part_taken": _part_taken,
     "part_given": _part_given,
     "part_turns": _part_turns,
+    "part_tilts": _part_tilts,
     "vacuum_leaks": _vacuum_leaks,
     "force_zero": _force_zero,
     "z_sags": _z_sags,

@@ -217,11 +217,13 @@ PLACEMENT_FAULTS = (
         phases=ONE_PHASE,
         other_phases=FOR_EVER,
     ),
-    nothing(
+    machine(
         "P06",
         "part tilted",
-        "the package stands on its edge",
-        "contact is solved for a flat package: tilt has no force-Z curve here",
+        "the package hangs askew: one edge is 120 um lower than its middle",
+        F("part_tilts", value=0.022),
+        where=("S13", "S17", "S19"),
+        elsewhere="no package travels in this step; what a press meets is settled when it begins",
     ),
     machine(
         "P07",

@@ -70,6 +70,17 @@ def spring_of(machine: MachineTruth, floor_n_per_um: float, *, with_part: bool, 
     )
 
 
+ASKEW_PRELOAD_N = 0.6
+"""a package that hangs askew begins to turn flat at this force; estimate for a cup of 5 mm"""
+ASKEW_N_PER_UM = 0.004
+"""and resists with this until it lies flat; estimate"""
+
+
+def askew(spring: Spring, travel_um: float) -> Spring:
+    """The contact through a package that must be pressed flat first: `travel_um` from low edge to middle."""
+    return Spring(ASKEW_PRELOAD_N, ASKEW_N_PER_UM, travel_um, spring.hard_n_per_um)
+
+
 @dataclass(frozen=True, slots=True)
 class Wet:
     """The film as the nozzle drive feels it through a package."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim_hardware.world.boards import bottom_pose
-from sim_hardware.world.contact import Contact, Wet, nowhere, spring_of
+from sim_hardware.world.contact import Contact, Wet, askew, nowhere, spring_of
 from sim_hardware.world.dipping import enter, immerse, leave, squeeze_n_s, tack_n, weight_n
 from sim_hardware.world.gantry import TruePose
 from sim_hardware.world.geometry import Array, BallField, places
@@ -100,16 +100,18 @@ class Grip:
             return Below(surface, Contact(surface.z_um, spring), tip)
         if isinstance(held.part, GlassPart):
             return Below(surface, Contact(surface.z_um - hanging_um(held.part), spring), tip)
-        field = self._field(held.part, tip.theta_deg + held.theta_deg)
+        field = self._field(held.part, tip.theta_deg + held.theta_deg, held.tilt_ratio)
+        if held.tilt_ratio:
+            spring = askew(spring, abs(held.tilt_ratio) * field.half_x_um)
         touch_z = surface.z_um - hanging_um(held.part, field)
         wet = None
         if surface.floor is Floor.PLATE:
             wet = self._wet(held, field, tip, t_s)
         return Below(surface, Contact(touch_z, spring, wet), tip, field)
 
-    def _field(self, package: PackageTruth, theta_deg: float) -> BallField:
+    def _field(self, package: PackageTruth, theta_deg: float, tilt_ratio: float = 0.0) -> BallField:
         extras = self.plant.machine.extras
-        tilt_x, tilt_y = extras.get("nozzle_tilt_x_ratio", 0.0), extras.get("nozzle_tilt_y_ratio", 0.0)
+        tilt_x, tilt_y = tilt_ratio + extras.get("nozzle_tilt_x_ratio", 0.0), extras.get("nozzle_tilt_y_ratio", 0.0)
         return BallField.of(package).tilted(theta_deg, tilt_x, tilt_y)
 
     def _on_plate(self, held: HeldPart, field: BallField, tip: TruePose) -> tuple[Array, Array, float]:

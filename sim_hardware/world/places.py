@@ -31,13 +31,15 @@ class HeldPart:
     """A part on the nozzle: where its frame (ball frame, dot frame) stands in the nozzle frame, seen from above.
 
     At a true tip pose (X, Y, T) the part stands at (X, Y) + R(T) (x_um, y_um) and is turned by T + theta_deg,
-    anticlockwise seen from above.
+    anticlockwise seen from above. `tilt_ratio` is the slope of its underside along x of the machine: it hangs askew on
+    the tip, and gives way when it is pressed flat.
     """
 
     part: PackageTruth | GlassPart
     x_um: float
     y_um: float
     theta_deg: float
+    tilt_ratio: float = 0.0
 
 
 @dataclass(slots=True)

@@ -250,6 +250,16 @@ register(
             answers=(Answer.SKIP_SITE, Answer.STOP),
         ),
         AlarmDefinition(
+            606,
+            "part_tilted",
+            "Package hung askew",
+            "Site {site}: it gave way by {way_um:.0f} um under force, {stiff_um:.0f} um expected; it was not released.",
+            "Dirt between nozzle and package, or a worn nozzle tip.",
+            ("Clean the nozzle tip.", "The package is rejected; look whether the site is smeared."),
+            Reaction.ASK,
+            answers=_PART,
+        ),
+        AlarmDefinition(
             701,
             "no_board",
             "No board arrived",

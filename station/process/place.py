@@ -5,7 +5,7 @@ It places only what was proven to be dipped; it does not look at the result.
 
 from __future__ import annotations
 
-from drivers.devices.head import LiftProfile, PressProfile
+from drivers.devices.head import LiftProfile, PressEvidence, PressProfile
 from drivers.errors import EarlyContact, ForceLimitExceeded, NoContact
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import FREE_LIMIT_KPA, Cell
@@ -23,6 +23,8 @@ from station.process.outcomes import (
 from station.process.step import Work
 
 RELEASE_WITHIN_S = 0.5
+FLATTENED_UM = 40.0
+"""a package that gives way by so much more than the stack's own stiffness was pressed flat: it hung askew. Estimate"""
 HOLD_FORCE_RATIO = 0.25
 """the held force may be off by this share: far beyond what a drive's loop leaves. Estimate"""
 
@@ -43,7 +45,7 @@ async def place(cell: Cell, work: Work) -> Placed:
     """Press, hold, release.
 
     raises   ProcessAlarm dip_interlock, site_occupied, place_no_contact, place_early_contact, place_force_over_limit,
-             not_released, part_lost
+             part_tilted, not_released, part_lost
     """
     recipe, at = work.recipe.place, work.findings.the(AtSite)
     _prove_dipped(work)
@@ -82,6 +84,7 @@ async def place(cell: Cell, work: Work) -> Placed:
     try:
         # A package that fell on the way down was not pressed on anything: nothing is released, nothing was placed.
         await cell.check_gripped("Press on the site")
+        _prove_flat(cell, work, press)
     except ProcessAlarm:
         await cell.head.lift(lift)
         raise
@@ -138,6 +141,15 @@ def _prove_dipped(work: Work) -> None:
     site = work.findings.find(SiteLocated)
     if site is None or site.verdict.fate is not Fate.PASS:
         raise ProcessAlarm("site_occupied", site=work.the_site.name, what="not proven free")
+
+
+def _prove_flat(cell: Cell, work: Work, press: PressEvidence) -> None:
+    """Force over way tells a package that hung askew; it is on the nozzle still and leaves the site with it."""
+    recipe = work.recipe.place
+    way_um = press.end_z_um - press.contact_z_um
+    stiff_um = (press.hold_force_n - recipe.contact_force_n) / cell.profile.head.stack_n_per_um
+    if not way_um <= stiff_um + FLATTENED_UM:
+        raise ProcessAlarm("part_tilted", site=work.the_site.name, way_um=way_um, stiff_um=stiff_um)
 
 
 def placed_shift(placed: Placed) -> Shift:

@@ -137,6 +137,7 @@ EXPECTED: dict[str, Expected] = {
     "P03": Expected("J P"),
     "P04": Expected("P", "J Q", "found by the force that was held: the package is rejected, or the board quarantined"),
     "P05": Expected("P C"),
+    "P06": Expected("J P"),
     "P07": Expected("Q"),
     "P08": Expected("P Q"),
     "P09": Expected("C P"),

@@ -109,3 +109,16 @@ def test_the_measurement_would_see_a_bad_package_on_a_board(tmp_path: Path) -> N
     ran.truth["placements"][1]["balls_half"] = 1
     found = tally([ran])
     assert (found.placed, found.good_placed, found.kinds["half dipped"]) == (1, 1, 1)
+
+
+@virtual
+async def test_a_package_that_hangs_askew_is_felt_before_it_is_let_go(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.order()
+        await b.step("align")
+        b.plant.faults.inject(FaultSpec("part_tilts", value=0.022), b.plant.now())
+        alarm = await b.answer_next(606, "new_part")
+        assert "33 um expected" in alarm.text
+        assert b.placements() == []
+        assert await b.rest() is State.COMPLETE, b.alarm_text()
+        assert [record["result"] for record in await b.records()] == ["rejected", "placed", "placed"]
