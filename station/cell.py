@@ -35,6 +35,8 @@ FREE_LIMIT_KPA = -5.0
 """a free nozzle with the valve closed shows this or higher. Estimate."""
 Z_TOLERANCE_UM = 5.0
 """Z stands where it was sent within this. Estimate"""
+STAND_WITHIN_S = 0.3
+"""from the request to stop until everything stands"""
 VIEW_MARGIN_UM = 300.0
 """of the down camera's field. Estimate"""
 
@@ -197,6 +199,20 @@ class Cell:
         async with asyncio.TaskGroup() as together:
             for device in self.moving_devices:
                 together.create_task(ask(device), name=f"stop {device.name}")
+
+    async def stand_still(self) -> None:
+        """Wait until every moving device says that nothing is under way in it, not longer than a stop may take.
+
+        A device that cannot be reached stops by its own dead-man.
+        """
+
+        async def wait(device: MotionPlc | Head | DipUnit | FilmGauge) -> None:
+            with suppress(DriverError):
+                await device.stand_still(STAND_WITHIN_S)
+
+        async with asyncio.TaskGroup() as together:
+            for device in self.moving_devices:
+                together.create_task(wait(device), name=f"{device.name} stands")
 
     async def release_stop(self) -> None:
         for device in self.moving_devices:

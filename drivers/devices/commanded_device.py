@@ -10,7 +10,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
-from drivers.devices.command import TIMER_RESOLUTION_S, CommandChannel, Permit
+from drivers.devices.command import POLL_LONGEST_S, TIMER_RESOLUTION_S, CommandChannel, Permit
 from drivers.devices.reading import Reading
 from drivers.errors import BadReply, DriverError, LinkError, LinkLost, ReplyTimeout, StaleReading
 from drivers.wire.encoding import Number
@@ -147,6 +147,20 @@ class CommandedDevice(ABC):
     async def release_stop(self) -> None:
         """Allow motion again; nothing continues by itself."""
         await self.set_stop(Stop.RUN)
+
+    async def stand_still(self, within_s: float) -> bool:
+        """Wait until the device itself says that no command is under way; False where it still does after `within_s`.
+
+        raises   LinkError when it cannot be asked
+        """
+        give_up_s = self._loop.time() + within_s
+        while True:
+            reading = await self.beat()
+            if not any(reading.channel(name).busy for name in self.channels):
+                return True
+            if self._loop.time() > give_up_s:
+                return False
+            await asyncio.sleep(POLL_LONGEST_S)
 
     # -- for the channels ---------------------------------------------------------------------------------------
 

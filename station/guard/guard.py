@@ -122,6 +122,9 @@ class Guard:
         missing = [condition for condition in wanted if not condition.holds(facts)]
         if not missing:
             return
+        if self._state() in (State.STOPPING, State.ABORTING):
+            # A step that a stop overtakes is cut off, like one whose device was stopped: no news for anybody.
+            raise ProcessAlarm("device_stopped", device="guard", what=f"'{action.value}' is not begun any more")
         reasons = "; ".join(condition.reason(facts) for condition in missing)
         if any(condition.of_the_chain for condition in missing):
             raise ProcessAlarm("interlock_open", device="guard", what=f"'{action.value}' is forbidden: {reasons}")

@@ -269,7 +269,9 @@ class Controller:
             await self._rest()
 
     async def _come_to_rest(self, level: Stop) -> None:
-        """Stop the machine first, then the task that ran it."""
+        """The task that runs the machine ends at once, so that it begins nothing more; then the machine is stopped."""
+        if self._task is not None:
+            self._task.cancel()
         await self.cell.stop(level)
         await self._end_task()
         await self._rest()
@@ -277,7 +279,8 @@ class Controller:
     async def _rest(self) -> None:
         """The machine stands: from Stopping to Stopped, or from Aborting to Aborted."""
         acting = self.packml.state
-        if acting not in (State.STOPPING, State.ABORTING):
+        await self.cell.stand_still()
+        if acting not in (State.STOPPING, State.ABORTING) or self.packml.state is not acting:
             return
         self.jobs.end_running("aborted" if acting is State.ABORTING else "stopped")
         self._is_held_by_person = False

@@ -106,6 +106,32 @@ def test_stop_from_execute_brings_everything_to_rest_in_300_ms_and_a_new_job_can
     story()
 
 
+def under_way(b: Bench) -> list[str]:
+    """Commands that the devices themselves are still busy with."""
+    devices = (b.plant.plc, b.plant.head, b.plant.dip_unit, b.plant.film_gauge)
+    return [f"{device.name}.{channel.name}" for device in devices for channel in device.core.channels if channel.busy]
+
+
+@pytest.mark.parametrize("command", [Command.STOP, Command.ABORT])
+@pytest.mark.parametrize("step_id", ["go_to_plate", *ACTS])
+def test_rest_is_reported_when_every_device_stands_and_a_reset_in_the_same_instant_works(
+    tmp_path: Path, step_id: str, command: Command
+) -> None:
+    @virtual
+    async def story() -> None:
+        async with bench(tmp_path) as b:
+            b.order()
+            await b.step(step_id)
+            await asyncio.sleep(0.1)
+            assert under_way(b)
+            await b.controller.command(command)
+            assert under_way(b) == []
+            assert 209 not in [alarm.definition.number for alarm in b.controller.alarms.standing]
+            await builds_a_board_again(b)
+
+    story()
+
+
 @virtual
 async def test_stop_is_obeyed_in_held(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
