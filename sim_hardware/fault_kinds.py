@@ -85,6 +85,7 @@ STATES: dict[str, str] = {
     "frame_repeated": "a camera sends the picture before, with its old number",
     "frame_late": "a camera sends a picture `value` s late",
     "light_scaled": "the light of a picture is `value` times as strong as set",
+    "light_segment_dead": "a segment of the light of a camera, at `value` deg in the picture, gives no light",
     "camera_moved": "the down camera hangs `value` um beside its place in X",
     "observation_nan": "the pose that a camera measured is no number; observations only",
 }
