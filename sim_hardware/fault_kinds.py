@@ -91,6 +91,7 @@ STATES: dict[str, str] = {
     "frame_late": "a camera sends a picture `value` s late",
     "light_scaled": "the light of a picture is `value` times as strong as set",
     "frame_blurred": "a picture is blurred by `value` px",
+    "light_segment_dead": "a segment of the light of a camera, at `value` deg in the picture, gives no light",
     "camera_moved": "the down camera hangs `value` um beside its place in X",
     "observation_far": "the pose that a camera measured lies `value` um beside the truth in X; observations only",
     "observation_nan": "the pose that a camera measured is no number; observations only",

@@ -6,7 +6,8 @@ as well, so that the process sees the same refusals. It renders and measures not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import cos, hypot, radians, sin
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic_core import from_json
 
 from recipes import Package
 from station.coordinates import ImagePoint
+from vision.light import dark_side_text, dead_segment_text
 from vision.results import (
     NAN,
     UNKNOWN,
@@ -95,7 +97,13 @@ def glass(payload: Payload, expected_count: int) -> ArrayFix:
 
 
 def package(payload: Payload, scale: float, expected_count: int, expected: Pose) -> ArrayFix:
-    return _package(_seen(payload)["package"], scale, expected_count, expected)
+    seen = _seen(payload)
+    return replace(_package(seen["package"], scale, expected_count, expected), notes=_dark(seen, dead_segment_text))
+
+
+def _dark(seen: dict[str, Any], text: Callable[[float, float], str]) -> tuple[str, ...]:
+    dark = seen.get("dark")
+    return (text(dark["at_deg"], dark["level_ratio"]),) if dark else ()
 
 
 def _package(data: dict[str, Any] | None, scale: float, expected_count: int, expected: Pose) -> ArrayFix:
@@ -107,7 +115,11 @@ def _package(data: dict[str, Any] | None, scale: float, expected_count: int, exp
 
 
 def dipped(payload: Payload, scale: float, expected_count: int, expected: Pose) -> DippedFinding:
-    data = _seen(payload)["package"]
+    seen = _seen(payload)
+    unlit = _dark(seen, dead_segment_text)
+    if unlit:
+        return DippedFinding(_refused(expected_count, *unlit), (), (), NAN, NAN, 0.0)
+    data = seen["package"]
     fix = _package(data, scale, expected_count, expected)
     wetting = data and data["wetting"]
     if data is None or not wetting:
@@ -177,6 +189,9 @@ def site(
     for shot in shots:
         if shot is not None:
             lands.update(shot["seen"])
+    unlit = tuple(dict.fromkeys(text for data in seen for text in _dark(data, dark_side_text)))
+    if unlit:
+        return SiteFix("refused", unlit, NAN, NAN, NAN, UNKNOWN, len(lands), expected_count, unlit)
     x_um, y_um, theta_deg, covariance = joined
     off_deg = _turned(theta_deg, expected.theta_deg)
     if abs(off_deg) > SITE_TURN_LIMIT_DEG or max(abs(x_um), abs(y_um)) > search_um:

@@ -1,4 +1,4 @@
-"""Is this picture fit to be measured: exposure, contrast, focus, light; each trouble with its cause and what to do.
+"""Is this picture fit to be measured: exposure, contrast, focus; each trouble with its cause and what to do.
 
 It looks at pixels only and finds nothing of the product; a picture that fails here is refused before any result.
 """
@@ -6,14 +6,11 @@ It looks at pixels only and finds nothing of the product; a picture that fails h
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from vision.errors import BadRequest
 
 DARK_LEVEL = 45
 """A picture whose brightest thousandth stays below this shows nothing that can be measured (estimate)."""
@@ -37,13 +34,6 @@ more contrast to be judged, fainter ones are not judged."""
 EDGES_LEAST = 12
 BLUR_MOST_PX = 4.5
 """Point spread of a picture in which marks and lands can still be told from shadows (estimate)."""
-
-SEGMENTS = 8
-RING_RADII = (0.35, 0.5, 0.65)
-SEGMENT_DARK_RATIO = 0.6
-"""A segment of the ring light that gives less than this share of the typical one is dead or covered (estimate)."""
-
-BALLS_LEAST = 12
 
 
 class Picture(Protocol):
@@ -136,45 +126,3 @@ def focus_reasons(frame: Picture, *, most_px: float = BLUR_MOST_PX) -> tuple[str
         f"picture out of focus: edges are {blur:.1f} px wide, at most {most_px:.1f} wanted; "
         "height of the part or of the camera is wrong, or the lens is dirty: check the height, then clean",
     )
-
-
-@dataclass(frozen=True, eq=False)
-class RingLight:
-    """The ring light as its reflections on the balls show it.
-
-    level_ratio   (SEGMENTS,) of each segment against the typical one; segment k is centred at k * 360 / SEGMENTS deg,
-                  anticlockwise from the right in the picture. A ball reflects each lamp on the side that faces it
-    reasons       dead or covered segments, with what to do; empty when all shine
-    """
-
-    level_ratio: NDArray[np.float64]
-    reasons: tuple[str, ...]
-
-
-def ring_light(frame: Picture, centres_px: NDArray[np.float64], radius_px: float) -> RingLight:
-    """Brightness round the ring that the light paints on every ball, mean over the balls.
-
-    centres_px   (n, 2) column, row of balls that are there
-    raises       BadRequest with fewer than 12 balls inside the picture
-    """
-    angle = (np.arange(SEGMENTS * 3) - 1) * (2 * math.pi / (SEGMENTS * 3))
-    radii = np.array(RING_RADII) * radius_px
-    rows, cols = frame.pixels.shape
-    inside = (centres_px >= radius_px).all(axis=1) & (centres_px <= np.array([cols - 1, rows - 1]) - radius_px).all(
-        axis=1
-    )
-    at = centres_px[inside]
-    if len(at) < BALLS_LEAST:
-        raise BadRequest(f"{len(at)} balls inside the picture, {BALLS_LEAST} needed to judge the light")
-    x = np.rint(at[:, 0, None, None] + radii[:, None] * np.cos(angle)).astype(np.int64)
-    y = np.rint(at[:, 1, None, None] - radii[:, None] * np.sin(angle)).astype(np.int64)
-    level = frame.pixels[y, x].mean(axis=0)
-    ring = level[int(np.argmax(np.median(level, axis=1)))]
-    segment = ring.reshape(SEGMENTS, 3).mean(axis=1)
-    ratio = np.asarray(segment / max(float(np.median(segment)), 1.0))
-    reasons = tuple(
-        f"light segment at {k * 360 // SEGMENTS} deg gives {ratio[k]:.0%} of the others, at least "
-        f"{SEGMENT_DARK_RATIO:.0%} wanted; dead or covered: clean the ring light, then replace the segment"
-        for k in np.flatnonzero(ratio < SEGMENT_DARK_RATIO).tolist()
-    )
-    return RingLight(ratio, reasons)

@@ -34,6 +34,7 @@ from vision.health import health_reasons
 from vision.imprint import check_imprint
 from vision.lands import locate_site
 from vision.lattice import placed_on_lattice
+from vision.light import ring_reasons
 from vision.maps import BallMap
 from vision.material import material_bridges
 from vision.outline import verify_placed
@@ -136,7 +137,13 @@ def _inspected(
     if turned is None:
         return refused_array(ball_map, ("the array was lost when looked at in its own turn",))
     pairs = bridged_pairs(frame, turned, ball_map)
-    return array_answer(frame, ball_map, turned, pairs, margin, undecided, scale_tolerance)
+    answer = array_answer(frame, ball_map, turned, pairs, margin, undecided, scale_tolerance)
+    return answer if may_be_flat else replace(answer, notes=_light_notes(frame, ball_map, turned))
+
+
+def _light_notes(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> tuple[str, ...]:
+    """The fit allows for one-sided light; who reads more from the balls than their places must know of it."""
+    return ring_reasons(frame, seen.discs.centres_px[seen.present], ball_map.radius_um / frame.um_per_px)
 
 
 def inspect_shots(
@@ -179,10 +186,11 @@ def inspect_shots(
         refused = refused_array(ball_map, tuple(problems))
         return replace(refused, balls=findings, found_count=found_count)
     undecided = joined.verdict.reason
+    notes = (_light_notes(shot.frame, ball_map, one) for shot, one in zip(shots, joined.seen, strict=True) if one)
     return ArrayFix(
         "ambiguous" if undecided else "found", (undecided,) if undecided else (), fit.x_um, fit.y_um,
         wrapped_deg(fit.theta_deg), fit.scale_ratio, as_matrix3(fit.covariance), findings, joined.verdict.margin,
-        found_count, ball_map.count,
+        found_count, ball_map.count, notes=tuple(dict.fromkeys(text for texts in notes for text in texts)),
     )  # fmt: skip
 
 
@@ -199,7 +207,8 @@ def inspect_dipped(
 
     dry, dry_fix    picture before the dip and what `inspect_package` said of it; the part keeps its quarter turn
     full_strength   taught effect of a full coat: unit of `strength_ratio` and base of partial and excess
-    returns         no wetting is reported when either fix is not found: the caller must not place
+    returns         no wetting is reported when either fix is not found, or where a segment of the ring light is dead in
+                    either picture (material is read from the ring on the ball): the caller must not place
     raises          BadRequest when `dry_fix` belongs to another map
     """
     if dry_fix.expected_count != ball_map.count:
@@ -221,6 +230,9 @@ def inspect_dipped(
     if seen is None:
         return _no_wetting(refused_array(ball_map, ("the array was lost when looked at in its own turn",)))
     wet_px = np.where(seen.present[:, None], seen.discs.centres_px, np.nan)
+    unlit = dry_fix.notes or _light_notes(wet, ball_map, seen)
+    if unlit:
+        return _no_wetting(refused_array(ball_map, unlit))
     strange = other_part(dry, dry_px, wet, wet_px)
     if strange:
         return _no_wetting(refused_array(ball_map, strange))

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from vision.health import focus_reasons
+from vision.light import field_reasons
 from vision.maps import LandMap, quarter_turned
 from vision.pose import apply_pose, as_matrix3, turn_matrix
 from vision.predicted import PredictedSeen, Shot, check_shots, discs_at, see_predicted
@@ -54,7 +55,7 @@ def locate_site(
     expected    pose of the pattern in that frame, origin and 0 deg by default
     search_um   range about it per axis, less than half the pitch
     returns     found; empty (nothing stands there); occupied (a body covers the lands); ambiguous (turn undecided);
-                refused with reasons
+                refused with reasons, also where one side of the field lies in the dark (`notes` says so)
     raises      BadRequest
     """
     unhealthy = check_shots(shots, may_be_flat=True)
@@ -69,6 +70,10 @@ def locate_site(
     if seen.fit is None or found < SEEN_LEAST_RATIO * shown or _swing(seen) < CONTRAST_LEAST:
         return _without_lands(shots, lands, pose, seen)
     problems = _problems(shots, sites, seen, search_um, pose, polarity)
+    # What lies in a well shines as it likes.
+    unlit = _light_reasons(shots, seen) if polarity == "bright" else ()
+    if unlit:
+        return replace(_without_pose("refused", unlit, found, lands.count), notes=unlit)
     if problems:
         return _without_pose("refused", problems, found, lands.count)
     status, reasons = _turn(shots, lands, seen.fit.pose)
@@ -155,6 +160,19 @@ def _problems(
                 problems.append(f"lands one row outside the pattern on the {side} side ({strays} of {places} places): "
                                 "displaced by a pitch or another part")  # fmt: skip
     return tuple(problems)
+
+
+def _light_reasons(shots: Sequence[Shot], seen: PredictedSeen) -> tuple[str, ...]:
+    """Level of every land about its centre against its place in the picture, all shots together."""
+    level, place = [], []
+    for shot, discs in zip(shots, seen.discs, strict=True):
+        at_px = discs.centres_px[seen.found & discs.seen]
+        column, row = np.rint(at_px).astype(int).T
+        near = [shot.frame.pixels[row + dy, column + dx] for dx, dy in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))]
+        level.append(np.mean(near, axis=0))
+        place.append((at_px - shot.frame.centre_px) * (1.0, -1.0) / (0.5 * shot.frame.size_px[0]))
+    levels = np.concatenate(level)
+    return field_reasons(levels, np.concatenate(place), np.ones(len(levels), dtype=bool))
 
 
 def _side_name(pose: Pose, axis: int, sign: float) -> str:

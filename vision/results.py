@@ -57,6 +57,7 @@ class ArrayFix:
     scale_ratio   measured size of the array against the map
     turn_margin   how sure the quarter turn is: evidence for this turn over the next best, in balls; 0 = undecidable
     polarity      whether the balls were seen brighter or darker than their ground
+    notes         what is wrong with the light and leaves the pose usable, with what to do
     """
 
     status: Status
@@ -71,6 +72,7 @@ class ArrayFix:
     found_count: int
     expected_count: int
     polarity: Polarity = "bright"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class FiducialFix:
 
 @dataclass(frozen=True, slots=True)
 class SiteFix:
-    """The lands of a bottom package, in the common frame of the shots."""
+    """The lands of a bottom package, in the common frame of the shots. `notes`: what is wrong with the light."""
 
     status: SiteStatus
     reasons: tuple[str, ...]
@@ -122,6 +124,7 @@ class SiteFix:
     covariance: Matrix3
     found_count: int
     expected_count: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

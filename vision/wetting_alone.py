@@ -45,8 +45,8 @@ def inspect_wet_alone(wet: Frame, ball_map: BallMap, *, scale_tolerance: float =
     raises    BadRequest
     """
     fix = inspect_package(wet, ball_map, scale_tolerance=scale_tolerance)
-    if fix.status != "found":
-        return DippedFinding(fix, (), (), NAN, NAN, 0.0, (WEAKER, *fix.reasons))
+    if fix.status != "found" or fix.notes:
+        return DippedFinding(fix, (), (), NAN, NAN, 0.0, (WEAKER, *fix.reasons, *fix.notes))
     at_px = centres_px(fix, ball_map)
     move = ring_places(wet, at_px, ball_map.radius_um)
     seen = np.isfinite(move)

@@ -79,6 +79,9 @@ class Camera(ABC):
         wrong = None if plant.faults.are_none else plant.faults.strikes("light_scaled", start_s, self.name)
         if wrong is not None:
             light = replace(light, ring_ratio=light.ring_ratio * wrong.value, coax_ratio=light.coax_ratio * wrong.value)
+        dead = None if plant.faults.are_none else plant.faults.strikes("light_segment_dead", start_s, self.name)
+        if dead is not None:
+            light = replace(light, dead_segment_deg=dead.value)
         if plant.faults.are_waited_for:
             plant.faults.reached(f"{self.name}.expose", Phase.RUNNING, plant.now())
         plant.record("exposed", camera=self.name)

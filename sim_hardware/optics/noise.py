@@ -6,7 +6,7 @@ Nothing here knows scenes. Noise comes from the generator that is passed in and 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import hypot
+from math import cos, hypot, radians, sin
 from statistics import NormalDist
 
 import cv2
@@ -19,6 +19,12 @@ from sim_hardware.world.machine import CameraTruth, Fidelity
 
 VIGNETTING_RATIO = 0.15
 """loss of light in the corners against the centre, estimate"""
+
+UP_DEAD_LOSS_RATIO = 0.1
+DOWN_DEAD_LOSS_RATIO = 0.6
+"""What the edge of the field on the side of a dead segment loses against the other edge: a ring at the distance of
+many balls lights all of them nearly alike, the panel of a coaxial light stands behind its own part of the field.
+Estimates"""
 
 _QUANTILES = 65536
 
@@ -66,8 +72,14 @@ def expose(
     """
     gain = light_gain(light, camera, looks_up=looks_up)
     vignetting = 0.0 if fidelity is Fidelity.IDEAL else VIGNETTING_RATIO
-    if vignetting or light.gradient_x_ratio or light.gradient_y_ratio:
-        image *= _field(camera.width_px, camera.height_px, light.gradient_x_ratio, light.gradient_y_ratio, vignetting)
+    gradient_x, gradient_y = light.gradient_x_ratio, light.gradient_y_ratio
+    if light.dead_segment_deg is not None:
+        loss = UP_DEAD_LOSS_RATIO if looks_up else DOWN_DEAD_LOSS_RATIO
+        gain *= 1.0 - loss / 2.0
+        slope, towards = loss / (2.0 - loss), radians(light.dead_segment_deg)
+        gradient_x, gradient_y = gradient_x - slope * cos(towards), gradient_y - slope * sin(towards)
+    if vignetting or gradient_x or gradient_y:
+        image *= _field(camera.width_px, camera.height_px, gradient_x, gradient_y, vignetting)
     if gain != 1.0:
         image *= np.float32(gain)
     if fidelity is Fidelity.IDEAL:

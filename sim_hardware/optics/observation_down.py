@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sim_hardware.optics.film import DRY_BELOW_UM
 from sim_hardware.optics.lens import Floats, ImagePose, Lens
 from sim_hardware.optics.measured import SIGMAS, fit, inside_view
+from sim_hardware.optics.noise import DOWN_DEAD_LOSS_RATIO
 from sim_hardware.optics.observation_common import Observation, empty, is_usable, observe_dots, pose_fields
 from sim_hardware.optics.scenes import BoardView, BottomView, DownScene, FilmView, TopView
 from sim_hardware.world.machine import CameraTruth, Fidelity
@@ -49,6 +50,8 @@ def observe_down(scene: DownScene, camera: CameraTruth, fidelity: Fidelity, rng:
         seen["dots"] = observe_dots(
             lens, _pose(lens, scene, glass.x_um, glass.y_um, glass.theta_deg), DOWN_UM_PER_PX, noise
         )
+    if scene.light.dead_segment_deg is not None:
+        seen["dark"] = {"at_deg": scene.light.dead_segment_deg, "level_ratio": 1.0 - DOWN_DEAD_LOSS_RATIO}
     return seen
 
 

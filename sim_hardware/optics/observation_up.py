@@ -29,6 +29,7 @@ from sim_hardware.optics.observation_common import (
     pose_fields,
 )
 from sim_hardware.optics.scenes import UpScene
+from sim_hardware.optics.up import SEGMENT_LOSS_RATIO
 from sim_hardware.world.machine import CameraTruth, Fidelity
 from sim_hardware.world.things import PackageTruth, PackageType
 
@@ -53,6 +54,8 @@ def observe_up(scene: UpScene, camera: CameraTruth, fidelity: Fidelity, rng: np.
         seen["dots"] = observe_dots(lens, pose, UP_UM_PER_PX, noise)
     elif scene.package is not None:
         seen["package"] = _package(lens, pose, scene.package, noise)
+    if scene.light.dead_segment_deg is not None:
+        seen["dark"] = {"at_deg": scene.light.dead_segment_deg, "level_ratio": 1.0 - SEGMENT_LOSS_RATIO}
     return seen
 
 

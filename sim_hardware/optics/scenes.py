@@ -27,11 +27,13 @@ class Light:
     coax_ratio: float = NOMINAL_LIGHT_RATIO
     exposure_s: float = NOMINAL_EXPOSURE_S
     tilt_x_ratio: float = 0.0
-    """one-sided ring (a dead segment): every highlight brighter by this towards image right, 0 = even"""
+    """one-sided ring: every highlight brighter by this towards image right, 0 = even"""
     tilt_y_ratio: float = 0.0
     gradient_x_ratio: float = 0.0
     """field brighter by this at the right edge than at the centre, 0 = even"""
     gradient_y_ratio: float = 0.0
+    dead_segment_deg: float | None = None
+    """direction, in the picture, of the segment of the lamp that gives no light; None = all shine"""
 
 
 @dataclass(frozen=True, slots=True)

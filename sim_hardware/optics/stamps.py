@@ -5,6 +5,8 @@ Nothing here knows what the things are. A stamp replaces what lies under it by i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,23 @@ from sim_hardware.optics.lens import Floats, Floats32
 from sim_hardware.optics.profile import STEP_PX, blur, count_for, disc_cover
 
 Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sector:
+    """About `towards_rad` (anticlockwise from image right), with soft sides; it loses this share of its light."""
+
+    towards_rad: float
+    half_width_rad: float
+    soft_rad: float
+    loss_ratio: float
+
+    def share(self, dx: Floats32, dy: Floats32) -> Floats32:
+        """Light that is left at a place beside the centre, 1 = all."""
+        off = np.abs(np.arctan2(dy, dx) - np.float32(self.towards_rad)) % np.float32(2 * np.pi)
+        off = np.minimum(off, np.float32(2 * np.pi) - off)
+        inside = 0.5 - 0.5 * np.tanh((off - np.float32(self.half_width_rad)) * np.float32(1.0 / self.soft_rad))
+        return np.asarray(1.0 - np.float32(self.loss_ratio) * inside, dtype=np.float32)
 
 
 def draw_radial(
@@ -23,12 +42,14 @@ def draw_radial(
     *,
     tilt: tuple[Floats, Floats] | None = None,
     stretch: tuple[Floats, Floats] | None = None,
+    sector: Sector | None = None,
 ) -> None:
     """Composite n radial things into `image`, in place.
 
     light, cover  (n or 1, count): blurred radiance and coverage at radius i STEP_PX
     tilt          (n,), (n,): brighter by this share towards image right and up
     stretch       (n,), (n,): ellipticity along the axis 2 phi as (e cos 2 phi, e sin 2 phi), image frame
+    sector        darker in this sector of every thing
     """
     count = light.shape[1]
     half = int(np.ceil((count - 2) * STEP_PX))
@@ -41,7 +62,7 @@ def draw_radial(
     chosen = np.flatnonzero(near)
     for start in range(0, len(chosen), 256):
         # In slices, so that the work arrays stay in the processor's cache.
-        _draw_some(image, column_px, row_px, light, cover, tilt, stretch, half, chosen[start : start + 256])
+        _draw_some(image, column_px, row_px, light, cover, tilt, stretch, sector, half, chosen[start : start + 256])
 
 
 def _draw_some(
@@ -52,6 +73,7 @@ def _draw_some(
     cover: Floats32,
     tilt: tuple[Floats, Floats] | None,
     stretch: tuple[Floats, Floats] | None,
+    sector: Sector | None,
     half: int,
     some: Indices,
 ) -> None:
@@ -81,6 +103,8 @@ def _draw_some(
         tilt_x = tilt[0][some].astype(np.float32)[:, None, None]
         tilt_y = tilt[1][some].astype(np.float32)[:, None, None]
         light_now *= 1.0 + (tilt_x * dx + tilt_y * dy) * inverse
+    if sector is not None:
+        light_now *= sector.share(dx, dy)
     _composite(image, left, top, keep, light_now)
 
 

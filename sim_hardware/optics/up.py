@@ -17,8 +17,8 @@ from sim_hardware.optics.layers import reach, seen_centred
 from sim_hardware.optics.lens import Floats, Floats32, ImagePose, Lens
 from sim_hardware.optics.noise import expose
 from sim_hardware.optics.profile import ball_profiles, blur, count_for, disc_cover
-from sim_hardware.optics.scenes import UpScene
-from sim_hardware.optics.stamps import draw_discs, draw_radial
+from sim_hardware.optics.scenes import Light, UpScene
+from sim_hardware.optics.stamps import Sector, draw_discs, draw_radial
 from sim_hardware.optics.texture import body_cover, body_shape, surface, traces
 from sim_hardware.world.machine import CameraTruth, Fidelity
 from sim_hardware.world.things import PackageTruth
@@ -36,6 +36,12 @@ PAD_RATIO = 0.8
 BRIDGE_LEVEL = 90.0
 BRIDGE_WIDTH_RATIO = 0.45
 """neck / ball diameter"""
+SEGMENT_HALF_RAD = radians(22.5)
+"""a ring light of eight segments"""
+SEGMENT_SOFT_RAD = radians(9.0)
+"""how far the grain of the solder spreads the end of a segment round the ball, estimate"""
+SEGMENT_LOSS_RATIO = 0.8
+"""the rest is the light of the room and of the other segments, estimate"""
 
 
 def render(scene: UpScene, camera: CameraTruth, fidelity: Fidelity, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -188,4 +194,11 @@ def _draw_balls(
         both[n:],
         tilt=tilt if tilt[0].any() or tilt[1].any() else None,
         stretch=stretch,
+        sector=_dead_sector(scene.light),
     )
+
+
+def _dead_sector(light: Light) -> Sector | None:
+    if light.dead_segment_deg is None:
+        return None
+    return Sector(radians(light.dead_segment_deg), SEGMENT_HALF_RAD, SEGMENT_SOFT_RAD, SEGMENT_LOSS_RATIO)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import traceback
 
 from drivers import errors as wrong
-from station.alarms import rows_machine, rows_process
+from station.alarms import rows_boards, rows_machine, rows_process
 from station.alarms.catalogue import ProcessAlarm
 from station.store.errors import StoreError
 
-CATALOGUE_MODULES = (rows_machine, rows_process)
+CATALOGUE_MODULES = (rows_machine, rows_process, rows_boards)
 
 CAMERAS = ("up camera", "down camera")
 _NOTHING_THERE = {"load_board": "no_board", "change_tray": "tray_empty"}

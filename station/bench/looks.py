@@ -82,6 +82,7 @@ def array_answer(
         + (f", {seen_as} balls" if fix.status != "refused" else ""),
         *_pose_lines(fix),
         *_reason_lines(fix.reasons),
+        *(f"light     {note}" for note in fix.notes),
     ]
     if fix.status != "refused":
         lines.append(f"not ok    {_few(faults) or 'none'}")
@@ -89,6 +90,7 @@ def array_answer(
     data = {
         "status": fix.status,
         "reasons": list(fix.reasons),
+        "notes": list(fix.notes),
         "package": package,
         "polarity": seen_as,
         **_fix_data(fix),

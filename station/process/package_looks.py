@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drivers.devices.lights import UP_CAMERA
+from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
 from station.coordinates import ImagePoint, MachinePoint, MachinePose, wrapped_deg
 from station.process.common import up_light
@@ -26,9 +27,14 @@ async def expose_dry(cell: Cell, work: Work) -> DryExposed:
 
 
 async def judge_dry(cell: Cell, work: Work) -> PackageInspected:
-    """Right part, right turn, every ball there? The part is rejected where not."""
+    """Right part, right turn, every ball there? The part is rejected where not.
+
+    raises   ProcessAlarm ring_light_dead
+    """
     shot = work.findings.the(DryExposed)
     fix = await work.eyes.inspect_package(shot.frames[0], work.recipe.package, _expected(cell, shot.gantry_theta_deg))
+    if fix.notes:  # before the dip: in such light nobody could say whether the balls took material
+        raise ProcessAlarm("ring_light_dead", what="; ".join(fix.notes))
     return PackageInspected(
         verdict=_judge_array(fix, work, _expected(cell, shot.gantry_theta_deg)),
         fix=fix,

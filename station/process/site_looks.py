@@ -31,11 +31,13 @@ async def look_at_site(cell: Cell, work: Work) -> SiteExposed:
 
 
 async def locate_site(cell: Cell, work: Work) -> SiteLocated:
-    """raises   ProcessAlarm site_not_found; an occupied or empty site is a verdict"""
+    """raises   ProcessAlarm site_not_found, field_light_dead; an occupied or empty site is a verdict"""
     shot, nominal = work.findings.the(SiteExposed), nominal_site(work)
     centres = in_image_frame(cell, nominal.point, shot.at)
     expected = Pose(0.0, 0.0, nominal.theta_deg - cell.known_calibration.down.turn_deg)
     fix = await work.eyes.locate_site(shot.frames, centres, work.recipe.bottom, expected, SEARCH_UM)
+    if fix.notes:
+        raise ProcessAlarm("field_light_dead", site=work.the_site.name, what="; ".join(fix.notes))
     if fix.status in ("ambiguous", "refused"):
         raise ProcessAlarm("site_not_found", site=work.the_site.name, reasons="; ".join(fix.reasons))
     verdict = PASS

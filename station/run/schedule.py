@@ -109,8 +109,9 @@ CHAINS = (
     (*sheet.FILM_STEPS, sheet.DIP),
     (sheet.LOOK_AT_SITE, sheet.LOCATE_SITE),
     (sheet.GO_TO_TRAY, sheet.PICK),
+    (sheet.EXPOSE_DRY, sheet.GO_TO_PLATE, sheet.JUDGE_DRY),
 )
-"""What belongs together when something is done again."""
+"""What belongs together when something is done again; the head goes on to the film while the dry picture is judged."""
 
 
 def before_retry(retry_from: str, failed: Step) -> tuple[Step, ...]:

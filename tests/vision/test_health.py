@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.vision.scenes import DOWN_SHAPE, LANDS_168, UP_SHAPE, fiducial_scene, site_shots, to_px
-from vision.errors import BadRequest
+from tests.vision.scenes import DOWN_SHAPE, LANDS_168, fiducial_scene, site_shots
 from vision.frame import Frame
-from vision.health import SEGMENTS, blur_px, focus_reasons, health_reasons, ring_light
+from vision.health import blur_px, focus_reasons, health_reasons
 from vision.inspection import locate_fiducial, locate_site
 
 
@@ -53,25 +52,3 @@ def test_a_soft_picture_without_lands_is_refused_and_not_called_an_empty_site():
     fix = locate_site(site_shots(1, 0.0, 0.0, 0.0, blur_px=9.0, without=LANDS_168.names), LANDS_168)
     assert fix.status == "refused", fix.reasons
     assert "out of focus" in " ".join(fix.reasons)
-
-
-def test_a_dead_light_segment_is_named_by_where_it_stands(dry):
-    frame, truth = dry
-    centres = to_px(truth.centres_um, UP_SHAPE, 8.0)
-    radius_px = 160.0 / 8.0
-    whole = ring_light(frame, centres, radius_px)
-    assert whole.reasons == ()
-    assert np.abs(whole.level_ratio - 1.0).max() < 0.05
-    y, x = np.mgrid[-20:21, -20:21]
-    for dead in range(0, SEGMENTS, 3):
-        off_deg = (np.degrees(np.arctan2(-y, x)) - dead * 360 / SEGMENTS + 180) % 360 - 180
-        lit = np.where((np.abs(off_deg) < 22.5) & (np.hypot(x, y) < 20), 0.3, 1.0)
-        pixels = frame.pixels.astype(float)
-        for col, row in np.round(centres).astype(int):
-            pixels[row - 20 : row + 21, col - 20 : col + 21] *= lit
-        found = ring_light(Frame(pixels.astype(np.uint8), 8.0), centres, radius_px)
-        assert int(np.argmin(found.level_ratio)) == dead
-        assert len(found.reasons) == 1
-        assert f"at {dead * 45} deg" in found.reasons[0]
-    with pytest.raises(BadRequest):
-        ring_light(frame, centres[:5], radius_px)
