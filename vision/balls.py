@@ -17,7 +17,7 @@ from vision.errors import TooFewPoints
 from vision.frame import ByteArray, FloatArray, Frame
 from vision.lattice import CoarsePose
 from vision.maps import BallMap, nearest_within
-from vision.pose import RigidFit, apply_pose, fit_rigid
+from vision.pose import RigidFit, apply_pose, fit_rigid, turn_matrix
 from vision.results import BallFinding, BallState
 
 BALL_REACH_RATIO = 0.85
@@ -35,7 +35,7 @@ MATCH_LEAST = 0.70
 """Correlation with the learned profile below which there is no ball; on synthetic
 pictures 135 pads reached 0.60 and 1,473 balls stayed above 0.93."""
 
-AMPLITUDE_LEAST = 0.3
+AMPLITUDE_LEAST = 0.4
 """Brightness against the typical ball below which it is a reflection or a pad."""
 
 WEAK_AMPLITUDE = 0.5
@@ -61,8 +61,8 @@ PLAIN_RATIO = 0.25
 STRAY_RATIO = 0.35
 """Share of the pitch beyond which a ball does not belong to its site."""
 
-SCALE_SIGMAS = 5.0
-"""A size that differs from the drawing by more than the scatter of the balls explains is taken as real."""
+SCALE_SPREAD = 0.06
+"""Width of the range in which the size of a part may lie before it is measured, ratio (estimate)."""
 
 SIZE_TOLERANCE = 0.20
 OVAL_TOLERANCE = 0.22
@@ -134,10 +134,11 @@ def see_array(
     doubtful = discs.seen & ~(looks_like_ball(discs) & (discs.match > 0.85))
     doubtful[ball_map.count :] = False
     if doubtful.any() and not doubtful.all():
-        discs = _looked_again(frame.pixels, start_px, discs, doubtful, discs.profile, radius_px, stray_px)
+        sites_px = frame.to_px(expected_um)  # from the blob beside a ball the ball itself may be out of reach
+        discs = _looked_again(frame.pixels, sites_px, discs, doubtful, discs.profile, radius_px, stray_px)
         doubtful &= ~looks_like_ball(discs)
         if known_profile is not None and doubtful.any():
-            discs = _looked_again(frame.pixels, start_px, discs, doubtful, known_profile, radius_px, stray_px)
+            discs = _looked_again(frame.pixels, sites_px, discs, doubtful, known_profile, radius_px, stray_px)
     return named(frame, ball_map, discs, blobs_um)
 
 
@@ -164,13 +165,23 @@ def named(frame: Frame, ball_map: BallMap, all_turns: DiscFit, blobs_um: FloatAr
 
 
 def _frame_of(model_um: FloatArray, seen_um: FloatArray, sigma_um: FloatArray) -> RigidFit:
-    """Rigid frame of the balls; their size is the drawing's unless it plainly is not."""
+    """Rigid frame of the balls. Their size is the drawing's unless another is likelier, as far as the balls scatter;
+    what stays open of it moves the origin of a map that lies beside the middle of its balls."""
     fit = fit_rigid(model_um, seen_um, sigma_um=sigma_um)
-    spread_um = math.sqrt(float(((model_um - model_um.mean(axis=0)) ** 2).sum()))
-    scatter_um = math.sqrt(max(fit.rms_um**2 - ((fit.scale_ratio - 1.0) * spread_um) ** 2 / (2 * len(model_um)), 0.0))
-    if abs(fit.scale_ratio - 1.0) <= SCALE_SIGMAS * scatter_um / spread_um:
-        return fit
-    return fit_rigid(model_um, seen_um, sigma_um=sigma_um, held_scale=fit.scale_ratio)
+    middle_um = model_um[fit.used].mean(axis=0)
+    spread2_um2 = float(((model_um[fit.used] - middle_um) ** 2).sum())
+    off = fit.scale_ratio - 1.0
+    scatter_um = math.sqrt(max(fit.rms_um**2 - off**2 * spread2_um2 / (2 * int(fit.used.sum())), 0.0))
+    sigma = max(scatter_um, 1e-6) / math.sqrt(spread2_um2)
+    likelihood = math.exp(-0.5 * min((off / sigma) ** 2, 1e3)) / (math.sqrt(2 * math.pi) * sigma)
+    drawn = likelihood / (likelihood + 1.0 / SCALE_SPREAD)  # probability that the size is the drawing's
+    if drawn < 0.5:
+        fit = fit_rigid(model_um, seen_um, sigma_um=sigma_um, held_scale=fit.scale_ratio)
+    variance = (1.0 - drawn) * sigma**2 + (drawn if drawn < 0.5 else 1.0 - drawn) * off**2
+    lever_um = turn_matrix(fit.theta_deg) @ middle_um
+    covariance = fit.covariance.copy()
+    covariance[:2, :2] += variance * np.outer(lever_um, lever_um)
+    return replace(fit, covariance=covariance)
 
 
 def edge_width_um(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> float:

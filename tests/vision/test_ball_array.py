@@ -246,6 +246,20 @@ def test_a_scale_off_by_three_per_cent_is_measured(scale):
     assert inspect_package(Frame(frame.pixels, 8.0 * scale), SMALL).status == "refused"
 
 
+def test_an_origin_beside_the_balls_is_claimed_only_as_well_as_their_size_is_known():
+    away_um = np.array([1500.0, 800.0])
+    drawing = dataclasses.replace(SMALL, x_um=SMALL.x_um - away_um[0], y_um=SMALL.y_um - away_um[1])
+    squares = []
+    for seed in range(12):
+        frame, truth = small_part(seed).draw(100.0, -60.0, 4.0, noise=2.0, **SMALL_OPTICS)
+        fix = inspect_package(Frame(frame.pixels, 8.0 * 1.008), drawing)
+        assert fix.status == "found", fix.reasons
+        origin_um = 1.008 * turned(away_um[None], truth.theta_deg, truth.x_um, truth.y_um)[0]
+        off_um = np.array([fix.x_um, fix.y_um]) - origin_um
+        squares.append(off_um @ np.linalg.solve(np.array(fix.covariance)[:2, :2], off_um) / 2)
+    assert 0.4 < np.mean(squares) < 2.0, squares
+
+
 def test_symmetric_array_without_a_readable_mark_is_ambiguous(part):
     frame, _ = part.draw(0.0, 0.0, 1.0, mark_level=0.0)
     fix = inspect_package(frame, POP_168)
