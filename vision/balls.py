@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.compiled import is_compiled, kernels
 from vision.discs import BIN_PX, DiscFit, edge_width_px, fit_discs
 from vision.errors import TooFewPoints
 from vision.frame import ByteArray, FloatArray, Frame
@@ -76,6 +77,9 @@ NECK_OVER_GROUND = 0.35
 
 WAY_STEPS = 7
 """Points looked at on the way from one ball to its neighbour."""
+
+CLEAR_RATIO = 1.18
+"""Ball radii from a centre: clear of the dark limb and its blur."""
 
 NECK_RATIO = 0.18
 """Share of the balls' contrast that the darkest point between two balls must rise for a bridge (estimate)."""
@@ -239,7 +243,7 @@ def _looked_again(
     """Second look at sites that do not match: a ball with this profile is searched in the whole neighbourhood."""
     template = drawn_profile(profile, discs.reach_ratio * radius_px)
     sites = np.flatnonzero(doubtful)
-    starts = np.array([_best_place(pixels, start_px[site], template, reach_px)[0] for site in sites])
+    starts = _best_places(pixels, start_px[sites], template, reach_px)[0]
     again = fit_discs(pixels, starts, radius_px, reach_ratio=discs.reach_ratio, profile=profile, rounds=4)
     with np.errstate(invalid="ignore"):
         better = again.seen & (again.match > discs.match[sites])
@@ -259,6 +263,21 @@ def drawn_profile(profile: FloatArray, reach_px: float) -> NDArray[np.float32]:
     row, col = np.mgrid[-half : half + 1, -half : half + 1]
     radius = np.hypot(row, col)
     return np.asarray(np.interp(radius / BIN_PX, np.arange(len(profile)), profile), dtype=np.float32)
+
+
+def _best_places(
+    pixels: ByteArray, starts_px: FloatArray, template: NDArray[np.float32], reach_px: float
+) -> tuple[FloatArray, FloatArray]:
+    """Where about every point the picture is most like the template, (n, 2), and how much, (n,); a point outside
+    stays."""
+    if is_compiled():
+        found = np.empty((len(starts_px), 3))
+        unit = template - template.mean()
+        unit /= max(float(np.linalg.norm(unit)), 1e-9)
+        kernels.best_places(pixels, np.ascontiguousarray(starts_px), unit, max(1, round(reach_px)), found)
+        return found[:, :2], found[:, 2]
+    places = [_best_place(pixels, at, template, reach_px) for at in starts_px]
+    return np.array([at for at, _ in places]).reshape(-1, 2), np.array([match for _, match in places])
 
 
 def _best_place(
@@ -288,8 +307,8 @@ def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
     radius_px = fit.held_scale * ball_map.radius_um / frame.um_per_px
     profile, reach_ratio = seen.all_turns.profile, seen.all_turns.reach_ratio
     template = drawn_profile(profile, reach_ratio * radius_px)
-    places = [_best_place(frame.pixels, at, template, EXTRA_PLAY_PX) for at in frame.to_px(seen.blobs_um[strange])]
-    alike = np.array([at for at, match in places if match > UNCLEAR_MATCH]).reshape(-1, 2)
+    places, match = _best_places(frame.pixels, frame.to_px(seen.blobs_um[strange]), template, EXTRA_PLAY_PX)
+    alike = places[match > UNCLEAR_MATCH]
     found = fit_discs(frame.pixels, alike, radius_px, reach_ratio=reach_ratio, profile=profile, rounds=3)
     return found.picked(looks_like_ball(found))
 
@@ -298,11 +317,15 @@ def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Float
     """Darkest level on the straight way between the rims of every pair of neighbours, (pair_count,)."""
     pairs = ball_map.neighbours
     radius_px = ball_map.radius_um / frame.um_per_px
+    if is_compiled():
+        darkest = np.empty(len(pairs))
+        kernels.gap_levels(frame.pixels, centres_px, pairs, CLEAR_RATIO * radius_px, WAY_STEPS, darkest)
+        return darkest
     first, second = centres_px[pairs[:, 0]], centres_px[pairs[:, 1]]
     span = np.hypot(*(second - first).T)
     along = (second - first) / np.maximum(span, 1e-6)[:, None]
     across = np.column_stack([-along[:, 1], along[:, 0]])
-    low = np.minimum(1.18 * radius_px, 0.42 * span)  # clear of the dark limb and its blur
+    low = np.minimum(CLEAR_RATIO * radius_px, 0.42 * span)
     way = low[:, None] + (span - 2.0 * low)[:, None] * np.linspace(0.0, 1.0, WAY_STEPS)
     points = first[:, None, None, :] + way[:, :, None, None] * along[:, None, None, :]
     points = points + np.array([-1.5, 0.0, 1.5])[:, None] * across[:, None, None, :]  # (pairs, steps, 3, 2)

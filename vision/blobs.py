@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.frame import FloatArray, Frame, thinned
+from vision.compiled import is_compiled, kernels
+from vision.frame import ByteArray, FloatArray, Frame, thinned, thinned_levels
 from vision.maps import BallMap
 
 QUICK_RADIUS_PX = 3.3
@@ -32,6 +33,12 @@ RING_WIDTH_RATIO = 0.16
 RING_MATCH_LEAST = 0.35
 """Correlation with the plain ring below which nothing is proposed (estimate; copper traces reach 0.6)."""
 
+LEVELS_STEP = 3
+"""Of the copy, every so manieth row and column tell the levels of ground and balls."""
+
+SUMMITS_MOST = 4_000
+"""Room for so many at first."""
+
 CANDIDATES_PER_BALL = 3.0
 """So many places per ball of the map, and 100 more, are looked at; the strongest first."""
 
@@ -40,15 +47,14 @@ def bright_blobs(frame: Frame, ball_map: BallMap) -> FloatArray:
     """Fast look: light above the substrate, summed over a ball; (n, 2) um, empty where there is no contrast."""
     radius_px = ball_map.radius_um / frame.um_per_px
     factor = max(1, round(radius_px / QUICK_RADIUS_PX))
-    small = thinned(frame.pixels, factor)
-    ground, peak = _ground_and_peak(small, ball_map, frame.um_per_px * factor)
+    um_per_px = frame.um_per_px * factor
+    small, counts = thinned_levels(frame.pixels, factor, LEVELS_STEP)
+    ground, peak = _ground_and_peak(counts, small.size, ball_map, um_per_px)
     if peak - ground < 12:
         return np.empty((0, 2))
-    lit = cv2.subtract(small, np.full(1, ground + 0.35 * (peak - ground)))
-    kernel = 2 * max(1, round(0.6 * radius_px / factor)) + 1
-    # Two sums over a square are nearly round, and their top is not flat; 16 bits hold 255 * 7 * 7 with room to spare.
-    summed = np.asarray(cv2.blur(cv2.boxFilter(lit, cv2.CV_16U, (kernel, kernel), normalize=False), (3, 3)))
-    places, strength = _peaks(summed, ball_map, frame.um_per_px * factor, 0.0)
+    dark = round(ground + 0.35 * (peak - ground))
+    half = max(1, round(0.6 * radius_px / factor))
+    places, strength = _summits(small, dark, half, ball_map, um_per_px)
     if len(places) == 0:
         return np.empty((0, 2))
     typical = float(np.median(np.sort(strength)[-ball_map.count :]))
@@ -93,7 +99,7 @@ def _strongest(places: FloatArray, strength: FloatArray, ball_map: BallMap) -> F
 
 def _peaks(answer: NDArray[Any], ball_map: BallMap, um_per_px: float, least: float) -> tuple[FloatArray, FloatArray]:
     """Highest places about 0.8 pitches apart: column, row (n, 2) to a fraction of a pixel, and their strength (n,)."""
-    reach = 2 * max(1, round(0.4 * ball_map.pitch_um / um_per_px)) + 1
+    reach = 2 * _reach(ball_map, um_per_px) + 1
     highest = cv2.dilate(answer, np.ones((reach, reach), dtype=np.uint8))
     top = cv2.bitwise_and(cv2.compare(answer, highest, cv2.CMP_EQ), cv2.compare(answer, np.full(1, least), cv2.CMP_GT))
     top[[0, -1], :] = 0
@@ -108,13 +114,42 @@ def _peaks(answer: NDArray[Any], ball_map: BallMap, um_per_px: float, least: flo
     return np.column_stack([col_px, row_px]), at
 
 
-def _ground_and_peak(small: NDArray[np.uint8], ball_map: BallMap, um_per_px: float) -> tuple[float, float]:
-    """Level of the surroundings and of the bright part of the balls; a fifth of every ball counts as bright."""
-    sample = np.ascontiguousarray(small[::3, ::3])
-    cumulative = np.cumsum(cv2.calcHist([sample], [0], None, [256], [0, 256])) / sample.size
-    bright_share = 0.2 * ball_map.count * math.pi * (ball_map.radius_um / um_per_px) ** 2 / small.size
+def _reach(ball_map: BallMap, um_per_px: float) -> int:
+    """A peak is the highest so far each way, px."""
+    return max(1, round(0.4 * ball_map.pitch_um / um_per_px))
+
+
+def _summits(
+    small: ByteArray, dark: int, half: int, ball_map: BallMap, um_per_px: float
+) -> tuple[FloatArray, FloatArray]:
+    """Peaks of the light above the level `dark`, summed over a square of side 2 half + 1.
+
+    Two sums over a square are nearly round, and their top is not flat; 16 bits hold 255 * 7 * 7 with room to spare.
+    """
+    if is_compiled():
+        found = np.empty((SUMMITS_MOST, 3))
+        reach = _reach(ball_map, um_per_px)
+        count = kernels.summits(small, dark, half, reach, found)
+        if count > len(found):
+            found = np.empty((count, 3))
+            kernels.summits(small, dark, half, reach, found)
+        return found[:count, :2], found[:count, 2]
+    kernel = (2 * half + 1, 2 * half + 1)
+    summed = cv2.blur(
+        cv2.boxFilter(cv2.subtract(small, np.full(1, float(dark))), cv2.CV_16U, kernel, normalize=False), (3, 3)
+    )
+    return _peaks(np.asarray(summed), ball_map, um_per_px, 0.0)
+
+
+def _ground_and_peak(counts: NDArray[np.int64], size: int, ball_map: BallMap, um_per_px: float) -> tuple[float, float]:
+    """Level of the surroundings and of the bright part of the balls; a fifth of every ball counts as bright.
+
+    counts   (256,) of a sample of the picture; size: its pixels
+    """
+    cumulative = np.cumsum(counts) / counts.sum()
+    bright_share = 0.2 * ball_map.count * math.pi * (ball_map.radius_um / um_per_px) ** 2 / size
     peak = int(np.searchsorted(cumulative, 1.0 - 0.4 * min(bright_share, 0.5)))
-    array_share = min(0.9, 4.0 * ball_map.reach_um**2 / um_per_px**2 / small.size)
+    array_share = min(0.9, 4.0 * ball_map.reach_um**2 / um_per_px**2 / size)
     ground = int(np.searchsorted(cumulative, 1.0 - max(0.4 * array_share, 1.5 * min(bright_share, 0.4))))
     return float(ground), float(peak)
 

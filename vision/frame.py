@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.compiled import is_compiled, kernels
 from vision.errors import BadFrame
 
 FloatArray = NDArray[np.float64]
@@ -43,6 +44,8 @@ class Frame:
             raise BadFrame(f"a frame needs a 2D uint8 picture, got {kind} of shape {shape}")
         if min(pixels.shape) < MIN_SIDE_PX:
             raise BadFrame(f"frame of {pixels.shape[1]} x {pixels.shape[0]} px is too small, at least {MIN_SIDE_PX} px")
+        if pixels.strides[1] != 1:  # a turned view: the compiled part wants the pixels of a row side by side
+            object.__setattr__(self, "pixels", np.ascontiguousarray(pixels))
         if not math.isfinite(self.um_per_px) or self.um_per_px <= 0:
             raise BadFrame(f"the scale must be a finite positive number of um per px, got {self.um_per_px}")
         if not math.isfinite(self.k1_per_um2) or abs(self.k1_per_um2) * self.half_diagonal_um**2 > 0.1:
@@ -107,3 +110,14 @@ def shrunk(pixels: ByteArray, factor: int) -> ByteArray:
 def thinned(pixels: ByteArray, factor: int) -> ByteArray:
     """Every factor-th pixel; pixel (c, r) of the result is column factor * c. Four times faster than `shrunk`."""
     return np.ascontiguousarray(pixels[::factor, ::factor])
+
+
+def thinned_levels(pixels: ByteArray, factor: int, sparse: int = 1) -> tuple[ByteArray, NDArray[np.int64]]:
+    """The picture thinned, and how often each level is at every `sparse`-th row and column of that, (256,)."""
+    if is_compiled() and pixels.strides[1] == 1:
+        rows, cols = pixels.shape
+        small, counts = np.empty((-(-rows // factor), -(-cols // factor)), np.uint8), np.empty(256, np.int64)
+        kernels.thinned_levels(pixels, factor, sparse, small, counts)
+        return small, counts
+    small = thinned(pixels, factor)
+    return small, np.bincount(small[::sparse, ::sparse].ravel(), minlength=256)

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.frame import thinned_levels
+
 DARK_LEVEL = 45
 """A picture whose brightest thousandth stays below this shows nothing that can be measured (estimate)."""
 
@@ -37,7 +39,7 @@ BLUR_MOST_PX = 4.5
 
 
 class Picture(Protocol):
-    """What is looked at: `vision.frame.Frame`, which imports this module."""
+    """What is looked at, a `vision.frame.Frame` or pixels alone."""
 
     @property
     def pixels(self) -> NDArray[np.uint8]: ...
@@ -48,8 +50,7 @@ def health_reasons(frame: Picture, *, may_be_flat: bool = False) -> tuple[str, .
 
     may_be_flat   an even grey is an answer here (a bare board), not a sign of a broken camera
     """
-    sample = frame.pixels[::8, ::8] if min(frame.pixels.shape) > 500 else frame.pixels
-    counts = np.bincount(sample.ravel(), minlength=256)
+    _, counts = thinned_levels(frame.pixels, THIN if min(frame.pixels.shape) > 500 else 1)
     total = int(counts.sum())
     cumulative = np.cumsum(counts)
     brightest = int(np.searchsorted(cumulative, 0.999 * total))

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.compiled import is_compiled, kernels
 from vision.errors import BadMap
 from vision.frame import FloatArray
 
@@ -185,6 +186,9 @@ def nearest_within(points_um: FloatArray, targets_um: FloatArray, radius_um: flo
     """Index of the nearest target of every point, -1 where none is within the radius; (n,)."""
     nearest = np.full(len(points_um), -1, dtype=np.int64)
     if len(targets_um) == 0:
+        return nearest
+    if is_compiled():
+        kernels.nearest_within(np.ascontiguousarray(points_um), np.ascontiguousarray(targets_um), radius_um, nearest)
         return nearest
     height = 0.5 * (targets_um**2).sum(axis=1)
     for start in range(0, len(points_um), 1024):

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE_LIMIT = 400
-CODE = (".py", ".js", ".css", ".html")
+CODE = (".py", ".c", ".h", ".js", ".css", ".html")
 # Written in two pieces each, so that this file does not name what it forbids.
 ADDRESSES = re.compile(
     "|".join(

@@ -1,0 +1,37 @@
+/* What the kernels share: the sizes of numpy's arrays, and code built twice where the processor may have wide registers.
+
+   Sums run in a fixed number of lanes and products are not contracted (-ffp-contract=off): the same bits come out on
+   every processor, whichever copy of a function it runs. */
+#ifndef VISION_KERNELS_H
+#define VISION_KERNELS_H
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GLIBC__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
+typedef float lanes __attribute__((vector_size(32)));
+enum { LANES = 8 };
+
+static inline int64_t between(int64_t low, int64_t value, int64_t high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+void thinned_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, int64_t step, int64_t sparse,
+                    uint8_t *small, int64_t *counts);
+int64_t summits(const uint8_t *small, int64_t rows, int64_t cols, int64_t ground, int64_t half, int64_t reach,
+                double *found, int64_t most);
+int64_t nearest_within(const double *points, int64_t count, const double *targets, int64_t target_count, double radius,
+                       int64_t *nearest);
+int64_t best_places(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *starts,
+                    int64_t count, const float *template, int64_t side, int64_t reach, double *found);
+void gap_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *centres,
+                const int64_t *pairs, int64_t count, double rim, int64_t steps, double *levels);
+
+#endif

@@ -1,0 +1,116 @@
+/* The kernels as a Python module: arrays in, their types and order checked, nothing copied, the interpreter's lock set
+   free while one runs. */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+
+#include "kernels.h"
+
+enum { MOST = 20 };
+
+typedef struct {
+    void *at;
+    int64_t rows, cols, stride; /* of the first two axes, the stride in bytes; 1 where there is no such axis */
+    int64_t whole;
+    double real;
+} slot;
+
+/* One letter an argument: B a picture, whose rows may lie apart; arrays in C's order b uint8, f float32, d float64,
+   i int32, q int64, o bool, capital with + before it where it is written to; n a whole number, x a real one. */
+static int fits(const Py_buffer *view, char letter) {
+    const char *format = view->format ? view->format : "B";
+    Py_ssize_t size = view->itemsize;
+    switch (letter) {
+        case 'B': return *format == 'B' && view->ndim == 2 && view->strides[1] == 1;
+        case 'b': return *format == 'B';
+        case 'f': return *format == 'f';
+        case 'd': return *format == 'd';
+        case 'o': return *format == '?';
+        case 'i': return size == 4 && strchr("il", *format) != NULL;
+        case 'q': return size == 8 && strchr("lq", *format) != NULL;
+        default: return 0;
+    }
+}
+
+static void let_go(Py_buffer *views, int held) {
+    while (held--) PyBuffer_Release(&views[held]);
+}
+
+/* Arguments as the letters say; the number of buffers held, or -1 with an exception set. */
+static int taken(const char *name, const char *letters, PyObject *const *given, Py_ssize_t count, slot *to,
+                 Py_buffer *views) {
+    int held = 0, number = 0;
+    for (; *letters; letters++, number++) {
+        int written = *letters == '+';
+        letters += written;
+        if (number >= count) break;
+        PyObject *one = given[number];
+        slot *into = &to[number];
+        if (*letters == 'n') {
+            into->whole = PyLong_AsLongLong(one);
+        } else if (*letters == 'x') {
+            into->real = PyFloat_AsDouble(one);
+        } else {
+            int wanted = PyBUF_FORMAT | (*letters == 'B' ? PyBUF_STRIDES : PyBUF_C_CONTIGUOUS) | (written ? PyBUF_WRITABLE : 0);
+            Py_buffer *view = &views[held];
+            if (PyObject_GetBuffer(one, view, wanted) == 0) {
+                held++;
+                if (!fits(view, *letters))
+                    PyErr_Format(PyExc_TypeError, "%s: argument %d is no array of kind %c", name, number + 1, *letters);
+                into->at = view->buf;
+                into->rows = view->ndim > 0 ? view->shape[0] : 1;
+                into->cols = view->ndim > 1 ? view->shape[1] : 1;
+                into->stride = view->ndim > 0 ? view->strides[0] : 0;
+            }
+        }
+        if (PyErr_Occurred()) {
+            let_go(views, held);
+            return -1;
+        }
+    }
+    if (*letters || number != count) {
+        let_go(views, held);
+        PyErr_Format(PyExc_TypeError, "%s: %d arguments given", name, (int)count);
+        return -1;
+    }
+    return held;
+}
+
+#define KERNEL(name, letters, body)                                                             \
+    static PyObject *name##_(PyObject *self, PyObject *const *given, Py_ssize_t count) {        \
+        slot a[MOST];                                                                           \
+        Py_buffer views[MOST];                                                                  \
+        int64_t answer = 0;                                                                     \
+        (void)self;                                                                             \
+        int held = taken(#name, letters, given, count, a, views);                               \
+        if (held < 0) return NULL;                                                              \
+        Py_BEGIN_ALLOW_THREADS                                                                  \
+        body;                                                                                   \
+        Py_END_ALLOW_THREADS                                                                    \
+        let_go(views, held);                                                                    \
+        return answer < 0 ? PyErr_NoMemory() : PyLong_FromLongLong(answer);                     \
+    }
+
+#define PICTURE(k) a[k].at, a[k].rows, a[k].cols, a[k].stride
+
+KERNEL(thinned_levels, "Bnn+b+q",
+       thinned_levels(PICTURE(0), a[1].whole, a[2].whole, a[3].at, a[4].at))
+KERNEL(summits, "bnnn+d",
+       answer = summits(a[0].at, a[0].rows, a[0].cols, a[1].whole, a[2].whole, a[3].whole, a[4].at, a[4].rows))
+KERNEL(nearest_within, "ddx+q",
+       answer = nearest_within(a[0].at, a[0].rows, a[1].at, a[1].rows, a[2].real, a[3].at))
+KERNEL(best_places, "Bdfn+d",
+       answer = best_places(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[2].rows, a[3].whole, a[4].at))
+KERNEL(gap_levels, "Bdqxn+d",
+       gap_levels(PICTURE(0), a[1].at, a[2].at, a[2].rows, a[3].real, a[4].whole, a[5].at))
+
+#define LISTED(name) {#name, (PyCFunction)(void (*)(void))name##_, METH_FASTCALL, NULL}
+
+static PyMethodDef methods[] = {
+    LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places), LISTED(gap_levels),
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", NULL, -1, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__kernels(void) { return PyModule_Create(&module); }
