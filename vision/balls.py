@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.best_place import best_places, drawn_profile
 from vision.compiled import is_compiled, kernels
 from vision.discs import BIN_PX, DiscFit, edge_width_px, fit_discs
 from vision.errors import TooFewPoints
@@ -243,7 +243,7 @@ def _looked_again(
     """Second look at sites that do not match: a ball with this profile is searched in the whole neighbourhood."""
     template = drawn_profile(profile, discs.reach_ratio * radius_px)
     sites = np.flatnonzero(doubtful)
-    starts = _best_places(pixels, start_px[sites], template, reach_px)[0]
+    starts = best_places(pixels, start_px[sites], template, reach_px)[0]
     again = fit_discs(pixels, starts, radius_px, reach_ratio=discs.reach_ratio, profile=profile, rounds=4)
     with np.errstate(invalid="ignore"):
         better = again.seen & (again.match > discs.match[sites])
@@ -254,46 +254,6 @@ def dry_profile(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Floa
     """Mean profile of balls at known places, for `see_array(known_profile=...)`."""
     radius_px = ball_map.radius_um / frame.um_per_px
     return fit_discs(frame.pixels, centres_px, radius_px, reach_ratio=BALL_REACH_RATIO, rounds=1).profile
-
-
-def drawn_profile(profile: FloatArray, reach_px: float) -> NDArray[np.float32]:
-    """The radial profile as a square picture, for correlation; its corners do not reach farther than the fit did: what
-    lies beside a ball is not to speak."""
-    half = max(2, round(reach_px / math.sqrt(2.0)))
-    row, col = np.mgrid[-half : half + 1, -half : half + 1]
-    radius = np.hypot(row, col)
-    return np.asarray(np.interp(radius / BIN_PX, np.arange(len(profile)), profile), dtype=np.float32)
-
-
-def _best_places(
-    pixels: ByteArray, starts_px: FloatArray, template: NDArray[np.float32], reach_px: float
-) -> tuple[FloatArray, FloatArray]:
-    """Where about every point the picture is most like the template, (n, 2), and how much, (n,); a point outside
-    stays."""
-    if is_compiled():
-        found = np.empty((len(starts_px), 3))
-        unit = template - template.mean()
-        unit /= max(float(np.linalg.norm(unit)), 1e-9)
-        kernels.best_places(pixels, np.ascontiguousarray(starts_px), unit, max(1, round(reach_px)), found)
-        return found[:, :2], found[:, 2]
-    places = [_best_place(pixels, at, template, reach_px) for at in starts_px]
-    return np.array([at for at, _ in places]).reshape(-1, 2), np.array([match for _, match in places])
-
-
-def _best_place(
-    pixels: ByteArray, at_px: FloatArray, template: NDArray[np.float32], reach_px: float
-) -> tuple[FloatArray, float]:
-    """Where about a point the picture is most like the template, and how much; a point outside stays."""
-    half, reach = template.shape[0] // 2, max(1, round(reach_px))
-    col, row = round(float(at_px[0])), round(float(at_px[1]))
-    top, left = max(row - half - reach, 0), max(col - half - reach, 0)
-    window = pixels[top : row + half + reach + 1, left : col + half + reach + 1]
-    if min(window.shape) < len(template):
-        return at_px, -1.0
-    match = cv2.matchTemplate(window.astype(np.float32), template, cv2.TM_CCOEFF_NORMED)
-    best_row, best_col = np.unravel_index(int(np.argmax(match)), match.shape)
-    best_px = np.array([left + half + best_col, top + half + best_row], dtype=np.float64)
-    return best_px, float(match[best_row, best_col])
 
 
 def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
@@ -307,7 +267,7 @@ def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
     radius_px = fit.held_scale * ball_map.radius_um / frame.um_per_px
     profile, reach_ratio = seen.all_turns.profile, seen.all_turns.reach_ratio
     template = drawn_profile(profile, reach_ratio * radius_px)
-    places, match = _best_places(frame.pixels, frame.to_px(seen.blobs_um[strange]), template, EXTRA_PLAY_PX)
+    places, match = best_places(frame.pixels, frame.to_px(seen.blobs_um[strange]), template, EXTRA_PLAY_PX)
     alike = places[match > UNCLEAR_MATCH]
     found = fit_discs(frame.pixels, alike, radius_px, reach_ratio=reach_ratio, profile=profile, rounds=3)
     return found.picked(looks_like_ball(found))

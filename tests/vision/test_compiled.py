@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.vision.scenes import POP_168
-from vision import balls, blobs, compiled, maps
+from vision import balls, best_place, blobs, compiled, maps
 from vision.frame import Frame
 
 needs_kernels = pytest.mark.skipif(not compiled.IS_BUILT, reason="the compiled part was not built at set-up")
@@ -51,10 +51,10 @@ def test_nearest_points_are_the_same_near_far_and_where_there_is_none(rng):
 @pytest.mark.parametrize(("shape", "reach"), [((90, 70), 3.0), ((300, 200), 11.0), ((80, 150), 1.0)])
 def test_the_best_place_of_a_template_is_the_same_at_the_border_and_inside(rng, shape, reach):
     pixels = rng.integers(0, 255, shape, dtype=np.uint8)
-    template = balls.drawn_profile(rng.uniform(20, 200, 30), 13.0)
+    template = best_place.drawn_profile(rng.uniform(20, 200, 30), 13.0)
     starts = rng.uniform(-10, 1.05 * max(shape), (40, 2))
     starts[0] = 20.0, 20.0
-    (fast_px, fast), (plain_px, plain) = both(lambda: balls._best_places(pixels, starts, template, reach))
+    (fast_px, fast), (plain_px, plain) = both(lambda: best_place.best_places(pixels, starts, template, reach))
     np.testing.assert_allclose(fast, plain, atol=2e-5)
     assert (fast > 0).sum() > 3
     assert (fast == -1).any()
