@@ -49,4 +49,9 @@ int64_t window_scatter(const uint8_t *pixels, int64_t rows, int64_t cols, int64_
                        const float *operators, const float *design, int64_t slots, int64_t width, int64_t padded,
                        const double *answers, int64_t most, double *variances);
 
+int64_t lattice_places(const double *points, int64_t count, double pitch, int64_t every, double near, int64_t *index,
+                       uint8_t *is_on);
+int64_t best_shift(const int64_t *index, int64_t count, const int64_t *stencil, int64_t rows, int64_t cols,
+                   int64_t *shift);
+
 #endif

@@ -118,12 +118,16 @@ KERNEL(window_answers, "Bqqnnf+d+d",
 KERNEL(window_scatter, "Bqqonnffdn+d",
        answer = window_scatter(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].at, a[4].whole, a[5].whole, a[6].at,
                                a[7].at, a[7].rows, a[7].cols, a[7].depth, a[8].at, a[9].whole, a[10].at))
+KERNEL(lattice_places, "dxnx+q+o",
+       answer = lattice_places(a[0].at, a[0].rows, a[1].real, a[2].whole, a[3].real, a[4].at, a[5].at))
+KERNEL(best_shift, "qq+q", answer = best_shift(a[0].at, a[0].rows, a[1].at, a[1].rows, a[1].cols, a[2].at))
 
 #define LISTED(name) {#name, (PyCFunction)(void (*)(void))name##_, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
     LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places), LISTED(gap_levels),
     LISTED(window_levels), LISTED(operators), LISTED(window_answers), LISTED(window_scatter),
+    LISTED(lattice_places), LISTED(best_shift),
     {NULL, NULL, 0, NULL},
 };
 
