@@ -7,11 +7,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
 Reals = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Wholes = NDArray[np.int64]
 
 def thinned_levels(pixels: Bytes, step: int, sparse: int, small: Bytes, counts: Wholes) -> int: ...
 def summits(small: Bytes, ground: int, half: int, reach: int, found: Reals) -> int: ...
 def nearest_within(points: Reals, targets: Reals, radius: float, nearest: Wholes) -> int: ...
-def best_places(pixels: Bytes, starts: Reals, template: NDArray[np.float32], reach: int, found: Reals) -> int: ...
+def best_places(pixels: Bytes, starts: Reals, template: Singles, reach: int, found: Reals) -> int: ...
 def gap_levels(pixels: Bytes, centres: Reals, pairs: Wholes, rim: float, steps: int, levels: Reals) -> int: ...
+def window_levels(
+    pixels: Bytes, corner: Wholes, phase: Wholes, chosen: Flags, side: int, step: int, index: NDArray[np.int32],
+    sums: Reals, number: Reals,
+) -> int: ...  # fmt: skip
+def operators(
+    cos: Singles, sin: Singles, inside: Singles, index: NDArray[np.int32], phases: Wholes, level: Singles,
+    slope: Singles, lit: Singles, steps_per_px: float, is_final: bool, leak_reach_px: float, rows: Singles,
+    spread: Reals, design: Singles, along: Reals,
+) -> int: ...  # fmt: skip
+def window_answers(
+    pixels: Bytes, corner: Wholes, slot: Wholes, side: int, step: int, rows: Singles, answers: Reals, squares: Reals
+) -> int: ...
+def window_scatter(
+    pixels: Bytes, corner: Wholes, slot: Wholes, chosen: Flags, side: int, step: int, rows: Singles, design: Singles,
+    answers: Reals, most: int, variances: Reals,
+) -> int: ...  # fmt: skip
+def lattice_places(points: Reals, pitch: float, every: int, near: float, index: Wholes, is_on: Flags) -> int: ...
+def best_shift(index: Wholes, stencil: Wholes, shift: Wholes) -> int: ...

@@ -15,16 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.frame import ByteArray, FloatArray
-from vision.windows import (
-    BIN_PX,
-    FINE_PER_PX,
-    Cut,
-    Float32,
-    Window,
-    cut_windows,
-    learned_profile,
-    window_of,
-)
+from vision.operators import Operators, operators, scatter, solved
+from vision.windows import BIN_PX, FINE_PER_PX, Cut, Float32, Window, cut_windows, learned_profile, window_of
 
 __all__ = ["BIN_PX", "DiscFit", "fit_discs"]
 
@@ -41,14 +33,8 @@ SETTLED_TOGETHER_PX = 0.1
 but one: the last solution starts a tenth of that from its end (measured), where the linear model holds. What all discs
 share goes slowly, because a profile learned off the centre holds them there."""
 
-RESIDUALS_MOST = 6
-"""Discs per sub-pixel place whose residuals tell the noise: fifty discs are good to a per cent."""
-
 FLAT_RIM_PX = 0.004
 """Sigma per axis that flat discs have besides noise: their rims are no perfect circles (estimate)."""
-
-LEAK_POWER = 6
-"""How steeply the ground leaks in towards the rim of a soft picture: as this power of the radius (tried: 4 to 12)."""
 
 SHARP_TO_SOFT = (0.20, 0.23, 0.28)
 """Width of the steepest edge over the radius between which a picture goes from sharp to soft."""
@@ -111,30 +97,10 @@ PER_DISC = ("centres_px", "amplitude", "match", "moved_px", "size_ratio", "oval_
 
 
 @dataclass(frozen=True, eq=False)
-class _Operators:
-    """Linear answers for each phase of a cut.
-
-    rows      (phases, columns + 2, pixels): `rows @ patch` gives the coefficients, the projection on the template, the
-              mean
-    weight    (phases, pixels); spread (phases,) standard deviation of the template over the window
-    design    (phases, columns, pixels)
-    """
-
-    rows: Float32
-    weight: Float32
-    spread: FloatArray
-    design: Float32
-
-    def shift_of(self, along_x: Float32) -> float:
-        """Shift in x that is read where something of this shape, (phases, pixels), is in the picture."""
-        return float(np.einsum("pi,pi->", self.rows[:, 0], along_x)) / len(self.rows)
-
-
-@dataclass(frozen=True, eq=False)
 class _Shape:
-    """A learned profile laid out over the windows: level, slope, and the part of it that the ring light makes."""
+    """A learned profile in steps of the windows' tables: level, slope, and the part of it that the ring light makes."""
 
-    template: Float32
+    level: Float32
     slope: Float32
     lit: Float32
     doubt: Float32
@@ -145,21 +111,11 @@ class _Shape:
     """change of the slope per pixel"""
 
 
-def _plain_shape(profile: FloatArray, window: Window, phases: NDArray[np.int64]) -> _Shape:
-    """Good enough for a search: the whole profile tilts."""
-    index = window.index[phases]
-    level, slope = (np.take(table @ profile.astype(np.float32), index) for table in window.tables)
-    return _Shape(level, slope, level, level, slope, slope)
-
-
-def _shape(
-    profile: FloatArray, window: Window, phases: NDArray[np.int64], radius_px: float, *, is_flat: bool
-) -> _Shape:
+def _shape(profile: FloatArray, window: Window, radius_px: float, *, is_flat: bool) -> _Shape:
     level, slope = (table @ profile.astype(np.float32) for table in window.tables)
     lit, doubt = (level, np.zeros_like(level)) if is_flat else _lit_levels(level, window.radii_px, radius_px)
     lit_slope, bend = (np.gradient(table).astype(np.float32) * np.float32(FINE_PER_PX) for table in (lit, slope))
-    index = window.index[phases]
-    return _Shape(*(np.take(table, index) for table in (level, slope, lit, doubt, lit_slope, bend)))
+    return _Shape(level, slope, lit, doubt, lit_slope, bend)
 
 
 def _lit_levels(level: Float32, radii_px: FloatArray, radius_px: float) -> tuple[Float32, Float32]:
@@ -185,66 +141,6 @@ def edge_width_px(level: FloatArray | Float32, steps_per_px: float = 1.0 / BIN_P
     """Width of the steepest edge of a radial profile: how sharp the picture is."""
     steepest = float(np.abs(np.diff(level)).max()) * steps_per_px
     return float(np.ptp(level)) / max(steepest, 1e-6)
-
-
-def _operators(
-    shape: _Shape, window: Window, phases: NDArray[np.int64], *, final: bool = False, ground_shows: bool = False
-) -> _Operators:
-    """Weighted least squares of a patch against shift x, shift y, tilt x, tilt y, amplitude, base; when `final` also
-    size and two ovals; when `ground_shows` also level and slope of what leaks in over the rim."""
-    cos, sin, inside = window.cos[phases], window.sin[phases], window.inside[phases]
-    template, slope = shape.template, shape.slope
-    columns = [-slope * cos, -slope * sin, shape.lit * cos, shape.lit * sin, template, np.ones_like(template)]
-    if final:
-        stretch = -slope * window.radius_px[phases]
-        cos2, sin2 = (wave[phases] for wave in window.waves[:2])
-        columns += [stretch, stretch * cos2, stretch * sin2]
-    if ground_shows:
-        leak = np.minimum(window.radius_px[phases] / np.float32(window.half - 0.5), 1.0) ** LEAK_POWER
-        columns += [leak, leak * cos, leak * sin]
-    design = np.stack(columns, axis=1)
-    weighted = design * (inside / (1.0 + np.maximum(template, 0.0) / 40.0))[:, None, :]
-    normal = (weighted @ design.transpose(0, 2, 1)).astype(np.float64)
-    width = design.shape[1]
-    normal[:, np.arange(width), np.arange(width)] *= 1 + 1e-6
-    answers = np.linalg.inv(normal).astype(np.float32) @ weighted
-    share = inside / inside.sum(axis=1, keepdims=True)
-    centred = share * (template - (share * template).sum(axis=1, keepdims=True))
-    spread = np.sqrt(np.maximum((centred * template).sum(axis=1), 1e-9))
-    rows = np.concatenate([answers, centred[:, None], share[:, None]], axis=1)
-    return _Operators(rows, share, spread, design)
-
-
-def _solve(cut: Cut, operators: _Operators) -> tuple[FloatArray, FloatArray]:
-    """Every disc against the template of its phase: coefficients (n, m) and match (n,), by disc."""
-    count, width = len(cut.patches), operators.rows.shape[1]
-    answers, squares, spread = np.empty((count, width)), np.empty(count), np.empty(count)
-    for number, rows in enumerate(cut.slices):
-        patches = cut.patches[rows]
-        answers[rows] = patches @ operators.rows[number].T
-        squares[rows] = (patches * patches) @ operators.weight[number]
-        spread[rows] = operators.spread[number]
-    match = answers[:, -2] / (np.sqrt(np.maximum(squares - answers[:, -1] ** 2, 1e-6)) * spread)
-    by_disc = np.empty(count, dtype=np.int64)
-    by_disc[cut.order] = np.arange(count)
-    return answers[by_disc, :-2], match[by_disc]
-
-
-def _noise_px(cut: Cut, operators: _Operators, final: FloatArray, members: NDArray[np.bool_]) -> float:
-    """Sigma per axis of the shift of a disc of amplitude 1, from what its pixels are off the model: photon noise and
-    texture alike, each pixel with its own share in the shift."""
-    variances = []
-    for number, rows in enumerate(cut.slices):
-        discs = cut.order[rows]
-        chosen = np.flatnonzero(members[discs])[:RESIDUALS_MOST]
-        if len(chosen) == 0:
-            continue
-        design, solved = operators.design[number], operators.rows[number]
-        off = cut.patches[rows][chosen] - final[discs[chosen]].astype(np.float32) @ design
-        pixels = 1.0 / float((operators.weight[number] ** 2).sum())  # as many as count in full
-        spare = pixels / max(pixels - len(design), 1.0)
-        variances.append(spare * 0.5 * (off * off) @ (solved[0] ** 2 + solved[1] ** 2))
-    return math.sqrt(float(np.median(np.concatenate(variances)))) if variances else math.nan
 
 
 def fit_discs(
@@ -284,9 +180,9 @@ def fit_discs(
     members = np.ones(len(start), dtype=bool)
     for _ in range(rounds):
         cut = cut_windows(pixels, centres, window)
-        learned = learned_profile(cut, window, members) if profile is None else _as_long(profile, window.knots)
-        shape = _plain_shape(learned, window, cut.phases)
-        coefficients, match = _solve(cut, _operators(shape, window, cut.phases))
+        learned = learned_profile(cut, members) if profile is None else _as_long(profile, window.knots)
+        level, slope = (table @ learned.astype(np.float32) for table in window.tables)
+        coefficients, match = solved(cut, operators(window, cut.phases, level, slope, level))
         amplitude = coefficients[:, 4]
         offset = coefficients[:, :2] / np.where(np.abs(amplitude) > 0.05, amplitude, 0.05)[:, None]
         moved = cut.origin + _clipped(offset, 0.15 * radius_px + 1.0)
@@ -299,15 +195,17 @@ def fit_discs(
     window = window_of(reach_px, FINAL_PHASES)
     cut = cut_windows(pixels, centres, window)
     if profile is None:
-        learned = learned_profile(cut, window, members)
-    shape = _shape(learned, window, cut.phases, radius_px, is_flat=reach_ratio > 1)
-    operators = _operators(shape, window, cut.phases, final=True, ground_shows=ground_shows)
-    final, match = _solve(cut, operators)
+        learned = learned_profile(cut, members)
+    shape = _shape(learned, window, radius_px, is_flat=reach_ratio > 1)
+    laid_out = operators(window, cut.phases, shape.level, shape.slope, shape.lit, final=True, ground_shows=ground_shows)
+    final, match = solved(cut, laid_out)
     if profile is not None:
         members = np.ones(len(start), dtype=bool)
-    shift, common_sigma_px = _true_shift(final, cut, window, shape, operators, members)
+    shift, common_sigma_px = _true_shift(final, cut, shape, laid_out, members)
     centres = start + _clipped(cut.origin + _clipped(shift, 0.5) - start, limit)
-    noise_px = math.hypot(_noise_px(cut, operators, final, members), FLAT_RIM_PX if reach_ratio > 1 else 0.0)
+    variance = scatter(cut, laid_out, final, members)
+    noise_px = math.sqrt(float(np.median(variance))) if len(variance) else math.nan
+    noise_px = math.hypot(noise_px, FLAT_RIM_PX if reach_ratio > 1 else 0.0)
     found = _finished(start_px, seen, start, centres, final, match, learned, members, profile is None)
     lost = np.flatnonzero(seen)[((centres < low) | (centres > high)).any(axis=1)]  # ran into the border
     found.seen[lost], found.match[lost], found.centres_px[lost] = False, np.nan, start_px[lost]
@@ -316,7 +214,8 @@ def fit_discs(
 
 def _is_settled(step: FloatArray) -> bool:
     together = np.abs(step.mean(axis=0)).max()
-    return bool(together < SETTLED_TOGETHER_PX and np.quantile(np.hypot(*step.T), 0.95) < SETTLED_PX)
+    settled = np.count_nonzero(step[:, 0] ** 2 + step[:, 1] ** 2 < SETTLED_PX**2)
+    return bool(together < SETTLED_TOGETHER_PX and settled >= 0.95 * len(step))
 
 
 def _as_long(profile: FloatArray, knots: int) -> FloatArray:
@@ -325,21 +224,21 @@ def _as_long(profile: FloatArray, knots: int) -> FloatArray:
 
 
 def _true_shift(
-    final: FloatArray, cut: Cut, window: Window, shape: _Shape, operators: _Operators, members: NDArray[np.bool_]
+    final: FloatArray, cut: Cut, shape: _Shape, laid_out: Operators, members: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray]:
     """Shift of the last solution less what else looks like one, (n, 2), and the sigma that all discs share, (2,).
 
     Shift and tilt of a ball of another size are products, beyond a linear fit. Light that changes across the picture
     changes across every disc as well, outwards of the highlight more than inwards: told by the amplitudes.
     """
-    along, radius = window.cos[cut.phases], window.radius_px[cut.phases]
+    radius = cut.window.radii_px
     safe = np.maximum(final[:, 4], 0.1)[:, None]
     tilt, size = final[:, 2:4] / safe, final[:, 6:7] / safe
-    grown = operators.shift_of((shape.slope + radius * shape.bend) * along)
+    grown = laid_out.shift_of(shape.slope + radius * shape.bend)
     shift = final[:, :2] / safe / (1.0 + grown * size)
-    shift -= tilt * size * operators.shift_of(-shape.lit_slope * radius * along)
-    shift -= _light_change(cut.origin, final[:, 4], members) * operators.shift_of(shape.template * radius * along)
-    common = np.abs(tilt[members].mean(axis=0)) * abs(operators.shift_of(shape.doubt * along))
+    shift -= tilt * size * laid_out.shift_of(-shape.lit_slope * radius)
+    shift -= _light_change(cut.origin, final[:, 4], members) * laid_out.shift_of(shape.level * radius)
+    common = np.abs(tilt[members].mean(axis=0)) * abs(laid_out.shift_of(shape.doubt))
     return np.asarray(shift), common
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.compiled import is_compiled, kernels
 from vision.frame import FloatArray
 from vision.maps import BallMap, nearest_within, quarter_turned
 from vision.pose import apply_pose, turn_matrix, wrapped_deg
@@ -21,12 +22,18 @@ from vision.results import Pose
 COVERED_LEAST_RATIO = 0.5
 """A placement of the map must find this share of its sites among the blobs to be looked at further."""
 
+NEAR_RATIO = 0.3
+"""Share of the pitch within which a blob stands on its place in the lattice."""
+
 STARTS_MOST = 64
 """Neighbours of so many blobs, evenly chosen, tell direction and pitch of the lattice."""
 
 SIDE_MOST_STEPS = 400
 """A lattice with more steps across than this was made of noise."""
 
+
+BITS = 64
+"""Lattices and maps with no more places a side are laid over each other bit by bit."""
 
 SMOOTH: list[int] = sorted(2**a * 3**b for a in range(12) for b in range(3))
 
@@ -45,14 +52,7 @@ class CoarsePose:
 
 def placed_on_lattice(blobs_um: FloatArray, ball_map: BallMap, scale_tolerance: float) -> CoarsePose | None:
     """The shift and quarter turn under which most sites of the map have a blob; None where no lattice is seen."""
-    rows = _rows(blobs_um, ball_map.pitch_um)
-    if rows is None:
-        return None
-    theta_deg, pitch_um = rows
-    steps = blobs_um @ turn_matrix(theta_deg) / pitch_um  # turned back by theta
-    phase = _phase(steps)
-    index = np.round(steps - phase).astype(int)
-    on_lattice = np.hypot(*(steps - phase - index).T) < 0.3
+    index, on_lattice = _places(blobs_um, ball_map.pitch_um)
     if int(on_lattice.sum()) < 0.3 * ball_map.count or int(np.ptp(index, axis=0).max()) > SIDE_MOST_STEPS:
         return None
     placed = _best_shift(index[on_lattice], ball_map)
@@ -61,6 +61,23 @@ def placed_on_lattice(blobs_um: FloatArray, ball_map: BallMap, scale_tolerance: 
     site, member = placed
     settled = through_pairs(ball_map.xy_um[site], blobs_um[on_lattice][member], scale_tolerance)
     return None if settled is None else covered(settled, blobs_um, ball_map)
+
+
+def _places(blobs_um: FloatArray, pitch_um: float) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Lattice place of every blob, (n, 2), and which stand on one; none does where no rows are seen."""
+    index, is_on = np.zeros((len(blobs_um), 2), dtype=np.int64), np.zeros(len(blobs_um), dtype=bool)
+    if is_compiled():
+        every = math.ceil(len(blobs_um) / STARTS_MOST)
+        kernels.lattice_places(blobs_um, pitch_um, max(every, 1), NEAR_RATIO, index, is_on)
+        return index, is_on
+    rows = _rows(blobs_um, pitch_um)
+    if rows is None:
+        return index, is_on
+    theta_deg, seen_um = rows
+    steps = blobs_um @ turn_matrix(theta_deg) / seen_um  # turned back by theta
+    phase = _phase(steps)
+    index = np.round(steps - phase).astype(np.int64)
+    return index, np.hypot(*(steps - phase - index).T) < NEAR_RATIO
 
 
 def covered(placed: Placed, blobs_um: FloatArray, ball_map: BallMap) -> CoarsePose | None:
@@ -119,6 +136,24 @@ def _best_shift(index: NDArray[np.int64], ball_map: BallMap) -> tuple[NDArray[np
     stencils = [stencil for stencil in _stencils(ball_map) if max(stencil.shape) <= SIDE_MOST_STEPS]
     if not stencils or int(seen_size.max()) > SIDE_MOST_STEPS:
         return None
+    if is_compiled() and max(int(seen_size.max()), *(max(stencil.shape) for stencil in stencils)) <= BITS:
+        tried = [np.zeros(2, dtype=np.int64) for _ in stencils]
+        most = [kernels.best_shift(seen_at, one, at) for one, at in zip(stencils, tried, strict=True)]
+        best = int(np.argmax(most))
+        shift = tried[best]
+    else:
+        best, shift = _transformed(seen_at, seen_size, stencils, ball_map)
+    cell = seen_at - shift
+    member = ((cell >= 0) & (cell < np.array(stencils[best].shape))).all(axis=1)
+    site = np.full(len(index), -1)
+    site[member] = stencils[best][tuple(cell[member].T)]
+    return site[site >= 0], site >= 0
+
+
+def _transformed(
+    seen_at: NDArray[np.int64], seen_size: NDArray[np.int64], stencils: list[NDArray[np.int64]], ball_map: BallMap
+) -> tuple[int, NDArray[np.int64]]:
+    """Number of the stencil and its shift with the highest score, by Fourier transform."""
     # Turned stencils are as large at most as the map's longer side, so one transform of the blobs serves all.
     reach = max(max(stencil.shape) for stencil in stencils)
     shape = tuple(SMOOTH[bisect_left(SMOOTH, int(size) + reach)] for size in seen_size)
@@ -128,12 +163,7 @@ def _best_shift(index: NDArray[np.int64], ball_map: BallMap) -> tuple[NDArray[np
     votes = [np.fft.irfft2(spectrum * _spectrum(ball_map, number, shape), shape) for number in range(len(stencils))]
     best = max(range(len(stencils)), key=lambda number: float(votes[number].max()))
     peak = np.array(np.unravel_index(int(np.argmax(votes[best])), shape))
-    shift = np.where(peak < seen_size, peak, peak - np.array(shape))
-    cell = seen_at - shift
-    member = ((cell >= 0) & (cell < np.array(stencils[best].shape))).all(axis=1)
-    site = np.full(len(index), -1)
-    site[member] = stencils[best][tuple(cell[member].T)]
-    return site[site >= 0], site >= 0
+    return best, np.where(peak < seen_size, peak, peak - np.array(shape))
 
 
 @lru_cache(maxsize=32)

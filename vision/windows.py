@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from vision.compiled import is_compiled, kernels
 from vision.frame import ByteArray, FloatArray
 
 PHASES = 3
@@ -51,6 +52,11 @@ class Window:
     inside: Float32
     knots: int
 
+    @property
+    def side(self) -> int:
+        """Columns of the square."""
+        return 2 * self.half + 1
+
     @cached_property
     def radii_px(self) -> FloatArray:
         """Radius of every table step."""
@@ -66,16 +72,16 @@ class Window:
         return _spline(self.radii_px / BIN_PX, self.knots)
 
     @cached_property
-    def basis(self) -> Float32:
-        """Share of every knot in every pixel that a profile may be learned from, (phases, pixels, knots)."""
-        known = self.radius_px < float(self.radii_px[-1]) - 0.25
-        return self.tables[0][self.index] * known[..., None].astype(np.float32)
+    def known_steps(self) -> int:
+        """Table steps that a profile may be learned from; the corners of the square lie beyond."""
+        return int(np.count_nonzero(self.radii_px.astype(np.float32) < float(self.radii_px[-1]) - 0.25))
 
     @cached_property
     def gram(self) -> FloatArray:
-        """(phases, knots * knots)"""
-        basis = self.basis.astype(np.float64)
-        return (basis.transpose(0, 2, 1) @ basis).reshape(len(basis), -1)
+        """Normal equations of a profile, by phase: (phases, knots * knots)."""
+        known = self.tables[0][: self.known_steps].astype(np.float64)
+        number = [np.bincount(index, minlength=len(self.radii_px))[: self.known_steps] for index in self.index]
+        return np.stack([(known.T * one) @ known for one in number]).reshape(len(number), -1)
 
     @cached_property
     def stiffness(self) -> FloatArray:
@@ -83,11 +89,9 @@ class Window:
         return STIFFNESS * bend.T @ bend
 
     @cached_property
-    def waves(self) -> tuple[Float32, Float32, Float32, Float32]:
-        """cos and sin of twice and of three times the direction."""
-        cos, sin = self.cos, self.sin
-        cos2, sin2 = cos * cos - sin * sin, 2 * cos * sin
-        return cos2, sin2, cos * cos2 - sin * sin2, sin * cos2 + cos * sin2
+    def waves(self) -> tuple[Float32, Float32]:
+        """cos and sin of twice the direction."""
+        return self.cos * self.cos - self.sin * self.sin, 2 * self.cos * self.sin
 
 
 def _spline(at: FloatArray, knots: int) -> tuple[Float32, Float32]:
@@ -131,19 +135,36 @@ def window_of(reach_px: float, phases: int = PHASES, step: int = 1) -> Window:
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """Raw windows about the nearest pixel, those of one phase side by side.
+    """Windows about the nearest pixel of points, of whole pixels.
 
-    order     (n,) the disc of every row
-    patches   (n, window size)
-    origin    (n, 2) the point that the polar coordinates of the window are counted from, by disc
-    phases    which phases there are, and the rows of each
+    corner    (n, 2) column and row of the first pixel
+    phase     (n,) sub-pixel place of the point in its window
+    origin    (n, 2) the point that the polar coordinates of the window are counted from
+    phases    which phases there are; slot: (n,) the number of the own one among them
     """
 
-    order: NDArray[np.int64]
-    patches: Float32
+    pixels: ByteArray
+    window: Window
+    corner: NDArray[np.int64]
+    phase: NDArray[np.int64]
     origin: FloatArray
     phases: NDArray[np.int64]
-    slices: tuple[slice, ...]
+    slot: NDArray[np.int64]
+
+    @cached_property
+    def groups(self) -> tuple[tuple[NDArray[np.int64], Float32], ...]:
+        """Of every phase there is: which windows, and their pixels, (windows, pixels)."""
+        order = np.argsort(self.phase, kind="stable")
+        # A view of every window there is: picking squares from it copies whole rows, five times faster than pixels.
+        side, step = self.window.side, self.window.step
+        down, right = self.pixels.strides
+        rows, cols = self.pixels.shape
+        shape = (rows - side + 1, cols - side + 1, (side + step - 1) // step, side)
+        windows = as_strided(self.pixels, shape, (down, right, step * down, right), writeable=False)
+        corner = self.corner[order]
+        patches = windows[corner[:, 1], corner[:, 0]].reshape(len(corner), -1).astype(np.float32)
+        ends = np.cumsum(np.bincount(self.slot))[:-1]
+        return tuple(zip(np.split(order, ends), np.split(patches, ends), strict=True))
 
 
 def cut_windows(pixels: ByteArray, centres_px: FloatArray, window: Window) -> Cut:
@@ -152,31 +173,27 @@ def cut_windows(pixels: ByteArray, centres_px: FloatArray, window: Window) -> Cu
     nearest = np.rint(centres_px)
     bins = np.clip(((centres_px - nearest + 0.5) * per_axis).astype(np.int64), 0, per_axis - 1)
     phase = bins[:, 1] * per_axis + bins[:, 0]
-    origin = nearest + window.phase_px[phase]
-    order = np.argsort(phase, kind="stable")
-    # A view of every window of the picture: picking squares from it copies whole rows, five times faster than pixels.
-    side, half = 2 * window.half + 1, window.half
-    down, right = pixels.strides
-    shape = (pixels.shape[0] - side + 1, pixels.shape[1] - side + 1, (side + window.step - 1) // window.step, side)
-    windows = as_strided(pixels, shape, (down, right, window.step * down, right), writeable=False)
-    corner = nearest[order].astype(np.int64) - half
-    patches = windows[corner[:, 1], corner[:, 0]].reshape(len(corner), -1).astype(np.float32)
-    count = np.bincount(phase, minlength=len(window.phase_px))
-    phases = np.flatnonzero(count)
-    ends = np.cumsum(count)[phases]
-    slices = tuple(slice(int(end - size), int(end)) for end, size in zip(ends, count[phases]))
-    return Cut(order, patches, origin, phases, slices)
+    there = np.bincount(phase, minlength=len(window.phase_px)) > 0
+    slot = (np.cumsum(there) - 1)[phase]
+    corner = nearest.astype(np.int64) - window.half
+    return Cut(pixels, window, corner, phase, nearest + window.phase_px[phase], np.flatnonzero(there), slot)
 
 
-def learned_profile(cut: Cut, window: Window, members: NDArray[np.bool_]) -> FloatArray:
+def learned_profile(cut: Cut, members: NDArray[np.bool_]) -> FloatArray:
     """Least-squares radial profile of the member discs, values at the knots; first harmonics cancel in the mean over
     all directions."""
-    chosen = members[cut.order].astype(np.float32)
-    level = np.stack([chosen[rows] @ cut.patches[rows] for rows in cut.slices])
-    number = np.array([float(chosen[rows].sum()) for rows in cut.slices])
-    knots, basis = window.knots, window.basis
-    right = np.zeros(knots)
-    for one, phase in zip(level, cut.phases):
-        right += one @ basis[phase]
-    normal = (number @ window.gram[cut.phases]).reshape(knots, knots) + window.stiffness * max(number.sum(), 1.0)
+    window = cut.window
+    knots, known = window.knots, window.known_steps
+    sums, number = np.zeros(len(window.radii_px)), np.zeros(len(window.phase_px))
+    if is_compiled():
+        kernels.window_levels(
+            cut.pixels, cut.corner, cut.phase, members, window.side, window.step, window.index, sums, number
+        )
+    else:
+        for phase, (discs, patches) in zip(cut.phases, cut.groups, strict=True):
+            chosen = members[discs].astype(np.float32)
+            sums += np.bincount(window.index[phase], chosen @ patches, len(sums))
+            number[phase] = float(chosen.sum())
+    right = sums[:known] @ window.tables[0][:known]
+    normal = (number @ window.gram).reshape(knots, knots) + window.stiffness * max(number.sum(), 1.0)
     return np.asarray(np.linalg.solve(normal, right))

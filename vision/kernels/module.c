@@ -10,7 +10,8 @@ enum { MOST = 20 };
 
 typedef struct {
     void *at;
-    int64_t rows, cols, stride; /* of the first two axes, the stride in bytes; 1 where there is no such axis */
+    int64_t rows, cols, depth; /* of the first three axes, 1 where there is no such axis */
+    int64_t stride;            /* bytes from row to row */
     int64_t whole;
     double real;
 } slot;
@@ -60,6 +61,7 @@ static int taken(const char *name, const char *letters, PyObject *const *given, 
                 into->at = view->buf;
                 into->rows = view->ndim > 0 ? view->shape[0] : 1;
                 into->cols = view->ndim > 1 ? view->shape[1] : 1;
+                into->depth = view->ndim > 2 ? view->shape[2] : 1;
                 into->stride = view->ndim > 0 ? view->strides[0] : 0;
             }
         }
@@ -103,11 +105,29 @@ KERNEL(best_places, "Bdfn+d",
        answer = best_places(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[2].rows, a[3].whole, a[4].at))
 KERNEL(gap_levels, "Bdqxn+d",
        gap_levels(PICTURE(0), a[1].at, a[2].at, a[2].rows, a[3].real, a[4].whole, a[5].at))
+KERNEL(window_levels, "Bqqonni+d+d",
+       answer = window_levels(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].at, a[4].whole, a[5].whole, a[6].at,
+                              a[6].rows, a[6].cols, a[7].at, a[7].rows, a[8].at))
+KERNEL(operators, "fffiqfffxnx+f+d+f+d",
+       answer = operators(a[0].at, a[1].at, a[2].at, a[3].at, a[3].cols, a[4].at, a[4].rows, a[5].at, a[6].at, a[7].at,
+                          a[8].real, a[9].whole, a[10].real, a[11].at, a[13].cols, a[13].depth, a[12].at, a[13].at,
+                          a[14].at, a[14].rows))
+KERNEL(window_answers, "Bqqnnf+d+d",
+       answer = window_answers(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].whole, a[4].whole, a[5].at, a[5].cols,
+                               a[5].depth, a[6].at, a[7].at))
+KERNEL(window_scatter, "Bqqonnffdn+d",
+       answer = window_scatter(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].at, a[4].whole, a[5].whole, a[6].at,
+                               a[7].at, a[7].rows, a[7].cols, a[7].depth, a[8].at, a[9].whole, a[10].at))
+KERNEL(lattice_places, "dxnx+q+o",
+       answer = lattice_places(a[0].at, a[0].rows, a[1].real, a[2].whole, a[3].real, a[4].at, a[5].at))
+KERNEL(best_shift, "qq+q", answer = best_shift(a[0].at, a[0].rows, a[1].at, a[1].rows, a[1].cols, a[2].at))
 
 #define LISTED(name) {#name, (PyCFunction)(void (*)(void))name##_, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
     LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places), LISTED(gap_levels),
+    LISTED(window_levels), LISTED(operators), LISTED(window_answers), LISTED(window_scatter),
+    LISTED(lattice_places), LISTED(best_shift),
     {NULL, NULL, 0, NULL},
 };
 
