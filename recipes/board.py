@@ -5,9 +5,10 @@ x right, y away, seen from above; theta anticlockwise. Nothing here knows a pack
 
 from __future__ import annotations
 
-from typing import Annotated
+from math import sqrt
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recipes.base import ItemName, ShortText, Table
 
@@ -17,13 +18,44 @@ NEST_Y_UM = 200_000
 """depth of the board nest"""
 
 
+FiducialShape = Literal["disc", "ring", "cross", "square", "diamond"]
+
+USUAL_PART_RATIO: dict[FiducialShape, float] = {"ring": 0.5, "cross": 0.3}
+"""inner over outer diameter, arm width over length, where a drawing says nothing; estimate"""
+
+PART_LEAST_UM = 60.0
+"""width of a ring or of an arm of a cross whose two edges the down camera tells apart: six pixels"""
+
+
 class Fiducial(Table):
-    """A copper disc free of solder mask."""
+    """A mark free of solder mask: copper on bare laminate, or a window in copper."""
 
     name: ItemName = Field(description="as on the board")
     x_um: float = Field(ge=0, le=NEST_X_UM, description="centre, from the lower left corner")
     y_um: float = Field(ge=0, le=NEST_Y_UM, description="centre, from the lower left corner")
-    diameter_um: float = Field(ge=300, le=3_000, description="of the copper")
+    diameter_um: float = Field(ge=300, le=3_000, description="across the mark; cross and diamond from tip to tip")
+    shape: FiducialShape = Field(default="disc", description="as drawn, not turned against the board")
+    polarity: Literal["bright", "dark"] = Field(default="bright", description="mark against what lies about it")
+    part_ratio: float | None = Field(
+        default=None, ge=0.1, le=0.9, description="ring: inner over outer diameter; cross: arm width over length"
+    )
+
+    @property
+    def reach_um(self) -> float:
+        """From the centre to the farthest point of the mark."""
+        return self.diameter_um * (sqrt(0.5) if self.shape == "square" else 0.5)
+
+    @model_validator(mode="after")
+    def _parts_are_wide_enough_to_see(self) -> Self:
+        if self.shape not in USUAL_PART_RATIO:
+            if self.part_ratio is not None:
+                raise ValueError(f"a {self.shape} has no part_ratio; only {' and '.join(USUAL_PART_RATIO)} have one")
+            return self
+        ratio = self.part_ratio or USUAL_PART_RATIO[self.shape]
+        width_um = self.diameter_um * (ratio if self.shape == "cross" else (1.0 - ratio) / 2.0)
+        if width_um < PART_LEAST_UM:
+            raise ValueError(f"its {self.shape} is {width_um:.0f} um wide, at least {PART_LEAST_UM:.0f} um can be seen")
+        return self
 
 
 class Site(Table):

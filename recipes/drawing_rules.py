@@ -153,7 +153,7 @@ def sites_are_on_the_board_and_apart(r: Recipe) -> Findings:
             yield _off_board(path, site, (half_x_um, high_x_um), (half_y_um, high_y_um))
         yield from _neighbour_findings(board, index, size)
         for mark in board.fiducials:
-            if _inside(site, mark.x_um, mark.y_um, size, mark.diameter_um / 2 + FIDUCIAL_CLEARANCE_UM):
+            if _inside(site, mark.x_um, mark.y_um, size, mark.reach_um + FIDUCIAL_CLEARANCE_UM):
                 yield error(path, f"the package at site {site.name} would cover fiducial {mark.name}.")
 
 

@@ -93,13 +93,14 @@ def _pair(name: str, value: Any, comment: str) -> str:
 def _list(name: str, values: tuple[Any, ...], comment: str) -> list[str]:
     if not values:
         return []
-    rows = [
-        f"    {{ {', '.join(f'{key} = {_scalar(key, getattr(value, key))}' for key in type(value).model_fields)} }},"
-        if isinstance(value, BaseModel)
-        else f"    {_scalar(name, value)},"
-        for value in values
-    ]
-    return [f"{name} = [  # {comment}", *rows, "]"]
+    rows = [_row(value) if isinstance(value, BaseModel) else _scalar(name, value) for value in values]
+    return [f"{name} = [  # {comment}", *(f"    {row}," for row in rows), "]"]
+
+
+def _row(owner: BaseModel) -> str:
+    given = {key: getattr(owner, key) for key in type(owner).model_fields}
+    pairs = (f"{key} = {_scalar(key, value)}" for key, value in given.items() if value is not None)
+    return f"{{ {', '.join(pairs)} }}"
 
 
 def _scalar(name: str, value: Any) -> str:

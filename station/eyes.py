@@ -18,6 +18,7 @@ import numpy as np
 from drivers.devices.camera import CameraFrame
 from drivers.wire.camera_frame import PixelFormat
 from recipes import BottomPackage, Package
+from recipes.board import Fiducial
 from station import observed
 from station.calibrate.model import Calibration, LensFound
 from station.coordinates import ImagePoint
@@ -152,13 +153,22 @@ class Eyes:
             )
         )
 
-    async def locate_fiducial(self, frame: CameraFrame, diameter_um: float, search_um: float) -> FiducialFix:
+    async def locate_fiducial(self, frame: CameraFrame, drawn: Fiducial, search_um: float) -> FiducialFix:
         """A board fiducial near the image centre."""
         if is_observed(frame):
             return observed.fiducial(
-                frame.payload, self._down_scale(), diameter_um, search_um, k1_per_um2=self._down_k1_per_um2
+                frame.payload, self._down_scale(), drawn, search_um, k1_per_um2=self._down_k1_per_um2
             )
-        return await self._off_the_loop(lambda: locate_fiducial(self._down(frame), diameter_um, search_um=search_um))
+        return await self._off_the_loop(
+            lambda: locate_fiducial(
+                self._down(frame),
+                drawn.diameter_um,
+                shape=drawn.shape,
+                part_ratio=drawn.part_ratio,
+                polarity=drawn.polarity,
+                search_um=search_um,
+            )
+        )
 
     async def locate_site(
         self,

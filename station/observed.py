@@ -14,6 +14,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from recipes import Package
+from recipes.board import Fiducial
 from station.coordinates import ImagePoint
 from vision.light import dark_side_text, dead_segment_text
 from vision.results import (
@@ -145,16 +146,18 @@ def dipped(payload: Payload, scale: float, expected_count: int, expected: Pose) 
 
 
 def fiducial(
-    payload: Payload, scale: float, diameter_um: float, search_um: float, *, k1_per_um2: float = 0.0
+    payload: Payload, scale: float, drawn: Fiducial, search_um: float, *, k1_per_um2: float = 0.0
 ) -> FiducialFix:
     near = [
         mark
         for mark in _seen(payload)["fiducials"]
         if hypot(mark["x_um"], mark["y_um"]) * scale <= search_um
-        and abs(mark["diameter_um"] * scale / diameter_um - 1.0) < 0.2
+        and abs(mark["diameter_um"] * scale / drawn.diameter_um - 1.0) < 0.2
+        and (mark.get("shape", "disc"), mark["polarity"]) == (drawn.shape, drawn.polarity)
     ]
     if len(near) != 1:
-        reason = f"{len(near)} discs of {diameter_um:.0f} um within {search_um:.0f} um"
+        what = f"{drawn.polarity} marks ({drawn.shape}) of {drawn.diameter_um:.0f} um"
+        reason = f"{len(near)} {what} within {search_um:.0f} um"
         return FiducialFix("ambiguous" if near else "refused", (reason,), NAN, NAN, NAN, None, NAN)
     mark = near[0]
     x_um, y_um = mark["x_um"] * scale, mark["y_um"] * scale

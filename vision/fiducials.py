@@ -56,15 +56,17 @@ def locate_fiducial(
     *,
     shape: Shape = "disc",
     part_ratio: float | None = None,
+    polarity: Polarity | None = None,
     expected_x_um: float = 0.0,
     expected_y_um: float = 0.0,
     search_um: float = 1000.0,
 ) -> FiducialFix:
-    """Find one mark of known shape and size within `search_um` of the expected place, whatever its polarity.
+    """Find one mark of known shape and size within `search_um` of the expected place.
 
     size_um      across the mark: diameter, side of a square, tip to tip of a diamond and of a cross. Squares, diamonds
                  and crosses may lie turned by a few degrees
     part_ratio   inner over outer diameter of a ring, arm width over length of a cross; None: usual values are tried
+    polarity     mark against its surroundings; None: either
     returns      found; ambiguous when two places fit about equally well; refused when none does or when the mark is cut
                  by the border, with reasons. `sigma_um` per axis counts the mottle of the ground, not noise alone
     raises       BadRequest for values that are not finite, an unknown shape, a mark too small or large for the picture
@@ -79,10 +81,12 @@ def locate_fiducial(
     at_px = frame.to_px(expected_um)[0]
     search_px = search_um / frame.um_per_px
     candidates = mark_candidates(frame.pixels, half_px, shape, ratios, at_px, search_px)
+    if polarity is not None:
+        candidates = [one for one in candidates if (one.contrast > 0) == (polarity == "bright")]
     if not candidates:
-        return _refused(
-            (*focus_reasons(frame), f"no {shape} of {size_um:.0f} um within {search_um:.0f} um of the expected place")
-        )
+        what = shape if polarity is None else f"{polarity} {shape}"
+        text = f"no {what} of {size_um:.0f} um within {search_um:.0f} um of the expected place"
+        return _refused((*focus_reasons(frame), text))
     good: list[RimFit] = []
     first: Candidate | None = None
     problems: list[tuple[str, ...]] = []
@@ -105,9 +109,9 @@ def locate_fiducial(
         return _refused((f"the nearest {shape} is more than {search_um:.0f} um from the expected place",))
     rim = good[0]
     x_um, y_um = (float(value) for value in frame.to_um(np.array([[rim.x_px, rim.y_px]]))[0])
-    polarity: Polarity = "bright" if rim.step > 0 else "dark"
+    seen_as: Polarity = "bright" if rim.step > 0 else "dark"
     sizes_um = (2.0 * (half_px + rim.growth_px)) * frame.um_per_px
-    values = (x_um, y_um, rim.sigma_px * frame.um_per_px, polarity, sizes_um)
+    values = (x_um, y_um, rim.sigma_px * frame.um_per_px, seen_as, sizes_um)
     if len(good) > 1:
         return FiducialFix(
             "ambiguous", (f"{len(good)} marks of the wanted shape and size in the search range",), *values

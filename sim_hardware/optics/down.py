@@ -14,6 +14,7 @@ from sim_hardware.optics import bodies, glass
 from sim_hardware.optics.film import draw_film
 from sim_hardware.optics.layers import lay_body, lay_rectangle, seen_tiled, whole
 from sim_hardware.optics.lens import Floats32, ImagePose, Lens
+from sim_hardware.optics.marks import draw_fiducials
 from sim_hardware.optics.noise import expose
 from sim_hardware.optics.scenes import BoardView, BottomView, DownScene, TopView
 from sim_hardware.optics.stamps import draw_discs
@@ -26,11 +27,6 @@ BOARD_SLOW_DN = 3.0
 BOARD_GRAIN_DN = 1.5
 BOARD_TRACE_DN = 6.0
 BOARD_TRACES = 90
-FIDUCIAL_LEVEL = 190.0
-OPENING_LEVEL = 54.0
-"""bare laminate in the mask opening about a fiducial"""
-OPENING_RATIO = 2.0
-"""mask opening / copper diameter: usual rule of board layout"""
 LAND_LEVEL = 175.0
 LAND_SPREAD_DN = 4.0
 BOTTOM_A1_LEVEL = 205.0
@@ -87,17 +83,7 @@ def _draw_board(image: Floats32, lens: Lens, scene: DownScene, view: BoardView, 
         seen = seen_tiled(lens, whole(lens), _shifted(pose, board.texture_seed), tile, _TILE_UM_PER_PX)
         seen += np.float32(BOARD_LEVEL)
     lay_rectangle(image, lens, pose, size_x_um, size_y_um, seen)
-    marks = board.marks
-    if not marks:
-        return
-    x_um = np.array([mark.x_um for mark in marks]) * board.scale_ratio
-    y_um = np.array([mark.y_um for mark in marks]) * board.scale_ratio
-    column, row = lens.to_sensor_px(*corner.apply(x_um, y_um))
-    radius_px = np.array([mark.diameter_um for mark in marks]) * (board.scale_ratio / 2 / lens.camera.um_per_px)
-    if fidelity is not Fidelity.IDEAL:
-        opening = np.full(len(marks), OPENING_LEVEL)
-        draw_discs(image, column, row, radius_px * OPENING_RATIO, opening, lens.sigma_px)
-    draw_discs(image, column, row, radius_px, np.full(len(marks), FIDUCIAL_LEVEL), lens.sigma_px)
+    draw_fiducials(image, lens, corner, view, fidelity)
 
 
 def _shifted(pose: ImagePose, seed: int) -> ImagePose:

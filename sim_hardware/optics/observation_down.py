@@ -17,7 +17,7 @@ from sim_hardware.optics.noise import DOWN_DEAD_LOSS_RATIO
 from sim_hardware.optics.observation_common import Observation, empty, is_usable, observe_dots, pose_fields
 from sim_hardware.optics.scenes import BoardView, BottomView, DownScene, FilmView, TopView
 from sim_hardware.world.machine import CameraTruth, Fidelity
-from sim_hardware.world.things import BottomType
+from sim_hardware.world.things import BottomType, FiducialSite
 
 DOWN_UM_PER_PX = 10.0
 DATUM_DIAMETER_UM = 1_000.0
@@ -65,14 +65,14 @@ def _in_view(lens: Lens, x_px: Floats, y_px: Floats, radius_um: float) -> NDArra
 
 
 def _fiducials(lens: Lens, scene: DownScene, rng: Rng) -> list[dict[str, object]]:
-    """Every round copper mark wholly in view, nearest to the image centre first."""
-    discs: list[tuple[float, float, float]] = []
+    """Every mark wholly in view, nearest to the image centre first. A mark without a shape is a disc."""
+    marks: list[tuple[float, float, float, FiducialSite | None]] = []
     if scene.board is not None:
-        discs += _board_discs(scene, scene.board)
+        marks += _board_marks(scene, scene.board)
     if scene.datum is not None:
-        discs.append((scene.datum.x_um, scene.datum.y_um, DATUM_DIAMETER_UM))
+        marks.append((scene.datum.x_um, scene.datum.y_um, DATUM_DIAMETER_UM, None))
     found: list[tuple[float, dict[str, object]]] = []
-    for x_um, y_um, diameter_um in discs:
+    for x_um, y_um, diameter_um, drawn in marks:
         if _is_hidden(scene, x_um, y_um):
             continue
         at = _pose(lens, scene, x_um, y_um, 0.0)
@@ -91,24 +91,26 @@ def _fiducials(lens: Lens, scene: DownScene, rng: Rng) -> list[dict[str, object]
             "x_um": seen_x_um,
             "y_um": seen_y_um,
             "sigma_um": max(sigma_um, 1e-3),
-            "polarity": "bright",
+            "polarity": "bright" if drawn is None or drawn.is_bright else "dark",
             "diameter_um": diameter_um * DOWN_UM_PER_PX / lens.camera.um_per_px,
         }
+        if drawn is not None and drawn.shape != "disc":
+            mark["shape"] = drawn.shape
         found.append((hypot(seen_x_um, seen_y_um), mark))
     found.sort(key=lambda item: item[0])
     return [mark for _, mark in found]
 
 
-def _board_discs(scene: DownScene, board: BoardView) -> list[tuple[float, float, float]]:
+def _board_marks(scene: DownScene, board: BoardView) -> list[tuple[float, float, float, FiducialSite | None]]:
     truth = board.truth
     c, s = cos(radians(board.theta_deg)), sin(radians(board.theta_deg))
-    discs = []
+    marks: list[tuple[float, float, float, FiducialSite | None]] = []
     for mark in truth.marks:
         x_um, y_um = mark.x_um * truth.scale_ratio, mark.y_um * truth.scale_ratio
         place_x, place_y = board.x_um + c * x_um - s * y_um, board.y_um + s * x_um + c * y_um
         if abs(place_x - scene.camera_x_um) + abs(place_y - scene.camera_y_um) < 30_000.0:
-            discs.append((place_x, place_y, mark.diameter_um * truth.scale_ratio))
-    return discs
+            marks.append((place_x, place_y, mark.diameter_um * truth.scale_ratio, mark))
+    return marks
 
 
 def _body_centre(top: TopView) -> tuple[float, float]:

@@ -58,14 +58,31 @@ class BottomType:
     a1_y_um: float
 
 
+FIDUCIAL_SHAPES = ("disc", "ring", "cross", "square", "diamond")
+
+
 @dataclass(frozen=True, slots=True)
 class FiducialSite:
-    """A copper disc on a board, board coordinates (origin lower left, x right, y up)."""
+    """A mark on a board, board coordinates (origin lower left, x right, y up).
+
+    diameter_um   across the mark; a diamond and a cross from tip to tip
+    part_ratio    inner over outer diameter of a ring, arm width over length of a cross
+    is_bright     copper in a mask opening; otherwise a bare window in copper
+    """
 
     name: str
     x_um: float
     y_um: float
     diameter_um: float
+    shape: str = "disc"
+    part_ratio: float = 0.0
+    is_bright: bool = True
+
+    def __post_init__(self) -> None:
+        if self.shape not in FIDUCIAL_SHAPES:
+            raise ValueError(f"fiducial {self.name}: shape {self.shape!r} is none of {', '.join(FIDUCIAL_SHAPES)}")
+        if self.shape in ("ring", "cross") and not 0.0 < self.part_ratio < 1.0:
+            raise ValueError(f"fiducial {self.name}: part_ratio = {self.part_ratio}, a {self.shape} wants 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Only drawings and material cross over; the simulator draws its own errors and th
 from __future__ import annotations
 
 from recipes import Recipe
+from recipes.board import USUAL_PART_RATIO, Fiducial
 from sim_hardware.faults import FaultSpec
 from sim_hardware.scenario import Rendering, Scenario
 from sim_hardware.world.machine import Fidelity
@@ -67,9 +68,15 @@ def scenario_for(
             board.size_x_um,
             board.size_y_um,
             board.thickness_um,
-            tuple(FiducialSite(f.name, f.x_um, f.y_um, f.diameter_um) for f in board.fiducials),
+            tuple(_mark(fiducial) for fiducial in board.fiducials),
             tuple(PlacementSite(s.name, s.x_um, s.y_um, s.theta_deg) for s in board.sites),
         ),
         board_count=boards,
         faults=faults,
     )
+
+
+def _mark(drawn: Fiducial) -> FiducialSite:
+    part_ratio = drawn.part_ratio or USUAL_PART_RATIO.get(drawn.shape, 0.0)
+    is_bright = drawn.polarity == "bright"
+    return FiducialSite(drawn.name, drawn.x_um, drawn.y_um, drawn.diameter_um, drawn.shape, part_ratio, is_bright)

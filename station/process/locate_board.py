@@ -33,7 +33,7 @@ async def locate_board(cell: Cell, work: Work) -> BoardLocated:
     for fiducial in board.fiducials:
         view = cell.down_view_of(_nominal(cell, fiducial))
         frames, places = await cell.expose_down((view,), light, cell.gantry.position.theta_deg)
-        fix = await work.eyes.locate_fiducial(frames[0], fiducial.diameter_um, SEARCH_UM)
+        fix = await work.eyes.locate_fiducial(frames[0], fiducial, SEARCH_UM)
         if fix.status != "found":
             raise ProcessAlarm("fiducial_not_found", name=fiducial.name, reasons="; ".join(fix.reasons))
         fixes.append(fix)

@@ -180,10 +180,12 @@ async def bench(
     fidelity: Fidelity = Fidelity.IDEAL,
     is_ready: bool = True,
     attended: bool = True,
+    built: recipes.Recipe | None = None,
 ) -> AsyncIterator[Bench]:
     """A station, homed and calibrated where `is_ready`; everything is closed at the end.
 
     plant    a machine that stood there before; it is left running
+    built    what every order builds, the usual recipe where nothing is given
     """
     own = plant is None
     machine = world(*faults, seed=seed, fidelity=fidelity) if plant is None else plant
@@ -200,7 +202,7 @@ async def bench(
         identity=Identity(simulated=True),
         keep_images=False,
         attended=attended,
-        find_recipe=lambda _: recipe(),
+        find_recipe=lambda _: built or recipe(),
     )
     made = Bench(machine, store, controller)
     await controller.start()

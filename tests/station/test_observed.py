@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from recipes.board import Fiducial
 from station import observed
 from station.coordinates import ImagePoint
 from vision.results import Pose
 
+DRAWN = Fiducial(name="FID1", x_um=5000.0, y_um=5000.0, diameter_um=1000.0)
 HERE = Pose(0.0, 0.0, 0.0)
 UNIT = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.01]]
 NOTHING = {"package": None, "fiducials": [], "bottom": None, "top": None, "imprint": None, "dots": None}
@@ -32,10 +34,13 @@ def disc(x_um: float, diameter_um: float = 1000.0) -> dict[str, Any]:
         ([disc(100.0), disc(-200.0)], "ambiguous"),
         ([disc(5000.0)], "refused"),
         ([disc(100.0, 600.0)], "refused"),
+        ([disc(100.0) | {"shape": "cross"}], "refused"),
+        ([disc(100.0) | {"polarity": "dark"}], "refused"),
+        ([disc(100.0), disc(-200.0) | {"shape": "ring"}], "found"),
     ],
 )
 def test_exactly_one_disc_of_the_right_size_in_reach_is_a_fiducial(discs: list[dict[str, Any]], status: str) -> None:
-    fix = observed.fiducial(payload(fiducials=discs), 1.0, 1000.0, 1500.0)
+    fix = observed.fiducial(payload(fiducials=discs), 1.0, DRAWN, 1500.0)
     assert fix.status == status
     if status != "found":
         assert fix.reasons
