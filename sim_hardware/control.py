@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sim_hardware.plant import Plant
 
 LINE_LIMIT_BYTES = 65_536
+Z_LOOKS_BACK_S = 1e-4
+Z_STANDS_UM = 0.01
 
 
 class ControlError(ValueError):
@@ -34,7 +36,7 @@ def inject(plant: Plant, fault: FaultSpec) -> None:
 
 def truth(plant: Plant) -> dict[str, Any]:
     """What is true now, as JSON: placements, parts rejected (and what was wrong with those that had been in the film),
-    parts lost, boards, film, nozzle, faults that struck."""
+    parts lost, boards, film, nozzle, what moves and which commands are under way, faults that struck."""
     now_s = plant.now()
     tip = plant.tip()
     return {
@@ -60,7 +62,22 @@ def truth(plant: Plant) -> dict[str, Any]:
         "nozzle_x_um": tip.x_um,
         "nozzle_y_um": tip.y_um,
         "nozzle_z_um": plant.head.z_um_at(now_s),
+        **still(plant),
         "faults_struck": [{"time_s": at_s, "kind": kind} for at_s, kind in plant.faults.struck],
+    }
+
+
+def still(plant: Plant) -> dict[str, Any]:
+    """Whether an axis moves now, and the commands that a device still carries out."""
+    now_s = plant.now()
+    z_moves = abs(plant.head.z_um_at(now_s) - plant.head.z_um_at(now_s - Z_LOOKS_BACK_S)) > Z_STANDS_UM
+    devices = (plant.plc, plant.head, plant.dip_unit, plant.film_gauge)
+    return {
+        "time_s": now_s,
+        "is_moving": plant.gantry.is_moving(now_s) or z_moves,
+        "under_way": [
+            f"{device.name}.{channel.name}" for device in devices for channel in device.core.channels if channel.busy
+        ],
     }
 
 
@@ -101,6 +118,10 @@ def _heal(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
 
 def _truth(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
     return truth(plant)
+
+
+def _still(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    return still(plant)
 
 
 def _events(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
@@ -150,6 +171,7 @@ _ACTIONS: dict[str, Callable[[Plant, dict[str, Any]], dict[str, Any]]] = {
     "heal": _heal,
     "announce": _announce,
     "truth": _truth,
+    "still": _still,
     "events": _events,
     "reboot": _reboot,
     "safety": _safety,

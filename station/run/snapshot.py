@@ -9,6 +9,7 @@ from collections import deque
 from typing import Any
 
 from drivers.devices.safety import SafetyInputs
+from drivers.errors import DriverError
 from drivers.wire.camera_frame import PixelFormat
 from station.process import outcomes as o
 from station.run.controller import Controller
@@ -200,8 +201,9 @@ class Snapshots:
         }
 
     def _safety(self) -> dict[str, bool] | None:
-        c = self._controller
-        if not c.cell.plc.is_connected:
+        """None where nothing fresh is known: a device that has fallen silent must not take the picture with it."""
+        try:
+            inputs = self._controller.cell.safety.inputs
+        except DriverError:
             return None
-        inputs = c.cell.safety.inputs
         return {name: bool(getattr(inputs, name)) for name in SafetyInputs.__slots__}

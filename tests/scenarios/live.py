@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from sim_hardware.world.machine import Fidelity
 from station.demo.scenario import scenario_for
 from tests.scenarios.bench import recipe
 
+ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.05
 STARTS_WITHIN_S = 20.0
 
@@ -32,7 +34,7 @@ class Process:
     def __init__(self, folder: Path, name: str, *arguments: str) -> None:
         self._output = folder / f"{name}.log"
         with self._output.open("ab") as output:
-            self.process = subprocess.Popen(arguments, stdout=output, stderr=output, env=dict(os.environ))
+            self.process = subprocess.Popen(arguments, stdout=output, stderr=output, env=dict(os.environ), cwd=ROOT)
 
     @property
     def said(self) -> str:
@@ -64,38 +66,72 @@ def free_port() -> int:
 
 
 class Line:
-    """The machine, and a service that can be started more than once."""
+    """The machine, and a service that can be started more than once.
 
-    def __init__(self, folder: Path, broker_port: int | None = None) -> None:
-        self.folder, self.broker_port = folder, broker_port
+    speed      how much faster than the computer's clock both of them run
+    data_dir   where the service writes; default: below the folder
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        broker_port: int | None = None,
+        *,
+        seed: int = 5,
+        speed: float = 1.0,
+        data_dir: Path | None = None,
+    ) -> None:
+        self.folder, self.broker_port, self.speed = folder, broker_port, speed
+        self.data_dir = folder / "data" if data_dir is None else data_dir
         scenario = folder / "scenario.json"
         scenario.write_text(
-            json.dumps(dump(scenario_for(recipe(), seed=5, fidelity=Fidelity.IDEAL, rendering=Rendering.OBSERVATION)))
+            json.dumps(
+                dump(scenario_for(recipe(), seed=seed, fidelity=Fidelity.IDEAL, rendering=Rendering.OBSERVATION))
+            )
         )
         self.ports_file = folder / "ports.json"
         self.machine = Process(
             folder,
             "machine",
-            *(sys.executable, "-m", "sim_hardware", "--scenario", str(scenario)),
-            *("--port-base", "0", "--ports-file", str(self.ports_file)),
+            *self._python("sim_hardware"),
+            *("--scenario", str(scenario), "--port-base", "0", "--ports-file", str(self.ports_file)),
         )
         wait_for("machine", self.machine, condition=self.ports_file.exists)
         control = int(json.loads(self.ports_file.read_text())["control"])
         self._socket = socket.create_connection(("127.0.0.1", control))
         self._control = self._socket.makefile("rw")
+        # Plain HTTP: what a client prepares for TLS costs more than a hundred requests.
+        self._client = httpx.Client(timeout=10, verify=False, trust_env=False)
         self.service: Process | None = None
         self.url = ""
 
-    def start_service(self) -> None:
+    def _python(self, module: str) -> tuple[str, ...]:
+        hurried = () if self.speed == 1.0 else ("tests.campaign.real.hurried", f"{self.speed:g}")
+        return (sys.executable, "-m", *hurried, module)
+
+    def start_service(
+        self,
+        *more: str,
+        ports_file: Path | None = None,
+        on_start: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
+    ) -> None:
+        """Start it and wait until it serves.
+
+        more         further words of its command line
+        ports_file   another way to the machine
+        on_start     told of the process as soon as there is one
+        """
         url_file = self.folder / "url"
         url_file.unlink(missing_ok=True)
         mqtt = () if self.broker_port is None else ("--mqtt-url", f"mqtt://127.0.0.1:{self.broker_port}/s/a/l")
         self.service = Process(
             self.folder,
             "service",
-            *(sys.executable, "-m", "station", "run", "--port", "0", "--url-file", str(url_file), "--simulated"),
-            *("--data-dir", str(self.folder / "data"), "--machine-ports", str(self.ports_file), *mqtt),
+            *(*self._python("station"), "run", "--port", "0", "--url-file", str(url_file), "--simulated"),
+            *("--data-dir", str(self.data_dir), "--machine-ports", str(ports_file or self.ports_file)),
+            *(*mqtt, *more),
         )
+        on_start(self.service.process)
         self.url = wait_for(
             "service", self.service, condition=lambda: url_file.exists() and url_file.read_text(encoding="utf-8")
         )
@@ -109,11 +145,12 @@ class Line:
         return reply
 
     def get(self, path: str) -> dict[str, Any]:
-        reply: dict[str, Any] = httpx.get(f"{self.url}{path}", timeout=10).raise_for_status().json()
+        reply: dict[str, Any] = self._client.get(f"{self.url}{path}").raise_for_status().json()
         return reply
 
     def post(self, path: str, key: str, **body: Any) -> httpx.Response:
-        return httpx.post(f"{self.url}{path}", json=body, headers={"Idempotency-Key": key}, timeout=10)
+        headers = {"Idempotency-Key": key} if key else {}
+        return self._client.post(f"{self.url}{path}", json=body, headers=headers)
 
     def state(self) -> str:
         name: str = self.get("/v1/station")["state"]["name"]
@@ -130,6 +167,7 @@ class Line:
         return found
 
     def close(self) -> None:
+        self._client.close()
         self._control.close()
         self._socket.close()
         for process in (self.service, self.machine):

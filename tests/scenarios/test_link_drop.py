@@ -106,3 +106,20 @@ async def test_a_move_longer_than_the_dead_man_is_cut_short_by_the_device_alone(
         assert x_um < 200_000.0, "the target was far away and is not reached"
         assert b.plant.plc.gantry.result is Result.WATCHDOG
         await asyncio.gather(moving, return_exceptions=True)
+
+
+@virtual
+async def test_the_picture_for_people_goes_on_while_a_device_is_silent_and_says_that_its_inputs_are_not_known(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        b.order()
+        await b.step("go_to_plate")
+        b.plant.faults.inject(FaultSpec("link_silent", target="plc", duration_s=5.0), b.plant.now())
+        seen = []
+        for _ in range(150):
+            seen.append(b.snapshots.now()["safety"])
+            await asyncio.sleep(0.01)
+        assert seen[0] is not None
+        assert seen[-1] is None
+        await b.alarm()
