@@ -33,6 +33,10 @@ GRIP_LIMIT_KPA = -45.0
 """a nozzle sealed by a package shows this or lower; between a leak and an open nozzle. Estimate, per nozzle."""
 FREE_LIMIT_KPA = -5.0
 """a free nozzle with the valve closed shows this or higher. Estimate."""
+OPEN_LOW_KPA, OPEN_HIGH_KPA = -35.0, -4.0
+"""a free nozzle with the valve open shows a level between these. Estimate, per nozzle."""
+LEAK_MARGIN_KPA = 5.0
+"""a package that is held so much weaker than a pick must grip it has begun to leak. Estimate"""
 Z_TOLERANCE_UM = 5.0
 """Z stands where it was sent within this. Estimate"""
 STAND_WITHIN_S = 0.3
@@ -172,14 +176,17 @@ class Cell:
         down = self.known_calibration.down
         return gantry_at.moved(Shift(down.x_um, down.y_um)).moved(down.shift_of(seen))
 
-    async def check_gripped(self, step: str) -> None:
+    async def check_gripped(self, step: str, picked_kpa: float | None = None) -> None:
         """Ask the head now, not what it said a heartbeat ago.
 
-        raises   ProcessAlarm part_lost when the vacuum says that nothing is held
+        picked_kpa   the level that a pick had to reach; None where only a package that is gone matters
+        raises       ProcessAlarm part_lost when the vacuum says that nothing is held, grip_leaks when it is held badly
         """
         vacuum_kpa = (await self.head.refresh()).vacuum_kpa
         if not vacuum_kpa <= GRIP_LIMIT_KPA:
             raise ProcessAlarm("part_lost", vacuum_kpa=vacuum_kpa, limit_kpa=GRIP_LIMIT_KPA, step=step)
+        if picked_kpa is not None and not vacuum_kpa <= picked_kpa + LEAK_MARGIN_KPA:
+            raise ProcessAlarm("grip_leaks", vacuum_kpa=vacuum_kpa, limit_kpa=picked_kpa + LEAK_MARGIN_KPA, step=step)
 
     @property
     def moving_devices(self) -> tuple[MotionPlc | Head | DipUnit | FilmGauge, ...]:

@@ -150,6 +150,11 @@ class HeadStatus:
         """Z is referenced, by the drive's own word."""
         return Flags.HOMED in self.flags
 
+    @property
+    def is_valve_open(self) -> bool:
+        """The nozzle is connected to the vacuum supply."""
+        return Flags.VACUUM_ON in self.flags
+
 
 class Head(CommandedSerialDevice):
     """All verbs raise DriverError only; what can end a press is NoContact, EarlyContact, ForceLimitExceeded."""

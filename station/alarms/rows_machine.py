@@ -5,7 +5,7 @@ from __future__ import annotations
 from station.alarms.catalogue import AlarmDefinition, Answer, Reaction, Severity, register
 
 _RETRY_STOP = (Answer.RETRY, Answer.STOP)
-_HANDLING = (Answer.RETRY, Answer.NEW_PART, Answer.SKIP_SITE, Answer.STOP)
+_PART = (Answer.NEW_PART, Answer.SKIP_SITE, Answer.STOP)
 
 register(
     (
@@ -210,6 +210,30 @@ register(
             ("Look whether the package lies at its site.", "The placement is recorded as ambiguous."),
             Reaction.ASK,
             answers=(Answer.WAS_PLACED, Answer.WAS_NOT_PLACED, Answer.UNKNOWN, Answer.STOP),
+        ),
+        AlarmDefinition(
+            307,
+            "vacuum_implausible",
+            "Vacuum sensor shows nothing",
+            "Vacuum {vacuum_kpa:.1f} kPa with the valve open, a free nozzle draws to {limit_kpa:.1f} kPa or lower.",
+            "Vacuum sensor dead or unplugged, hose off, valve does not open. A package may hang on the nozzle unseen.",
+            (
+                "Look at the nozzle tip.",
+                "Check sensor plug and hose, then Retry.",
+                "Reject part lets go over the bin whatever hangs there.",
+            ),
+            Reaction.ASK,
+            answers=(Answer.RETRY, Answer.NEW_PART, Answer.STOP),
+        ),
+        AlarmDefinition(
+            308,
+            "grip_leaks",
+            "Package is held badly",
+            "Vacuum {vacuum_kpa:.1f} kPa at '{step}', a well gripped package shows {limit_kpa:.1f} kPa or lower.",
+            "Worn or dirty nozzle tip, package shifted on the nozzle, supply weak.",
+            ("The part is rejected before it falls; a new one is taken.", "Clean or change the nozzle tip."),
+            Reaction.REJECT,
+            answers=_PART,
         ),
         AlarmDefinition(
             305,

@@ -291,5 +291,18 @@ register(
             Reaction.ASK,
             answers=_PART,
         ),
+        AlarmDefinition(
+            611,
+            "placed_not_seen",
+            "Placed package is not at its site",
+            "Site {site}: the picture after the placement shows the bottom package with nothing on it; {nozzle}.",
+            "The package stuck to the nozzle, or was dragged along when the nozzle rose.",
+            (
+                "Find the package: on the nozzle, or beside the site?",
+                "It was not placed: what hangs on the nozzle is rejected, the site gets another package.",
+            ),
+            Reaction.ASK,
+            answers=(Answer.WAS_PLACED, Answer.WAS_NOT_PLACED, Answer.UNKNOWN),
+        ),
     )
 )

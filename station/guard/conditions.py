@@ -207,6 +207,13 @@ OVER_HOLDER = Condition(
 OVER_BIN = Condition(
     "over_bin", "Nozzle over the reject bin", "the nozzle does not stand over the reject bin", PLC, _over(Place.BIN)
 )
+NOTHING_HELD = Condition(
+    "nothing_held",
+    "Nothing on the nozzle, as the open valve shows",
+    "the nozzle may hold a part: it is let go only where it may lie",
+    HEAD,
+    _is("nothing_held"),
+)
 OVER_SURFACE = Condition(
     "over_a_surface",
     "Nozzle over tray, plate, board or glass holder",

@@ -16,7 +16,7 @@ from drivers.wire import head as head_wire
 from drivers.wire import motion_plc as plc_wire
 from drivers.wire.encoding import Number
 from drivers.wire.handshake import WATCHDOG_LIMIT_S
-from station.cell import Cell
+from station.cell import OPEN_HIGH_KPA, OPEN_LOW_KPA, Cell
 from station.profile import MachineProfile
 
 FRESH_S = WATCHDOG_LIMIT_S
@@ -66,6 +66,8 @@ class Facts:
     z_is_safe: bool | None = None
     contact_stop_armed: bool | None = None
     in_contact: bool | None = None
+    nothing_held: bool | None = None
+    """the valve is open and the vacuum that of a free nozzle; with the valve closed nothing is known"""
     plate_locked: bool | None = None
     cover_open: bool | None = None
     blade_referenced: bool | None = None
@@ -158,6 +160,8 @@ def facts_of_head(cell: Cell) -> dict[str, bool | Place | None]:
     flags = int(head["flags"])
     found: dict[str, bool | Place | None] = {name: flags & bit != 0 for name, bit in _Z_FLAGS.items()}
     found["z_is_safe"] = cell.is_at_travel_height(head["z_um"])
+    if flags & int(head_wire.Flags.VACUUM_ON):
+        found["nothing_held"] = OPEN_LOW_KPA <= head["vacuum_kpa"] <= OPEN_HIGH_KPA
     return found
 
 

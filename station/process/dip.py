@@ -20,7 +20,7 @@ LATE_MARGIN_UM = 200.0
 async def go_to_plate(cell: Cell, work: Work) -> AtPlate:
     """Travel over the plate, turned as in the dry picture: the pair of pictures must not differ in turn."""
     await cell.go_to(cell.profile.plate.point, cell.gantry.position.theta_deg)
-    await cell.check_gripped("Travel to the film")
+    await cell.check_gripped("Travel to the film", work.recipe.pick.vacuum_kpa)
     return AtPlate()
 
 
@@ -53,7 +53,7 @@ async def dip(cell: Cell, work: Work) -> Dipped:
         await _leave(cell, work, plate_z_um)
         raise ProcessAlarm("dip_force", what=str(error)) from error
     lift = await _leave(cell, work, press.end_z_um)
-    await cell.check_gripped("Leave the film")
+    await cell.check_gripped("Leave the film", work.recipe.pick.vacuum_kpa)
     age_s = work.clock.mono_s() - film.levelled_at_s
     reach_um = plate_z_um if touches else press.end_z_um
     return Dipped(

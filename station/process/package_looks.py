@@ -47,7 +47,7 @@ async def judge_dry(cell: Cell, work: Work) -> PackageInspected:
 
 async def expose_wet(cell: Cell, work: Work) -> WetExposed:
     """Take the wet picture at the turn of the dry one: the pair is compared ball by ball."""
-    await cell.check_gripped("Look at the wet package")
+    await cell.check_gripped("Look at the wet package", work.recipe.pick.vacuum_kpa)
     frame, at, theta_deg = await _expose(cell, work, "up camera, wet")
     return WetExposed(frames=(frame,), at=(at,), gantry_theta_deg=theta_deg)
 
@@ -101,7 +101,7 @@ async def _expose(cell: Cell, work: Work, what: str) -> tuple[object, MachinePoi
     light, theta_deg = up_light(work.recipe), work.expected_theta_deg()
     z_um = cell.profile.up_camera.focus_z_um - work.recipe.package.height_um
     await cell.go_lit(UP_CAMERA, light, cell.profile.up_camera.point, theta_deg, z_um)
-    await cell.check_gripped(what)
+    await cell.check_gripped(what, work.recipe.pick.vacuum_kpa)
     frame = await cell.up_camera.expose(light.exposure_s)
     return frame, cell.here(), cell.gantry.position.theta_deg
 

@@ -8,7 +8,8 @@ from math import hypot
 from drivers.devices.head import LiftProfile, PressProfile
 from drivers.errors import EarlyContact, NoContact
 from station.alarms.catalogue import ProcessAlarm
-from station.cell import FREE_LIMIT_KPA, Cell
+from station.cell import Cell
+from station.process.nozzle import open_valve, prove_nozzle_empty, prove_open_nozzle_empty
 from station.process.outcomes import AtTray, Picked
 from station.process.step import Work
 
@@ -26,21 +27,28 @@ LIFT_SLOW_UM_PER_S = 20_000.0
 
 
 async def go_to_tray(cell: Cell, work: Work) -> AtTray:
-    """Travel over the pocket with an empty nozzle, and zero the force on the way.
+    """Travel over the pocket; on the way zero the force and prove the nozzle empty with its valve open.
 
-    raises   ProcessAlarm nozzle_not_empty
+    raises   ProcessAlarm nozzle_not_empty, vacuum_implausible
     """
-    _prove_nozzle_empty(cell)
+    prove_nozzle_empty(cell)
     async with asyncio.TaskGroup() as together:
         together.create_task(cell.go_to(cell.profile.tray.pocket(work.pocket)), name="travel to tray")
-        # In free air, on the way: a zero taken while touching would hide the load.
-        together.create_task(cell.head.tare(), name="tare")
+        nozzle = together.create_task(_ready_nozzle(cell), name="nozzle")
+    prove_open_nozzle_empty(nozzle.result())
     return AtTray()
 
 
+async def _ready_nozzle(cell: Cell) -> float:
+    """Returns what the open nozzle shows, kPa. The valve stays open: it grips as soon as it touches."""
+    # In free air, on the way: a zero taken while touching would hide the load.
+    await cell.head.tare()
+    return await open_valve(cell)
+
+
 async def pick(cell: Cell, work: Work) -> Picked:
-    """raises   ProcessAlarm not_gripped, nozzle_not_empty"""
-    _prove_nozzle_empty(cell)
+    """raises   ProcessAlarm not_gripped, nozzle_not_empty, vacuum_implausible"""
+    prove_nozzle_empty(cell)
     settings, package, tray = work.recipe.pick, work.recipe.package, cell.profile.tray
     top_z_um, safe_z_um = tray.z_um - package.height_um, cell.profile.head.safe_z_um
     pocket = tray.pocket(work.pocket)
@@ -87,10 +95,3 @@ async def pick(cell: Cell, work: Work) -> Picked:
         contact_z_um=press.contact_z_um,
         at_s=work.clock.mono_s(),
     )
-
-
-def _prove_nozzle_empty(cell: Cell) -> None:
-    """Before the travel, so that nothing is carried over the tray, and before going down on a package."""
-    vacuum_kpa = cell.head.status.vacuum_kpa
-    if not vacuum_kpa >= FREE_LIMIT_KPA:
-        raise ProcessAlarm("nozzle_not_empty", vacuum_kpa=vacuum_kpa, limit_kpa=FREE_LIMIT_KPA)

@@ -37,7 +37,7 @@ async def align(cell: Cell, work: Work) -> AtSite:
     target = site.pose.point.moved(-grip)
     theta_deg = wrapped_deg(package.gantry_theta_deg + turn_deg)
     await cell.go_to(target, theta_deg)
-    await cell.check_gripped("Travel to the site")
+    await cell.check_gripped("Travel to the site", work.recipe.pick.vacuum_kpa)
     return AtSite(target=target, target_theta_deg=theta_deg)
 
 
@@ -83,6 +83,7 @@ async def place(cell: Cell, work: Work) -> Placed:
         raise ProcessAlarm("place_force_over_limit", site=site, peak_n=peak_n, limit_n=recipe.force_limit_n) from error
     try:
         # A package that fell on the way down was not pressed on anything: nothing is released, nothing was placed.
+        # One that is held badly stands on its site by now: it may be let go there like any other.
         await cell.check_gripped("Press on the site")
         _prove_flat(cell, work, press)
     except ProcessAlarm:

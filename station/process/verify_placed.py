@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from math import cos, hypot, radians, sin
 
-from station.cell import Cell
+from station.alarms.catalogue import ProcessAlarm
+from station.cell import GRIP_LIMIT_KPA, Cell
 from station.coordinates import wrapped_deg
 from station.process.common import down_light, from_image_frame, in_image_frame
+from station.process.nozzle import open_valve
 from station.process.outcomes import PASS, Fate, PlacedExposed, PlacedVerified, SiteLocated, Verdict
+from station.process.site_looks import SEARCH_UM
 from station.process.step import Work
 from vision.results import Pose
 
@@ -36,7 +39,10 @@ async def look_at_placed(cell: Cell, work: Work) -> PlacedExposed:
 
 
 async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
-    """Offset of the placed outline in the bottom package's frame; too far off sends the board to quarantine."""
+    """Offset of the placed outline in the bottom package's frame; too far off sends the board to quarantine.
+
+    raises   ProcessAlarm placed_not_seen where the picture shows the bottom package with nothing on it
+    """
     package, limits = work.recipe.package, work.recipe.place
     site, shot = work.findings.the(SiteLocated), work.findings.the(PlacedExposed)
     centres = in_image_frame(cell, site.pose.point, shot.at)
@@ -44,6 +50,11 @@ async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
     fix = await work.eyes.verify_placed(shot.frames, centres, package.body_x_um, package.body_y_um, expected)
     image = await work.keep_image(shot.frames[0])
     if fix.status != "found":
+        bottom = await work.eyes.locate_site(shot.frames, centres, work.recipe.bottom, expected, SEARCH_UM)
+        if bottom.status == "found":
+            # The lands below are in plain view: whatever was released, it does not lie on them.
+            vacuum_kpa = await open_valve(cell)
+            raise ProcessAlarm("placed_not_seen", site=work.the_site.name, nozzle=_hangs(vacuum_kpa))
         verdict = Verdict(Fate.QUARANTINE, "placement_not_verified", "; ".join(fix.reasons) or "outline not found")
         nan = float("nan")
         return PlacedVerified(
@@ -84,3 +95,9 @@ async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
         sigma_theta_deg=(fix.covariance[2][2] + OUTLINE_SIGMA_DEG**2) ** 0.5,
         image=image,
     )
+
+
+def _hangs(vacuum_kpa: float) -> str:
+    if vacuum_kpa <= GRIP_LIMIT_KPA:
+        return f"the package hangs on the nozzle ({vacuum_kpa:.1f} kPa) and is held"
+    return f"nothing hangs on the nozzle ({vacuum_kpa:.1f} kPa)"

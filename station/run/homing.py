@@ -12,10 +12,11 @@ from typing import Any
 from station.alarms.catalogue import Answer, ProcessAlarm
 from station.calibrate.model import Calibration
 from station.calibrate.routine import calibrate
-from station.cell import FREE_LIMIT_KPA, Cell
+from station.cell import Cell
 from station.clock import Clock
 from station.eyes import Eyes
 from station.guard.position import PositionTrust
+from station.process.nozzle import open_valve, prove_open_nozzle_empty
 from station.run.steps import RunEnded
 from station.store.event_log import EventLog
 
@@ -66,19 +67,31 @@ def _check_nozzle(cell: Cell) -> None:
 
 
 async def _empty_nozzle(cell: Cell, log: EventLog, ask: Ask) -> None:
-    """What an earlier run left on the nozzle belongs to nobody: after a person's word it goes to the bin."""
-    vacuum_kpa = (await cell.head.refresh()).vacuum_kpa
-    while not vacuum_kpa >= FREE_LIMIT_KPA:
-        alarm = ProcessAlarm("nozzle_not_empty", vacuum_kpa=vacuum_kpa, limit_kpa=FREE_LIMIT_KPA)
-        if await ask(alarm, {}) is not Answer.NEW_PART:
+    """What an earlier run left on the nozzle belongs to nobody: after a person's word it goes to the bin.
+
+    Looked at with the valve open: what sticks without vacuum shows only then.
+    """
+    while True:
+        vacuum_kpa = await open_valve(cell)
+        try:
+            prove_open_nozzle_empty(vacuum_kpa)
+        except ProcessAlarm as found:
+            alarm = found
+        else:
+            break
+        answer = await ask(alarm, {})
+        if answer is Answer.STOP:
             raise RunEnded(alarm, abort=False, is_chosen=True)
+        if answer is not Answer.NEW_PART:
+            continue
         inputs = cell.safety.inputs
         if not inputs.bin_in_place or inputs.bin_full:
             raise ProcessAlarm("bin_not_ready", what="full" if inputs.bin_full else "not in place")
         # How far it hangs down is not known here: it is let go at safe height.
         await cell.go_to(cell.profile.bin.point)
-        vacuum_kpa = (await cell.head.vacuum_off(BLOW_OFF_S, RELEASE_WITHIN_S)).vacuum_kpa
+        await cell.head.vacuum_off(BLOW_OFF_S, RELEASE_WITHIN_S)
         log.append("part.binned", {"reason": alarm.text})
+    await cell.head.vacuum_off(0.0, RELEASE_WITHIN_S)
 
 
 def calibration_is_due(cell: Cell, clock: Clock) -> bool:

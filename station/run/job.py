@@ -61,6 +61,9 @@ PICKS_WITHIN = 5_000
 RUNNING = "running_job"
 """what outlives the service under this name: the job under way as last seen, empty where none is"""
 
+NOT_SEEN = "placed_not_seen"
+"""after this alarm a placement is in doubt until a person has said what became of it"""
+
 REJECTS_IN_A_ROW = 5
 """so many packages rejected one after another is something systematic. Estimate"""
 
@@ -210,6 +213,7 @@ class JobRun:
         self.work.findings.forget(*PART_FINDINGS)
         self._steps.spans.clear()
         self._steps.answers.clear()
+        self._steps.raised.clear()
         self._started_at, self._started_from = self._utc(), self._cell.gantry.position
         began_s = self.work.clock.mono_s()
         imprint = self.job.recipe.dip.imprint_check
@@ -246,13 +250,14 @@ class JobRun:
         """The run ends between a placement and its record: what lies on the site is recorded, as not verified."""
         if self.work.findings.find(o.Placed) is not None:
             verdict = o.Verdict(o.Fate.QUARANTINE, records.UNVERIFIED, records.UNVERIFIED_TEXT)
-            self._store.records.append(self._record(verdict, "placed_unverified", {}, {}))
+            result = "ambiguous" if NOT_SEEN in self._steps.raised else "placed_unverified"
+            self._store.records.append(self._record(verdict, result, {}, {}))
 
     async def _close(self, verdict: o.Verdict, result: str) -> None:
         """Write the record of the attempt; a part that is still on the nozzle goes to the bin first."""
         found = self.work.findings
         # What hung on the nozzle before the pick belongs to nobody: it is never placed.
-        is_foreign = verdict.code == "nozzle_not_empty"
+        is_foreign = verdict.code in ("nozzle_not_empty", "vacuum_implausible")
         if result in ("rejected", "unplaced", "ambiguous") and (is_foreign or found.find(o.Picked) is not None):
             await self._on_board(sheet.BIN_PART)
         await self._write_record(verdict, result)

@@ -17,6 +17,8 @@ class Move(StrEnum):
     RETRY = "retry"
     """the same step, or the step that the alarm names, once more"""
     REJECT_PART = "reject_part"
+    NOT_PLACED = "not_placed"
+    """the part does not lie on its site, whatever was measured: rejected"""
     SKIP_SITE = "skip_site"
     ASK = "ask"
     STOP = "stop"
@@ -51,7 +53,7 @@ _BY_ANSWER = {
     Answer.STOP: Move.STOP,
     Answer.ACKNOWLEDGE: Move.STOP,
     Answer.WAS_PLACED: Move.PLACED_UNVERIFIED,
-    Answer.WAS_NOT_PLACED: Move.REJECT_PART,
+    Answer.WAS_NOT_PLACED: Move.NOT_PLACED,
     Answer.UNKNOWN: Move.AMBIGUOUS,
 }
 

@@ -70,6 +70,7 @@ Ask = Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Answer]]
 
 _SETTLED = {
     Move.REJECT_PART: (Fate.REJECT_PART, ""),
+    Move.NOT_PLACED: (Fate.REJECT_PART, "rejected"),
     Move.SKIP_SITE: (Fate.SKIP_SITE, ""),
     Move.AMBIGUOUS: (Fate.SKIP_SITE, "ambiguous"),
     Move.PLACED_UNVERIFIED: (Fate.QUARANTINE, "placed_unverified"),
@@ -102,6 +103,8 @@ class StepRunner:
         self.spans: list[Span] = []
         self.answers: list[dict[str, Any]] = []
         """what was asked and answered over the present package; part of its record"""
+        self.raised: set[str] = set()
+        """keys of the alarms that were raised over the present package"""
 
     async def quiet(self) -> None:
         """Wait until no step is under way."""
@@ -207,6 +210,7 @@ class StepRunner:
     async def _settle(self, alarm: ProcessAlarm, step: Step, work: Work) -> Decision:
         """Retry, ask, or give up. Returns only when the step is to be tried again."""
         key = alarm.definition.key
+        self.raised.add(key)
         decision = decide(alarm.definition, self.retries[key], _recipe_limit(key, work))
         objects = _what(work)
         # What the station puts right by itself is no alarm for anybody; it is in the log all the same.

@@ -22,7 +22,7 @@ REGAINED = "the link is dropped and opened again within a second, the command is
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """`goes_on_in`: steps in which nothing need happen."""
+    """`goes_on_in`: steps in which nothing need happen; `why` tells that as well."""
 
     listed: str
     also: str = ""
@@ -91,7 +91,12 @@ EXPECTED: dict[str, Expected] = {
     "A14": Expected(". R P", "C", "longer than the move may take"),
     "V01": Expected("R P"),
     "V02": Expected("C P", "J", "where it falls before the lens, the picture shows no package: rejected"),
-    "V03": Expected("J C", "P", "the person is asked as for a lost package"),
+    "V03": Expected(
+        "J C",
+        "P",
+        "asked as for a lost package; once it stands on its site nothing rests on the hold any more",
+        ("S20",),
+    ),
     "V04": Expected("P"),
     "V05": Expected("P"),
     "V06": Expected("J", "R P", "met too high and not taken: another package is taken instead"),

@@ -161,6 +161,9 @@ def _fault(fault: Fault, cells: dict[str, list[Any]]) -> list[str]:
     if keys:
         expected = EXPECTED[fault.id]
         also = f"; accepted as well: `{expected.also}` ({expected.why})" if expected.also else ""
+        if expected.goes_on_in:
+            why = f" ({expected.why})" if expected.why and not expected.also else ""
+            also += f"; nothing need happen in {' '.join(expected.goes_on_in)}{why}"
         lines.append(f"- **Listed reaction:** `{expected.listed}`{also}")
         proved = sum(verdict(cells, key) == PROVED for key in keys)
         lines.append(f"- **Proved:** {proved} of {len(keys)} cells")

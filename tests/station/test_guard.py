@@ -40,6 +40,7 @@ ALL_WELL = Facts(
     z_is_safe=True,
     contact_stop_armed=True,
     in_contact=False,
+    nothing_held=True,
     plate_locked=True,
     cover_open=False,
     blade_referenced=True,
@@ -60,7 +61,7 @@ SITUATIONS: dict[Action, dict[str, Any]] = {
 }
 """Where the machine stands when this action is the next one; elsewhere all is well as it is."""
 
-NEVER = {Action.LOWER_ELSEWHERE, Action.PRESS_ELSEWHERE, Action.RELEASE_ELSEWHERE}
+NEVER = {Action.LOWER_ELSEWHERE, Action.PRESS_ELSEWHERE}
 
 BREAKS: dict[str, dict[str, Any]] = {
     c.HEAD_OFF_PLATE.id: {"z_is_safe": False, "place": Place.PLATE},
@@ -154,7 +155,8 @@ DANGEROUS: list[tuple[Action, dict[str, Any], str]] = [
     (Action.CHANGE_TRAY, {"z_is_safe": False}, "too low"),
     (Action.LOWER_ELSEWHERE, {}, "does not stand over the reject bin"),
     (Action.PRESS_ELSEWHERE, {}, "nothing that it may press on"),
-    (Action.RELEASE_ELSEWHERE, {}, "does not stand over the reject bin"),
+    (Action.RELEASE_ELSEWHERE, {"nothing_held": False}, "may hold a part"),
+    (Action.RELEASE_ELSEWHERE, {"nothing_held": None}, "not known"),
 ]
 """What must never happen, written down without looking at the table."""
 
