@@ -23,6 +23,7 @@ from station.guard.guard import Guard
 from station.guard.position import PositionTrust
 from station.process import sheet
 from station.process.step import Step, Work
+from station.run.asking import Asking
 from station.run.gate import Gate
 from station.run.homing import home_and_calibrate
 from station.run.interrupted import InterruptedActs
@@ -65,13 +66,6 @@ class Controller:
         self.jobs = Jobs(store, find_recipe)
         self.sub_step = ""
         self.since_s = 0.0
-        self._interrupted = InterruptedActs(
-            store,
-            identity.station,
-            self._utc,
-            lambda alarm, objects: self._raise(alarm, objects, ask=True),
-            self._raise,
-        )
         self._left_open: list[OpenAct] = []
         interrupted = bool(store.journal.open_intents())
         self.packml = Packml(State.ABORTED if interrupted else State.STOPPED, self._on_change)
@@ -79,6 +73,14 @@ class Controller:
         self.guard = Guard(cell, position, lambda: self.packml.state)
         self.modes = Modes(self.packml, store.events.append)
         self._gate = Gate(self._quiet)
+
+        def question(alarm: ProcessAlarm, objects: dict[str, Any]) -> ActiveAlarm:
+            return self._raise(alarm, objects, ask=True)
+
+        self._interrupted = InterruptedActs(store, identity.station, self._utc, question, self._raise)
+        self._asking = Asking(
+            self.packml, self._gate, self.alarms, question, store.commit, self.wait_for, self._is_attended
+        )
         self._workshop = Workshop(
             station=identity.station,
             cell=cell,
@@ -89,7 +91,7 @@ class Controller:
             keep_image=keep_image,
             keep_balls=keep_balls,
             utc=self._utc,
-            ask=self._ask,
+            ask=self._asking.ask,
             wait=Supply(cell, self.packml, self._gate, self.alarms, self._raise, self.wait_for).wait,
             show=self._show,
             before_try=self._before_try,
@@ -98,7 +100,6 @@ class Controller:
         self._task: asyncio.Task[None] | None = None
         self._background: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
-        self._is_held_by_person = False
         self.current: JobRun | None = None
 
     # -- life ------------------------------------------------------------------------------------------------
@@ -187,10 +188,9 @@ class Controller:
             case Command.RESET:
                 self._task = asyncio.create_task(self._reset(), name="reset")
             case Command.HOLD:
-                self._is_held_by_person = True
-                self._gate.shut()
+                self._asking.hold()
             case Command.UNHOLD:
-                self._go_on()
+                self._asking.go_on()
             case Command.STOP:
                 await self._come_to_rest(Stop.CONTROLLED)
             case Command.ABORT:
@@ -217,7 +217,7 @@ class Controller:
     async def _reset(self) -> None:
         async def reset() -> None:
             log, position = self.store.events, self.guard.position
-            await home_and_calibrate(self.cell, self.eyes, self.clock, log, position, self._show, self._ask)
+            await home_and_calibrate(self.cell, self.eyes, self.clock, log, position, self._show, self._asking.ask)
 
         if await self._guarded(reset, "Reset"):
             self.packml.completed(State.RESETTING)
@@ -283,8 +283,7 @@ class Controller:
         if acting not in (State.STOPPING, State.ABORTING) or self.packml.state is not acting:
             return
         self.jobs.end_running("aborted" if acting is State.ABORTING else "stopped")
-        self._is_held_by_person = False
-        self._gate.open()
+        self._asking.over()
         while self._left_open:
             self._interrupted.ask(self._left_open.pop(0))
         try:
@@ -305,41 +304,6 @@ class Controller:
             await asyncio.gather(task, return_exceptions=True)
 
     # -- called by the runner --------------------------------------------------------------------------------
-
-    async def _ask(self, alarm: ProcessAlarm, objects: dict[str, Any]) -> Answer:
-        """Hold and wait for a person's answer; the station runs on afterwards.
-
-        raises   RunEnded where nobody is there to be asked and this alarm's row says to stop then
-        """
-        if not self._is_attended():
-            if (answer := alarm.definition.unattended) is Answer.STOP:
-                raise RunEnded(alarm, abort=False, objects=objects)
-            alarm.answered_by = "policy"
-            return answer
-        active = self._raise(alarm, objects, ask=True)
-        assert active.answer is not None
-        if self.packml.state is State.EXECUTE:
-            self._command(Command.HOLD)
-            self._gate.shut()
-        await self.store.commit()
-        try:
-            answer = await active.answer
-        finally:
-            self.alarms.remove(active)
-        if (
-            self.packml.state in (State.HELD, State.HOLDING)
-            and not self._is_held_by_person
-            and not self.alarms.questions
-        ):
-            await self.wait_for(State.HELD)
-            self._command(Command.UNHOLD)
-            self._go_on()
-        return answer
-
-    def _go_on(self) -> None:
-        self._is_held_by_person = False
-        self.packml.completed(State.UNHOLDING)
-        self._gate.open()
 
     def _is_attended(self) -> bool:
         run = self.current
