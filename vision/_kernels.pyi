@@ -17,9 +17,9 @@ def summits(small: Bytes, ground: int, half: int, reach: int, found: Reals) -> i
 def nearest_within(points: Reals, targets: Reals, radius: float, nearest: Wholes) -> int: ...
 def best_places(pixels: Bytes, starts: Reals, template: Singles, reach: int, found: Reals) -> int: ...
 def gap_levels(pixels: Bytes, centres: Reals, pairs: Wholes, rim: float, steps: int, levels: Reals) -> int: ...
-def window_levels(
+def learned_profile(
     pixels: Bytes, corner: Wholes, phase: Wholes, chosen: Flags, side: int, step: int, index: NDArray[np.int32],
-    sums: Reals, number: Reals,
+    table: Singles, known: int, gram: Reals, stiffness: Reals, profile: Reals,
 ) -> int: ...  # fmt: skip
 def operators(
     cos: Singles, sin: Singles, inside: Singles, index: NDArray[np.int32], phases: Wholes, level: Singles,

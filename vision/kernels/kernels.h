@@ -34,16 +34,17 @@ int64_t best_places(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t s
 void gap_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *centres,
                 const int64_t *pairs, int64_t count, double rim, int64_t steps, double *levels);
 
-int64_t window_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
-                      int64_t count, const int64_t *phase, const uint8_t *chosen, int64_t side, int64_t step,
-                      const int32_t *index, int64_t phases, int64_t size, double *sums, int64_t steps, double *number);
+int64_t learned_profile(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
+                        int64_t count, const int64_t *phase, const uint8_t *chosen, int64_t side, int64_t step,
+                        const int32_t *index, int64_t phases, int64_t size, const float *table, int64_t knots,
+                        int64_t known, const double *gram, const double *stiffness, double *profile);
 int64_t operators(const float *cos, const float *sin, const float *inside, const int32_t *index, int64_t size,
                   const int64_t *phases, int64_t listed, const float *level, const float *slope, const float *lit,
                   double per_px, int64_t is_final, double leak_reach, float *rows, int64_t width, int64_t padded,
                   double *spread, float *design, double *along, int64_t steps);
 int64_t window_answers(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
                        int64_t count, const int64_t *slot, int64_t side, int64_t step, const float *operators,
-                       int64_t height, int64_t padded, double *answers, double *squares);
+                       int64_t slots, int64_t height, int64_t padded, double *answers, double *squares);
 int64_t window_scatter(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
                        int64_t count, const int64_t *slot, const uint8_t *chosen, int64_t side, int64_t step,
                        const float *operators, const float *design, int64_t slots, int64_t width, int64_t padded,
