@@ -9,7 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vision.compiled import is_compiled, kernels
 from vision.frame import FloatArray
+
+UNKNOWNS_MOST = 16
+"""The compiled part has room for so many."""
 
 
 def median(values: FloatArray) -> float:
@@ -33,6 +37,11 @@ def quantiles(values: FloatArray, shares: Sequence[float]) -> list[float]:
 def least_squares(design: FloatArray, values: FloatArray, weight: FloatArray | float = 1.0) -> FloatArray:
     """By normal equations, (unknowns,) or (unknowns, columns of values); a millionth of the weight of all rows pulls
     towards zero, so that what the rows leave open stays small."""
+    if is_compiled() and design.shape[1] <= UNKNOWNS_MOST:
+        each = np.full(len(design), weight) if isinstance(weight, float) else np.ascontiguousarray(weight)
+        answer = np.empty((design.shape[1], *values.shape[1:]))
+        kernels.least_squares(np.ascontiguousarray(design), np.ascontiguousarray(values), each, answer)
+        return answer
     turned = design.T * weight
     normal = turned @ design
     normal.flat[:: len(normal) + 1] += 1e-6 * len(design)

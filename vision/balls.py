@@ -245,7 +245,10 @@ def _looked_again(
     template = drawn_profile(profile, discs.reach_ratio * radius_px)
     sites = np.flatnonzero(doubtful)
     starts = best_places(pixels, start_px[sites], template, reach_px)[0]
-    again = fit_discs(pixels, starts, radius_px, reach_ratio=discs.reach_ratio, profile=profile, rounds=4)
+    again = fit_discs(
+        pixels, starts, radius_px, reach_ratio=discs.reach_ratio, profile=profile, rounds=4,
+        ground_shows=discs.reach_ratio == SOFT_REACH_RATIO,
+    )  # fmt: skip
     with np.errstate(invalid="ignore"):
         better = again.seen & (again.match > discs.match[sites])
     return discs.replaced(sites, again, better)
@@ -270,7 +273,10 @@ def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
     template = drawn_profile(profile, reach_ratio * radius_px)
     places, match = best_places(frame.pixels, frame.to_px(seen.blobs_um[strange]), template, EXTRA_PLAY_PX)
     alike = places[match > UNCLEAR_MATCH]
-    found = fit_discs(frame.pixels, alike, radius_px, reach_ratio=reach_ratio, profile=profile, rounds=3)
+    ground_shows = reach_ratio == SOFT_REACH_RATIO
+    found = fit_discs(
+        frame.pixels, alike, radius_px, reach_ratio=reach_ratio, profile=profile, rounds=3, ground_shows=ground_shows
+    )
     return found.picked(looks_like_ball(found))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.arithmetic import least_squares, median
+from vision.compiled import is_compiled, kernels
 from vision.frame import ByteArray, FloatArray
 from vision.marks import Outline, Shape, outline, thinnest_px
 
@@ -171,6 +172,10 @@ def fit_rim(
 
 
 def _cell_means(pixels: ByteArray, form: Outline, col: int, row: int) -> FloatArray:
+    if is_compiled():
+        mean = np.empty(form.count.shape)
+        kernels.cell_means(pixels, col, row, form.dx, form.dy, form.cell, form.count, mean)
+        return mean
     level = pixels.ravel().take(form.dx + form.dy * pixels.shape[1] + (col + row * pixels.shape[1]))
     return np.bincount(form.cell, level, form.count.size).reshape(form.count.shape) / np.maximum(form.count, 1.0)
 
@@ -257,6 +262,8 @@ def _sectors(form: Outline, mean: FloatArray, state: _State, noise: tuple[float,
         form.normal[:, 1] * state.shift[0] - form.normal[:, 0] * state.shift[1]
     )  # turn about the centre
     moved = form.normal @ state.shift + form.size @ state.grown + lever * state.turn
+    if is_compiled():
+        return _compiled_sectors(form, mean, state, noise, moved)
     z = (form.depth_px + moved[:, None]) * (1.0 / state.blur)
     place = np.clip(z * _PER_Z + 768.5, 0, 1536).astype(np.int64)
     inside, bell = _RISE.take(place), _BELL.take(place)
@@ -284,6 +291,21 @@ def _sectors(form: Outline, mean: FloatArray, state: _State, noise: tuple[float,
     return _Sectors(local, np.linalg.inv(normal.mean(axis=0)), misfit, wider)
 
 
+def _compiled_sectors(
+    form: Outline, mean: FloatArray, state: _State, noise: tuple[float, float], moved: FloatArray
+) -> _Sectors:
+    packed = np.array([
+        *state.shift, state.blur, state.ground, state.step, *state.light, *noise, form.outer_px,
+        _PER_Z, 768.5, len(_Z) - 1, LEVEL_MOST_RATIO,
+    ])  # fmt: skip
+    found = _Sectors(np.empty((len(mean), 4)), np.empty((4, 4)), np.empty(len(mean)), np.empty(len(mean)))
+    kernels.fitted_sectors(
+        mean, form.count, form.depth_px, form.spread, form.x, form.y, moved, packed, _RISE, _BELL,
+        found.local, found.covariance, found.misfit, found.wider,
+    )  # fmt: skip
+    return found
+
+
 def _without_ground(covariance: FloatArray, local: FloatArray, slow: FloatArray) -> tuple[FloatArray, float]:
     """The edge of every sector with what its ground does to it taken out, and the variance that is left.
 
@@ -302,6 +324,12 @@ def _moved(
     geometry: FloatArray, place: FloatArray, misfit: FloatArray, expected: float, waves: FloatArray, blur: float
 ) -> tuple[FloatArray, float]:
     """Shift, growth and turn through the places of the edge, and sigma of the shift per axis."""
+    if is_compiled():
+        figures = np.empty(4)
+        change = np.empty(geometry.shape[1])
+        kernels.moved_outline(geometry, place, misfit, np.ascontiguousarray(waves[:, 3:]), DOUBTED, change, figures)
+        spread, scatter, slow, _ = figures.tolist()
+        return change, _shift_sigma(spread, scatter, expected, slow, blur)
     trust = np.minimum(1.0, median(misfit) / misfit)
     change, weight = least_squares(geometry, place, trust), trust
     for _ in range(2):
@@ -315,9 +343,13 @@ def _moved(
     scatter = float(weight @ (left * left)) / (total * (1.0 - len(change) / len(left)))
     waving = least_squares(waves[:, 3:], left, weight)
     slow = float(waving @ waving) / len(waving) * total / 2.0
+    return change, _shift_sigma(float(inverse[0, 0] + inverse[1, 1]), scatter, expected, slow, blur)
+
+
+def _shift_sigma(spread: float, scatter: float, expected: float, slow: float, blur: float) -> float:
+    """Sigma of the shift per axis; `spread` is its variance, both axes together, per variance of a sector's edge."""
     variance = max(scatter, EXPECTED_RATIO * expected, SLOW_RATIO * slow)
-    variance *= 1.0 + (blur / SOFT_CLAIM_PX) ** 2
-    return change, math.sqrt(0.5 * float(inverse[0, 0] + inverse[1, 1]) * variance)
+    return math.sqrt(0.5 * spread * variance * (1.0 + (blur / SOFT_CLAIM_PX) ** 2))
 
 
 def _light(
@@ -346,6 +378,11 @@ def _light(
 
 def _trusted(geometry: FloatArray, sectors: _Sectors) -> NDArray[np.bool_]:
     """Sectors whose levels follow the model and whose edge lies where most others have it."""
+    if is_compiled():
+        good = np.empty(len(geometry), dtype=bool)
+        least = math.sqrt(float(sectors.covariance[EDGE, EDGE]))
+        kernels.trusted_sectors(geometry, sectors.local, sectors.misfit, MISFIT_MOST, OUTLIER, least, good)
+        return good
     clean = sectors.misfit <= MISFIT_MOST * median(sectors.misfit)
     good, place = clean, sectors.local[:, EDGE]
     least = math.sqrt(float(sectors.covariance[EDGE, EDGE]))

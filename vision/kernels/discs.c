@@ -2,7 +2,7 @@
    place, and their answers. Twins of the numpy code in windows and operators. */
 #include "kernels.h"
 
-enum { COLUMNS_MOST = 12, TOGETHER = 4 };
+enum { TOGETHER = 4 };
 
 typedef struct {
     const uint8_t *pixels;
@@ -67,25 +67,6 @@ static inline __attribute__((always_inline)) double dot(const float *one, const 
     return total;
 }
 
-/* Solution of symmetric positive equations, in place of the right side, the matrix making room for its factor. */
-static void solved(double *matrix, const double *right, int64_t n, double *answer) {
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j <= i; j++) {
-            double sum = matrix[i * n + j];
-            for (int64_t k = 0; k < j; k++) sum -= matrix[i * n + k] * matrix[j * n + k];
-            matrix[i * n + j] = i == j ? sqrt(fmax(sum, 1e-12)) : sum / matrix[j * n + j];
-        }
-    for (int64_t i = 0; i < n; i++) {
-        answer[i] = right[i];
-        for (int64_t k = 0; k < i; k++) answer[i] -= matrix[i * n + k] * answer[k];
-        answer[i] /= matrix[i * n + i];
-    }
-    for (int64_t i = n - 1; i >= 0; i--) {
-        for (int64_t k = i + 1; k < n; k++) answer[i] -= matrix[k * n + i] * answer[k];
-        answer[i] /= matrix[i * n + i];
-    }
-}
-
 /* Least-squares radial profile of the chosen windows, values at its knots. `index` (phases, pixels) is the radius of a
    pixel in steps of `table` (steps, knots), which are used up to `known`; `gram` (phases, knots, knots) are the normal
    equations of one window, `stiffness` what is added for each. */
@@ -114,32 +95,9 @@ int64_t learned_profile(const uint8_t *pixels, int64_t rows, int64_t cols, int64
     for (int64_t k = 0; k < knots * knots; k++) normal[k] += fmax(all, 1.0) * stiffness[k];
     for (int64_t r = 0; r < known; r++)
         for (int64_t k = 0; k < knots; k++) right[k] += sums[r] * (double)table[r * knots + k];
-    solved(normal, right, knots, profile);
+    solved_equations(normal, right, knots, profile);
     free(sums);
     return 0;
-}
-
-/* Inverse of a symmetric positive matrix of `n` columns, in place, by its Cholesky factor. */
-static void inverted(double *matrix, int n) {
-    double factor[COLUMNS_MOST][COLUMNS_MOST] = {{0}}, back[COLUMNS_MOST][COLUMNS_MOST] = {{0}};
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j <= i; j++) {
-            double sum = matrix[i * n + j];
-            for (int k = 0; k < j; k++) sum -= factor[i][k] * factor[j][k];
-            factor[i][j] = i == j ? sqrt(fmax(sum, 1e-12)) : sum / factor[j][j];
-        }
-    for (int j = 0; j < n; j++) /* the inverse of the factor, lower as well */
-        for (int i = j; i < n; i++) {
-            double sum = i == j ? 1.0 : 0.0;
-            for (int k = j; k < i; k++) sum -= factor[i][k] * back[k][j];
-            back[i][j] = sum / factor[i][i];
-        }
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) {
-            double sum = 0.0;
-            for (int k = i > j ? i : j; k < n; k++) sum += back[k][i] * back[k][j];
-            matrix[i * n + j] = sum;
-        }
 }
 
 /* One phase: columns of the model from tables over the radius, and the rows that answer with their coefficients. */
@@ -148,10 +106,10 @@ WIDE static void laid_out(const float *restrict cos, const float *restrict sin, 
                           const float *slope, const float *lit, float per_step, int is_final, float leak_reach,
                           int width, float *restrict design, float *restrict weighted, float *restrict rows,
                           double *spread) {
-    float *column[COLUMNS_MOST];
+    float *column[UNKNOWNS_MOST];
     for (int k = 0; k < width; k++) column[k] = design + k * padded;
     float *centred = rows + width * padded, *share = rows + (width + 1) * padded;
-    float *restrict weight = weighted + COLUMNS_MOST * padded, *restrict steep = weight + padded;
+    float *restrict weight = weighted + UNKNOWNS_MOST * padded, *restrict steep = weight + padded;
     float *restrict shine = steep + padded, *restrict out = shine + padded, *restrict template = column[4];
     for (int64_t i = 0; i < size; i++) {
         steep[i] = slope[index[i]], shine[i] = lit[index[i]], template[i] = level[index[i]];
@@ -193,16 +151,16 @@ WIDE static void laid_out(const float *restrict cos, const float *restrict sin, 
         float *restrict to = weighted + k * padded;
         for (int64_t i = 0; i < size; i++) to[i] = from[i] * weight[i];
     }
-    double normal[COLUMNS_MOST * COLUMNS_MOST];
+    double normal[UNKNOWNS_MOST * UNKNOWNS_MOST];
     for (int a = 0; a < width; a++)
         for (int b = 0; b <= a; b++)
             normal[a * width + b] = normal[b * width + a] = dot(weighted + a * padded, column[b], padded);
     for (int a = 0; a < width; a++) normal[a * width + a] = normal[a * width + a] * (1.0 + 1e-6) + 1e-9;
     inverted(normal, width);
-    float by[COLUMNS_MOST * COLUMNS_MOST];
+    float by[UNKNOWNS_MOST * UNKNOWNS_MOST];
     for (int k = 0; k < width * width; k++) by[k] = (float)normal[k];
     for (int64_t i = 0; i < padded; i += LANES) {
-        lanes part[COLUMNS_MOST];
+        lanes part[UNKNOWNS_MOST];
         for (int b = 0; b < width; b++) memcpy(&part[b], weighted + b * padded + i, sizeof part[b]);
         for (int a = 0; a < width; a++) {
             lanes sum = {0};
@@ -219,7 +177,7 @@ int64_t operators(const float *cos, const float *sin, const float *inside, const
                   const int64_t *phases, int64_t listed, const float *level, const float *slope, const float *lit,
                   double per_px, int64_t is_final, double leak_reach, float *rows, int64_t width, int64_t padded,
                   double *spread, float *design, double *along, int64_t steps) {
-    float *weighted = calloc((size_t)((COLUMNS_MOST + 4) * padded), sizeof *weighted);
+    float *weighted = calloc((size_t)((UNKNOWNS_MOST + 4) * padded), sizeof *weighted);
     if (!weighted) return -1;
     memset(along, 0, (size_t)steps * sizeof *along);
     for (int64_t n = 0; n < listed; n++) {
@@ -294,7 +252,7 @@ int64_t window_answers(const uint8_t *pixels, int64_t rows, int64_t cols, int64_
 WIDE static double scattered(const float *line, const double *coefficient, const float *design, const float *rows,
                              int64_t width, int64_t padded) {
     lanes sum = {0}, power = {0};
-    float by[COLUMNS_MOST];
+    float by[UNKNOWNS_MOST];
     for (int64_t k = 0; k < width; k++) by[k] = (float)coefficient[k];
     for (int64_t i = 0; i < padded; i += LANES) {
         lanes off, at, x, y, share;

@@ -121,6 +121,19 @@ KERNEL(window_scatter, "Bqqonnffdn+d",
 KERNEL(lattice_places, "dxnx+q+o",
        answer = lattice_places(a[0].at, a[0].rows, a[1].real, a[2].whole, a[3].real, a[4].at, a[5].at))
 KERNEL(best_shift, "qq+q", answer = best_shift(a[0].at, a[0].rows, a[1].at, a[1].rows, a[1].cols, a[2].at))
+KERNEL(least_squares, "ddd+d",
+       least_squares(a[0].at, a[0].rows, a[0].cols, a[1].at, a[1].cols, a[2].at, a[3].at))
+KERNEL(cell_means, "Bnnqqqd+d",
+       cell_means(a[0].at, a[0].stride, a[1].whole, a[2].whole, a[3].at, a[4].at, a[5].at, a[5].rows, a[6].at,
+                  a[6].rows * a[6].cols, a[7].at))
+KERNEL(fitted_sectors, "dddddddddd+d+d+d+d",
+       answer = fitted_sectors(a[0].at, a[1].at, a[2].at, a[3].at, a[4].at, a[5].at, a[0].rows, a[0].cols, a[6].at,
+                               a[7].at, a[8].at, a[9].at, a[10].at, a[11].at, a[12].at, a[13].at))
+KERNEL(trusted_sectors, "dddxxx+o",
+       answer = trusted_sectors(a[0].at, a[0].rows, a[0].cols, a[1].at, a[2].at, a[3].real, a[4].real, a[5].real,
+                                a[6].at))
+KERNEL(moved_outline, "ddddx+d+d",
+       moved_outline(a[0].at, a[0].rows, a[0].cols, a[1].at, a[2].at, a[3].at, a[3].cols, a[4].real, a[5].at, a[6].at))
 
 #define LISTED(name) {#name, (PyCFunction)(void (*)(void))name##_, METH_FASTCALL, NULL}
 
@@ -128,6 +141,7 @@ static PyMethodDef methods[] = {
     LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places), LISTED(gap_levels),
     LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter),
     LISTED(lattice_places), LISTED(best_shift),
+    LISTED(least_squares), LISTED(cell_means), LISTED(fitted_sectors), LISTED(trusted_sectors), LISTED(moved_outline),
     {NULL, NULL, 0, NULL},
 };
 
