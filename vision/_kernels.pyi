@@ -17,9 +17,9 @@ def summits(small: Bytes, ground: int, half: int, reach: int, found: Reals) -> i
 def nearest_within(points: Reals, targets: Reals, radius: float, nearest: Wholes) -> int: ...
 def best_places(pixels: Bytes, starts: Reals, template: Singles, reach: int, found: Reals) -> int: ...
 def gap_levels(pixels: Bytes, centres: Reals, pairs: Wholes, rim: float, steps: int, levels: Reals) -> int: ...
-def window_levels(
+def learned_profile(
     pixels: Bytes, corner: Wholes, phase: Wholes, chosen: Flags, side: int, step: int, index: NDArray[np.int32],
-    sums: Reals, number: Reals,
+    table: Singles, known: int, gram: Reals, stiffness: Reals, profile: Reals,
 ) -> int: ...  # fmt: skip
 def operators(
     cos: Singles, sin: Singles, inside: Singles, index: NDArray[np.int32], phases: Wholes, level: Singles,
@@ -35,3 +35,17 @@ def window_scatter(
 ) -> int: ...  # fmt: skip
 def lattice_places(points: Reals, pitch: float, every: int, near: float, index: Wholes, is_on: Flags) -> int: ...
 def best_shift(index: Wholes, stencil: Wholes, shift: Wholes) -> int: ...
+def least_squares(design: Reals, values: Reals, weight: Reals, answer: Reals) -> int: ...
+def cell_means(
+    pixels: Bytes, col: int, row: int, dx: Wholes, dy: Wholes, cell: Wholes, number: Reals, mean: Reals
+) -> int: ...
+def fitted_sectors(
+    mean: Reals, number: Reals, depth: Reals, spread: Reals, x: Reals, y: Reals, moved: Reals, state: Reals,
+    rise: Reals, bell: Reals, local: Reals, covariance: Reals, misfit: Reals, wider: Reals,
+) -> int: ...  # fmt: skip
+def trusted_sectors(
+    geometry: Reals, local: Reals, misfit: Reals, misfit_most: float, outlier: float, least: float, good: Flags
+) -> int: ...
+def moved_outline(
+    geometry: Reals, place: Reals, misfit: Reals, waves: Reals, doubted: float, change: Reals, figures: Reals
+) -> int: ...

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.arithmetic import least_squares, quantiles
 from vision.best_place import best_places, drawn_profile
 from vision.compiled import is_compiled, kernels
 from vision.discs import BIN_PX, DiscFit, edge_width_px, fit_discs
@@ -103,7 +104,7 @@ class ArraySeen:
     @property
     def discs(self) -> DiscFit:
         """One row per site."""
-        return self.all_turns.picked(np.arange(len(self.present)))
+        return self.all_turns.picked(slice(len(self.present)))
 
 
 def see_array(
@@ -148,7 +149,7 @@ def see_array(
 
 def named(frame: Frame, ball_map: BallMap, all_turns: DiscFit, blobs_um: FloatArray) -> ArraySeen | None:
     """The fit over the balls that stand on the sites, the places of `all_turns` being those of the map in its order."""
-    discs = all_turns.picked(np.arange(ball_map.count))
+    discs = all_turns.picked(slice(ball_map.count))
     present = looks_like_ball(discs)
     seen_um = frame.to_um(discs.centres_px)
     sigma_um = discs.sigmas_px * frame.um_per_px
@@ -244,7 +245,10 @@ def _looked_again(
     template = drawn_profile(profile, discs.reach_ratio * radius_px)
     sites = np.flatnonzero(doubtful)
     starts = best_places(pixels, start_px[sites], template, reach_px)[0]
-    again = fit_discs(pixels, starts, radius_px, reach_ratio=discs.reach_ratio, profile=profile, rounds=4)
+    again = fit_discs(
+        pixels, starts, radius_px, reach_ratio=discs.reach_ratio, profile=profile, rounds=4,
+        ground_shows=discs.reach_ratio == SOFT_REACH_RATIO,
+    )  # fmt: skip
     with np.errstate(invalid="ignore"):
         better = again.seen & (again.match > discs.match[sites])
     return discs.replaced(sites, again, better)
@@ -269,7 +273,10 @@ def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
     template = drawn_profile(profile, reach_ratio * radius_px)
     places, match = best_places(frame.pixels, frame.to_px(seen.blobs_um[strange]), template, EXTRA_PLAY_PX)
     alike = places[match > UNCLEAR_MATCH]
-    found = fit_discs(frame.pixels, alike, radius_px, reach_ratio=reach_ratio, profile=profile, rounds=3)
+    ground_shows = reach_ratio == SOFT_REACH_RATIO
+    found = fit_discs(
+        frame.pixels, alike, radius_px, reach_ratio=reach_ratio, profile=profile, rounds=3, ground_shows=ground_shows
+    )
     return found.picked(looks_like_ball(found))
 
 
@@ -298,25 +305,26 @@ def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Float
 
 def bridged_pairs(frame: Frame, seen: ArraySeen, ball_map: BallMap) -> list[tuple[int, int]]:
     """Pairs of neighbours joined by something bright."""
-    levels = gap_levels(frame, seen.discs.centres_px, ball_map)
-    both = np.asarray(seen.present[ball_map.neighbours].all(axis=1))
+    centres_px, (first, second) = seen.discs.centres_px, ball_map.neighbours.T
+    levels = gap_levels(frame, centres_px, ball_map)
+    both = seen.present[first] & seen.present[second]
     if int(both.sum()) < 4:
         return []
-    ground = float(np.median(levels[both]))
+    ground = quantiles(levels[both], (0.5,))[0]
     least = max(NECK_RATIO * float(np.ptp(seen.all_turns.profile)), NECK_OVER_GROUND * ground)
-    above = levels - _field(seen.discs.centres_px[ball_map.neighbours].mean(axis=1), levels, both)
+    above = levels - _field(0.5 * (centres_px[first] + centres_px[second]), levels, both)
     # Copper of the substrate passes between balls as well: a bridge stands out from the brightest few gaps.
-    typical, usual, brightest = np.quantile(above[both], (0.5, 0.84, GAPS_WITHOUT_BRIDGE))
+    typical, usual, brightest = quantiles(above[both], (0.5, 0.84, GAPS_WITHOUT_BRIDGE))
     spread = float(usual - typical)
     clear = max(least, 1.5 * spread)
     bridged = both & (above > min(brightest + clear, typical + max(3.0 * clear, 6.0 * spread)))
-    return [(int(a), int(b)) for a, b in ball_map.neighbours[bridged]]
+    return [(a, b) for a, b in ball_map.neighbours[bridged].tolist()]
 
 
 def _field(at_px: FloatArray, levels: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
     """Level that the light alone would make at every point: a plane through those used, (n,)."""
-    design = np.column_stack([at_px, np.ones(len(at_px))])
-    return np.asarray(design @ np.linalg.lstsq(design[used], levels[used], rcond=None)[0])
+    design = np.column_stack([at_px - at_px.mean(axis=0), np.ones(len(at_px))])
+    return np.asarray(design @ least_squares(design[used], levels[used]))
 
 
 def ball_findings(
@@ -363,9 +371,5 @@ def _listed(
     names: tuple[str, ...], states: list[BallState], at_px: FloatArray, values: FloatArray
 ) -> tuple[BallFinding, ...]:
     """values: diameter um, offset um, roundness"""
-    return tuple(
-        BallFinding(name, state, col_px, row_px, diameter_um, offset_um, roundness)
-        for name, state, (col_px, row_px), (diameter_um, offset_um, roundness) in zip(
-            names, states, at_px.tolist(), values.tolist(), strict=True
-        )
-    )
+    columns = (names, states, *at_px.T.tolist(), *values.T.tolist(), [1] * len(names))
+    return tuple(map(BallFinding._make, zip(*columns, strict=True)))

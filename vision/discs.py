@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.arithmetic import least_squares, median
 from vision.frame import ByteArray, FloatArray
 from vision.operators import Operators, operators, scatter, solved
 from vision.windows import BIN_PX, FINE_PER_PX, Cut, Float32, Window, cut_windows, learned_profile, window_of
@@ -79,8 +80,8 @@ class DiscFit:
         """(n,) sigma per axis of every disc: weak ones are known less well."""
         return np.asarray(self.sigma_px / np.clip(self.amplitude, 0.1, 2.0))
 
-    def picked(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> DiscFit:
-        """These discs only, or in another order."""
+    def picked(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> DiscFit:
+        """These discs only, or in another order; a slice of them costs nothing."""
         fields: dict[str, Any] = {name: getattr(self, name)[rows] for name in PER_DISC}
         return replace(self, **fields)
 
@@ -114,8 +115,16 @@ class _Shape:
 def _shape(profile: FloatArray, window: Window, radius_px: float, *, is_flat: bool) -> _Shape:
     level, slope = (table @ profile.astype(np.float32) for table in window.tables)
     lit, doubt = (level, np.zeros_like(level)) if is_flat else _lit_levels(level, window.radii_px, radius_px)
-    lit_slope, bend = (np.gradient(table).astype(np.float32) * np.float32(FINE_PER_PX) for table in (lit, slope))
+    lit_slope, bend = _slope(lit), _slope(slope)
     return _Shape(level, slope, lit, doubt, lit_slope, bend)
+
+
+def _slope(table: Float32) -> Float32:
+    """Per pixel; half of it at both ends."""
+    slope = np.zeros_like(table)
+    slope[:-1] += table[1:] - table[:-1]
+    slope[1:] += table[1:] - table[:-1]
+    return slope * np.float32(0.5 * FINE_PER_PX)
 
 
 def _lit_levels(level: Float32, radii_px: FloatArray, radius_px: float) -> tuple[Float32, Float32]:
@@ -204,7 +213,7 @@ def fit_discs(
     shift, common_sigma_px = _true_shift(final, cut, shape, laid_out, members)
     centres = start + _clipped(cut.origin + _clipped(shift, 0.5) - start, limit)
     variance = scatter(cut, laid_out, final, members)
-    noise_px = math.sqrt(float(np.median(variance))) if len(variance) else math.nan
+    noise_px = math.sqrt(median(variance)) if len(variance) else math.nan
     noise_px = math.hypot(noise_px, FLAT_RIM_PX if reach_ratio > 1 else 0.0)
     found = _finished(start_px, seen, start, centres, final, match, learned, members, profile is None)
     lost = np.flatnonzero(seen)[((centres < low) | (centres > high)).any(axis=1)]  # ran into the border
@@ -248,15 +257,12 @@ def _light_change(centres_px: FloatArray, amplitude: FloatArray, members: NDArra
         return np.zeros_like(centres_px)
     middle = centres_px[members].mean(axis=0)
     reach = max(float(np.ptp(centres_px[members], axis=0).max()), 1.0)
-    x, y = ((centres_px - middle) / reach).T
-    one, none = np.ones_like(x), np.zeros_like(x)
-    field_of = np.column_stack([one, x, y, x * x, x * y, y * y])
-    inner = field_of[members]
-    solved = np.linalg.lstsq(inner, amplitude[members], rcond=None)[0]
-    level = np.maximum(field_of @ solved, 0.1)
-    across = np.column_stack([none, one, none, 2 * x, y, none]) @ solved
-    down = np.column_stack([none, none, one, none, x, 2 * y]) @ solved
-    return np.asarray(np.column_stack([across, down]) / (level * reach)[:, None])
+    place = (centres_px - middle) / reach
+    x, y = place[:, 0], place[:, 1]
+    field = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    light = least_squares(field[members], amplitude[members])
+    change = light[1:3] + np.stack([2 * light[3] * x + light[4] * y, light[4] * x + 2 * light[5] * y], axis=1)
+    return np.asarray(change / (np.maximum(field @ light, 0.1) * reach)[:, None])
 
 
 def _clipped(offset: FloatArray, limit: float) -> FloatArray:
@@ -285,8 +291,8 @@ def _finished(
     centres_px[seen] = centres
     ratio = 1.0 + np.clip(final[:, 6] / safe, -0.5, 0.5)
     if relative_to_members:
-        relative = amplitude / max(float(np.median(amplitude[members])), 1e-6)
-        ratio = ratio / float(np.median(ratio[members]))
+        relative = amplitude / max(median(amplitude[members]), 1e-6)
+        ratio = ratio / median(ratio[members])
     oval = 2.0 * np.hypot(final[:, 7], final[:, 8]) / safe
     amplitudes[seen], matches[seen], sizes[seen], ovals[seen] = relative, match, ratio, oval
     moves[seen] = np.hypot(*(centres - start).T)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.arithmetic import least_squares, median
+from vision.compiled import is_compiled, kernels
 from vision.frame import ByteArray, FloatArray
 from vision.marks import Outline, Shape, outline, thinnest_px
 
@@ -170,6 +172,10 @@ def fit_rim(
 
 
 def _cell_means(pixels: ByteArray, form: Outline, col: int, row: int) -> FloatArray:
+    if is_compiled():
+        mean = np.empty(form.count.shape)
+        kernels.cell_means(pixels, col, row, form.dx, form.dy, form.cell, form.count, mean)
+        return mean
     level = pixels.ravel().take(form.dx + form.dy * pixels.shape[1] + (col + row * pixels.shape[1]))
     return np.bincount(form.cell, level, form.count.size).reshape(form.count.shape) / np.maximum(form.count, 1.0)
 
@@ -184,9 +190,9 @@ def _rough(form: Outline, mean: FloatArray, sign: float) -> _State | None:
     design = form.geometry[:, : 2 + form.size.shape[1]]
     used = np.ones(len(off), dtype=bool)
     for _ in range(6):
-        answer = _solved(design[used], off[used])
+        answer = least_squares(design[used], off[used])
         miss = np.abs(off - design @ answer)
-        keep = miss <= max(2.5 * _median(miss[used]), 1.0)
+        keep = miss <= max(2.5 * median(miss[used]), 1.0)
         if int(keep.sum()) < 0.4 * len(off):
             return None
         if (keep == used).all():
@@ -194,11 +200,11 @@ def _rough(form: Outline, mean: FloatArray, sign: float) -> _State | None:
         used = keep
     if _corners_px(off - design @ answer) > max(CORNER_MOST_RATIO * form.extent_px, 1.5):
         return None
-    ground = _median(mean[used, : max(2, outer // 3)])
-    step = _median(mean[used, -max(2, inner // 3) :]) - ground
+    ground = median(mean[used, : max(2, outer // 3)])
+    step = median(mean[used, -max(2, inner // 3) :]) - ground
     if step * sign <= 0:
         return None
-    steepest = _median(np.abs(mean[used, 1:] - mean[used, :-1]).max(axis=1))
+    steepest = median(np.abs(mean[used, 1:] - mean[used, :-1]).max(axis=1))
     blur = float(np.clip(abs(step) / (math.sqrt(2 * math.pi) * steepest), 0.7, 6.0))
     return _State(answer[:2], answer[2:], 0.0, blur, ground, step, np.zeros(2))
 
@@ -220,9 +226,9 @@ def _refined(form: Outline, mean: FloatArray, col: int, row: int, state: _State,
         if count < TRUSTED_LEAST_RATIO * len(good):
             return None
         geometry, waves, local = form.geometry[good], form.waves[good], sectors.local[good]
-        slow = _solved(waves, local[:, GROUND:])
+        slow = least_squares(waves, local[:, GROUND:])
         if number == 0:  # far from the end: levels and blur matter more than what the ground does
-            change = _solved(geometry, local[:, EDGE])
+            change = least_squares(geometry, local[:, EDGE])
         else:
             place, expected = _without_ground(sectors.covariance, local, slow)
             change, sigma_px = _moved(geometry, place, sectors.misfit[good], expected, waves, state.blur)
@@ -230,7 +236,7 @@ def _refined(form: Outline, mean: FloatArray, col: int, row: int, state: _State,
         state.move(np.clip(change, -1.5, 1.5), form.size.shape[1])
         state.ground += float(slow[0, 0])
         state.step += float(slow[0, MARK - GROUND] - slow[0, 0])
-        wider = _median(sectors.wider[good])
+        wider = median(sectors.wider[good])
         state.blur = min(max(state.blur + min(max(wider, -1.0), 1.0), BLUR_RANGE_PX[0]), BLUR_RANGE_PX[1])
         if number and math.hypot(change[0], change[1]) < SETTLED_SIGMAS * sigma_px:
             break
@@ -247,13 +253,7 @@ def _noise(form: Outline, mean: FloatArray) -> tuple[float, float]:
     """Variance of one pixel in the ground and in the mark, from how cells differ from both their neighbours."""
     bend = (mean[:, 2:] - 2.0 * mean[:, 1:-1] + mean[:, :-2]) ** 2 * form.count[:, 1:-1] / 6.0
     third, quarter = max(1, form.outer_px // 2), max(1, form.inner_px // 2)
-    return max(_median(bend[:, :third]) / 0.455, 0.1), max(_median(bend[:, -quarter:]) / 0.455, 0.1)
-
-
-def _median(values: FloatArray) -> float:
-    """A fifth of the time of numpy's for a few hundred values."""
-    ordered = np.sort(values, axis=None)
-    return 0.5 * float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2])
+    return max(median(bend[:, :third]) / 0.455, 0.1), max(median(bend[:, -quarter:]) / 0.455, 0.1)
 
 
 def _sectors(form: Outline, mean: FloatArray, state: _State, noise: tuple[float, float]) -> _Sectors:
@@ -262,6 +262,8 @@ def _sectors(form: Outline, mean: FloatArray, state: _State, noise: tuple[float,
         form.normal[:, 1] * state.shift[0] - form.normal[:, 0] * state.shift[1]
     )  # turn about the centre
     moved = form.normal @ state.shift + form.size @ state.grown + lever * state.turn
+    if is_compiled():
+        return _compiled_sectors(form, mean, state, noise, moved)
     z = (form.depth_px + moved[:, None]) * (1.0 / state.blur)
     place = np.clip(z * _PER_Z + 768.5, 0, 1536).astype(np.int64)
     inside, bell = _RISE.take(place), _BELL.take(place)
@@ -289,6 +291,21 @@ def _sectors(form: Outline, mean: FloatArray, state: _State, noise: tuple[float,
     return _Sectors(local, np.linalg.inv(normal.mean(axis=0)), misfit, wider)
 
 
+def _compiled_sectors(
+    form: Outline, mean: FloatArray, state: _State, noise: tuple[float, float], moved: FloatArray
+) -> _Sectors:
+    packed = np.array([
+        *state.shift, state.blur, state.ground, state.step, *state.light, *noise, form.outer_px,
+        _PER_Z, 768.5, len(_Z) - 1, LEVEL_MOST_RATIO,
+    ])  # fmt: skip
+    found = _Sectors(np.empty((len(mean), 4)), np.empty((4, 4)), np.empty(len(mean)), np.empty(len(mean)))
+    kernels.fitted_sectors(
+        mean, form.count, form.depth_px, form.spread, form.x, form.y, moved, packed, _RISE, _BELL,
+        found.local, found.covariance, found.misfit, found.wider,
+    )  # fmt: skip
+    return found
+
+
 def _without_ground(covariance: FloatArray, local: FloatArray, slow: FloatArray) -> tuple[FloatArray, float]:
     """The edge of every sector with what its ground does to it taken out, and the variance that is left.
 
@@ -307,30 +324,32 @@ def _moved(
     geometry: FloatArray, place: FloatArray, misfit: FloatArray, expected: float, waves: FloatArray, blur: float
 ) -> tuple[FloatArray, float]:
     """Shift, growth and turn through the places of the edge, and sigma of the shift per axis."""
-    trust = np.minimum(1.0, _median(misfit) / misfit)
-    change, weight = _solved(geometry, place, trust), trust
+    if is_compiled():
+        figures = np.empty(4)
+        change = np.empty(geometry.shape[1])
+        kernels.moved_outline(geometry, place, misfit, np.ascontiguousarray(waves[:, 3:]), DOUBTED, change, figures)
+        spread, scatter, slow, _ = figures.tolist()
+        return change, _shift_sigma(spread, scatter, expected, slow, blur)
+    trust = np.minimum(1.0, median(misfit) / misfit)
+    change, weight = least_squares(geometry, place, trust), trust
     for _ in range(2):
         left = place - geometry @ change
-        doubt = left * (1.0 / (DOUBTED * max(1.4826 * _median(np.abs(left)), 1e-6)))
+        doubt = left * (1.0 / (DOUBTED * max(1.4826 * median(np.abs(left)), 1e-6)))
         weight = trust / (1.0 + doubt * doubt)
-        change = _solved(geometry, place, weight)
+        change = least_squares(geometry, place, weight)
     left = place - geometry @ change
     inverse = np.linalg.inv((geometry.T * weight) @ geometry + 1e-9 * np.eye(geometry.shape[1]))
     total = float(weight.sum())
     scatter = float(weight @ (left * left)) / (total * (1.0 - len(change) / len(left)))
-    waving = _solved(waves[:, 3:], left, weight)
+    waving = least_squares(waves[:, 3:], left, weight)
     slow = float(waving @ waving) / len(waving) * total / 2.0
+    return change, _shift_sigma(float(inverse[0, 0] + inverse[1, 1]), scatter, expected, slow, blur)
+
+
+def _shift_sigma(spread: float, scatter: float, expected: float, slow: float, blur: float) -> float:
+    """Sigma of the shift per axis; `spread` is its variance, both axes together, per variance of a sector's edge."""
     variance = max(scatter, EXPECTED_RATIO * expected, SLOW_RATIO * slow)
-    variance *= 1.0 + (blur / SOFT_CLAIM_PX) ** 2
-    return change, math.sqrt(0.5 * float(inverse[0, 0] + inverse[1, 1]) * variance)
-
-
-def _solved(design: FloatArray, values: FloatArray, weight: FloatArray | float = 1.0) -> FloatArray:
-    """Least squares, (unknowns,) or (unknowns, columns of values)."""
-    turned = design.T * weight
-    normal = turned @ design
-    normal.flat[:: len(normal) + 1] += 1e-6 * len(design)
-    return np.asarray(np.linalg.solve(normal, turned @ values))
+    return math.sqrt(0.5 * spread * variance * (1.0 + (blur / SOFT_CLAIM_PX) ** 2))
 
 
 def _light(
@@ -359,12 +378,17 @@ def _light(
 
 def _trusted(geometry: FloatArray, sectors: _Sectors) -> NDArray[np.bool_]:
     """Sectors whose levels follow the model and whose edge lies where most others have it."""
-    clean = sectors.misfit <= MISFIT_MOST * _median(sectors.misfit)
+    if is_compiled():
+        good = np.empty(len(geometry), dtype=bool)
+        least = math.sqrt(float(sectors.covariance[EDGE, EDGE]))
+        kernels.trusted_sectors(geometry, sectors.local, sectors.misfit, MISFIT_MOST, OUTLIER, least, good)
+        return good
+    clean = sectors.misfit <= MISFIT_MOST * median(sectors.misfit)
     good, place = clean, sectors.local[:, EDGE]
     least = math.sqrt(float(sectors.covariance[EDGE, EDGE]))
     for _ in range(4):
-        miss = np.abs(place - geometry @ _solved(geometry[good], place[good]))
-        keep = clean & (miss <= OUTLIER * max(1.4826 * _median(miss[good]), least))
+        miss = np.abs(place - geometry @ least_squares(geometry[good], place[good]))
+        keep = clean & (miss <= OUTLIER * max(1.4826 * median(miss[good]), least))
         if (keep == good).all() or int(keep.sum()) < 8:
             break
         good = keep

@@ -250,10 +250,10 @@ def joined_findings(shots: Sequence[Shot], ball_map: BallMap, joined: Joined) ->
             rank += 0.5 * float(np.nan_to_num(discs.match[site]))
             if finding.name not in best or rank > best[finding.name][0]:
                 off_um = float(np.hypot(*(joined.at_um[site] - expected_um[site])))
-                best[finding.name] = rank, replace(finding, offset_um=off_um, shot=number)
+                best[finding.name] = rank, finding._replace(offset_um=off_um, shot=number)
         common = shot.to_common(found.centres_px)
         is_new = nearest_within(common, extra_um, SAME_RATIO * ball_map.pitch_um) < 0
         extra_um = np.concatenate([extra_um, common[is_new]])
-        extras += [replace(finding, shot=number) for finding, new in zip(findings[ball_map.count :], is_new) if new]
-    named_extras = (replace(finding, name=f"extra {k + 1}") for k, finding in enumerate(extras))
+        extras += [finding._replace(shot=number) for finding, new in zip(findings[ball_map.count :], is_new) if new]
+    named_extras = (finding._replace(name=f"extra {k + 1}") for k, finding in enumerate(extras))
     return (*(best[name][1] for name in ball_map.names), *named_extras)

@@ -184,16 +184,18 @@ def learned_profile(cut: Cut, members: NDArray[np.bool_]) -> FloatArray:
     all directions."""
     window = cut.window
     knots, known = window.knots, window.known_steps
-    sums, number = np.zeros(len(window.radii_px)), np.zeros(len(window.phase_px))
     if is_compiled():
-        kernels.window_levels(
-            cut.pixels, cut.corner, cut.phase, members, window.side, window.step, window.index, sums, number
-        )
-    else:
-        for phase, (discs, patches) in zip(cut.phases, cut.groups, strict=True):
-            chosen = members[discs].astype(np.float32)
-            sums += np.bincount(window.index[phase], chosen @ patches, len(sums))
-            number[phase] = float(chosen.sum())
+        profile = np.empty(knots)
+        kernels.learned_profile(
+            cut.pixels, cut.corner, cut.phase, members, window.side, window.step, window.index, window.tables[0], known,
+            window.gram, window.stiffness, profile,
+        )  # fmt: skip
+        return profile
+    sums, number = np.zeros(len(window.radii_px)), np.zeros(len(window.phase_px))
+    for phase, (discs, patches) in zip(cut.phases, cut.groups, strict=True):
+        chosen = members[discs].astype(np.float32)
+        sums += np.bincount(window.index[phase], chosen @ patches, len(sums))
+        number[phase] = float(chosen.sum())
     right = sums[:known] @ window.tables[0][:known]
     normal = (number @ window.gram).reshape(knots, knots) + window.stiffness * max(number.sum(), 1.0)
     return np.asarray(np.linalg.solve(normal, right))

@@ -7,9 +7,12 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.vision.scenes import POP_168
-from vision import balls, best_place, blobs, compiled, maps
+from tests.benchmarks.vision.fiducial_scenes import CASES, draw
+from tests.benchmarks.vision.fiducials import ours
+from tests.vision.scenes import POP_168, PackagePart
+from vision import arithmetic, balls, best_place, blobs, compiled, maps
 from vision.frame import Frame
+from vision.inspection import inspect_package
 
 needs_kernels = pytest.mark.skipif(not compiled.IS_BUILT, reason="the compiled part was not built at set-up")
 
@@ -83,3 +86,88 @@ def test_the_fast_look_proposes_the_same_places(rng, dry, um_per_px):
     fast, plain = both(lambda: blobs.bright_blobs(noise, POP_168))
     assert len(fast)
     np.testing.assert_allclose(fast, plain, atol=1e-6)
+
+
+@needs_kernels
+def test_least_squares_are_the_same_with_weights_and_with_several_sets_of_values(rng):
+    design, values, weight = rng.normal(0, 3, (50, 6)), rng.normal(0, 3, (50, 3)), rng.uniform(0.1, 2, 50)
+    for of, by in ((values, weight), (values[:, 0].copy(), weight), (values[:, 1], 1.0)):
+        fast, plain = both(lambda v=of, w=by: arithmetic.least_squares(design, v, w))
+        np.testing.assert_allclose(fast, plain, rtol=1e-9)
+        assert fast.shape == plain.shape
+
+
+SEEN_WITH = {
+    "clean": {},
+    "soft": {"blur_px": 3.6},
+    "one light segment dead": {"tilt": (0.2, 0.1)},
+    "busy and noisy": {"level": 60.0, "low": 8.0, "trace_level": 25.0, "noise": 4.0},
+}
+
+
+@needs_kernels
+@pytest.mark.parametrize("drawn", list(SEEN_WITH))
+def test_a_whole_array_is_seen_alike(drawn):
+    part = PackagePart(POP_168, seed=5, missing=POP_168.names[30:33])
+    frame, _ = part.draw(-150.0, 320.0, 91.7, seed=2, bridges=[POP_168.names[50:52]], **SEEN_WITH[drawn])
+    fast, plain = both(lambda: inspect_package(frame, POP_168))
+    assert fast.status == "found"
+    assert fast.reasons == plain.reasons
+    assert [ball.state for ball in fast.balls] == [ball.state for ball in plain.balls]
+    assert (fast.x_um, fast.y_um) == pytest.approx((plain.x_um, plain.y_um), abs=2e-5)
+    assert fast.theta_deg == pytest.approx(plain.theta_deg, abs=1e-6)
+    np.testing.assert_allclose(np.diag(fast.covariance), np.diag(plain.covariance), rtol=2e-3)
+    for column, tolerance in (("x_px", 1e-5), ("y_px", 1e-5), ("diameter_um", 5e-3), ("roundness_ratio", 1e-4)):
+        pairs = [(getattr(one, column), getattr(two, column)) for one, two in zip(fast.balls, plain.balls, strict=True)]
+        np.testing.assert_allclose(*zip(*pairs), atol=tolerance, err_msg=column)
+
+
+@needs_kernels
+def test_what_is_no_array_is_refused_for_the_same_reasons(rng):
+    noise = Frame(rng.integers(0, 255, (600, 800), dtype=np.uint8), 8.0)
+    fast, plain = both(lambda: inspect_package(noise, POP_168))
+    assert fast.status == "refused"
+    assert fast.reasons == plain.reasons
+
+
+@needs_kernels
+@pytest.mark.parametrize("case", ["nominal", "all", "faint", "ring", "square", "diamond", "cross"])
+def test_a_fiducial_is_seen_alike(case):
+    pixels = draw(CASES[case], 3).pixels
+    fast, plain = both(lambda: ours(pixels, CASES[case]))
+    assert fast.status == plain.status == "found"
+    assert (fast.x_um, fast.y_um) == pytest.approx((plain.x_um, plain.y_um), abs=1e-6)
+    assert fast.sigma_um == pytest.approx(plain.sigma_um, rel=1e-6)
+
+
+@needs_kernels
+def test_a_turned_view_of_a_picture_is_seen_as_its_copy(dry):
+    pixels = dry[0].pixels
+    view = inspect_package(Frame(np.rot90(pixels), 8.0), POP_168)
+    copy = inspect_package(Frame(np.rot90(pixels).copy(), 8.0), POP_168)
+    assert view == copy
+    part = inspect_package(Frame(pixels[200:, 300:], 8.0), POP_168)
+    assert part == inspect_package(Frame(pixels[200:, 300:].copy(), 8.0), POP_168)
+
+
+def test_without_the_compiled_part_a_package_is_found(dry):
+    frame, truth = dry
+    with compiled.switched_off():
+        fix = inspect_package(frame, POP_168)
+    assert fix.status == "found"
+    assert (fix.x_um, fix.y_um) == pytest.approx((truth.x_um, truth.y_um), abs=3.0)
+
+
+@needs_kernels
+def test_a_kernel_refuses_arrays_of_another_type_or_order():
+    points, nearest = np.zeros((10, 2)), np.zeros(10, dtype=np.int64)
+    for wrong in (points.astype(np.float32), points.astype(np.int64)):
+        with pytest.raises(TypeError, match="argument 1"):
+            compiled.kernels.nearest_within(wrong, points, 1.0, nearest)
+    with pytest.raises(ValueError, match="contiguous"):
+        compiled.kernels.nearest_within(points[::2], points, 1.0, nearest)
+    nearest.setflags(write=False)
+    with pytest.raises(ValueError, match="read-only"):
+        compiled.kernels.nearest_within(points, points, 1.0, nearest)
+    with pytest.raises(TypeError, match="3 arguments"):
+        compiled.kernels.nearest_within(points, points, 1.0)

@@ -2,7 +2,7 @@
    place, and their answers. Twins of the numpy code in windows and operators. */
 #include "kernels.h"
 
-enum { COLUMNS_MOST = 12 };
+enum { TOGETHER = 4 };
 
 typedef struct {
     const uint8_t *pixels;
@@ -11,16 +11,36 @@ typedef struct {
     int64_t side, step;    /* columns of a window; every step-th row is in it */
 } cut;
 
-/* The pixels of a window as numbers, zeros after them up to `padded`; 0 where it leaves the picture. */
-WIDE static int copied(const cut *from, int64_t disc, int64_t padded, float *restrict to) {
-    int64_t col = from->corner[2 * disc], row = from->corner[2 * disc + 1], i = 0;
-    if (col < 0 || row < 0 || col + from->side > from->cols || row + from->side > from->rows) return 0;
+static int is_inside(const cut *from, int64_t disc) {
+    int64_t col = from->corner[2 * disc], row = from->corner[2 * disc + 1];
+    return col >= 0 && row >= 0 && col + from->side <= from->cols && row + from->side <= from->rows;
+}
+
+/* Tells the processor which rows are wanted next: they lie apart, and a picture is larger than its near caches. */
+static inline void fetched(const cut *from, int64_t disc, int64_t count) {
+    if (disc >= count || !is_inside(from, disc)) return;
+    const uint8_t *line = from->pixels + from->corner[2 * disc + 1] * from->stride + from->corner[2 * disc];
     for (int64_t y = 0; y < from->side; y += from->step) {
-        const uint8_t *line = from->pixels + (row + y) * from->stride + col;
-        for (int64_t x = 0; x < from->side; x++) to[i + x] = (float)line[x];
-        i += from->side;
+        __builtin_prefetch(line + y * from->stride);
+        __builtin_prefetch(line + y * from->stride + from->side - 1);
     }
-    for (; i < padded; i++) to[i] = 0.0f;
+}
+
+/* The pixels of a window as numbers, zeros after them up to `padded`; 0 where it leaves the picture. There is room for
+   LANES more: where the picture has pixels beside the window, whole lanes are copied and the next row writes over them. */
+WIDE static int copied(const cut *from, int64_t disc, int64_t padded, float *restrict to) {
+    if (!is_inside(from, disc)) return 0;
+    const uint8_t *line = from->pixels + from->corner[2 * disc + 1] * from->stride + from->corner[2 * disc];
+    int64_t whole = (from->side + LANES - 1) / LANES * LANES, i = 0;
+    int64_t wide = from->corner[2 * disc] + whole <= from->cols ? whole : from->side;
+    for (int64_t y = 0; y < from->side; y += from->step, line += from->step * from->stride, i += from->side) {
+        if (wide == whole)
+            for (int64_t x = 0; x < whole; x += LANES)
+                for (int k = 0; k < LANES; k++) to[i + x + k] = (float)line[x + k];
+        else
+            for (int64_t x = 0; x < wide; x++) to[i + x] = (float)line[x];
+    }
+    for (; i < padded + LANES; i++) to[i] = 0.0f;
     return 1;
 }
 
@@ -47,49 +67,37 @@ static inline __attribute__((always_inline)) double dot(const float *one, const 
     return total;
 }
 
-/* Levels of the chosen windows summed by radius, `index` (phases, pixels) saying which of `sums`; windows by phase. */
-int64_t window_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
-                      int64_t count, const int64_t *phase, const uint8_t *chosen, int64_t side, int64_t step,
-                      const int32_t *index, int64_t phases, int64_t size, double *sums, int64_t steps, double *number) {
+/* Least-squares radial profile of the chosen windows, values at its knots. `index` (phases, pixels) is the radius of a
+   pixel in steps of `table` (steps, knots), which are used up to `known`; `gram` (phases, knots, knots) are the normal
+   equations of one window, `stiffness` what is added for each. */
+int64_t learned_profile(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
+                        int64_t count, const int64_t *phase, const uint8_t *chosen, int64_t side, int64_t step,
+                        const int32_t *index, int64_t phases, int64_t size, const float *table, int64_t knots,
+                        int64_t known, const double *gram, const double *stiffness, double *profile) {
     cut from = {pixels, rows, cols, stride, corner, side, step};
-    float *line = calloc((size_t)(size * (phases + 1)), sizeof *line);
-    if (!line) return -1;
-    float *level = line + size;
-    memset(sums, 0, (size_t)steps * sizeof *sums);
-    memset(number, 0, (size_t)phases * sizeof *number);
+    double *sums = calloc((size_t)(known + knots * (knots + 1) + phases + size * (phases + 1) + LANES), sizeof *sums);
+    if (!sums) return -1;
+    double *number = sums + known, *right = number + phases, *normal = right + knots, all = 0.0;
+    float *line = (float *)(normal + knots * knots), *level = line + size + LANES;
     for (int64_t disc = 0; disc < count; disc++) {
+        fetched(&from, disc + 1, count);
         if (!chosen[disc] || !copied(&from, disc, size, line)) continue;
         float *to = level + phase[disc] * size;
         for (int64_t i = 0; i < size; i++) to[i] += line[i];
-        number[phase[disc]] += 1.0;
+        number[phase[disc]] += 1.0, all += 1.0;
     }
-    for (int64_t p = 0; p < phases; p++)
-        for (int64_t i = 0; number[p] > 0.0 && i < size; i++) sums[index[p * size + i]] += (double)level[p * size + i];
-    free(line);
+    for (int64_t p = 0; p < phases; p++) {
+        if (number[p] == 0.0) continue;
+        for (int64_t i = 0; i < size; i++)
+            if (index[p * size + i] < known) sums[index[p * size + i]] += (double)level[p * size + i];
+        for (int64_t k = 0; k < knots * knots; k++) normal[k] += number[p] * gram[p * knots * knots + k];
+    }
+    for (int64_t k = 0; k < knots * knots; k++) normal[k] += fmax(all, 1.0) * stiffness[k];
+    for (int64_t r = 0; r < known; r++)
+        for (int64_t k = 0; k < knots; k++) right[k] += sums[r] * (double)table[r * knots + k];
+    solved_equations(normal, right, knots, profile);
+    free(sums);
     return 0;
-}
-
-/* Inverse of a symmetric positive matrix of `n` columns, in place, by its Cholesky factor. */
-static void inverted(double *matrix, int n) {
-    double factor[COLUMNS_MOST][COLUMNS_MOST] = {{0}}, back[COLUMNS_MOST][COLUMNS_MOST] = {{0}};
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j <= i; j++) {
-            double sum = matrix[i * n + j];
-            for (int k = 0; k < j; k++) sum -= factor[i][k] * factor[j][k];
-            factor[i][j] = i == j ? sqrt(fmax(sum, 1e-12)) : sum / factor[j][j];
-        }
-    for (int j = 0; j < n; j++) /* the inverse of the factor, lower as well */
-        for (int i = j; i < n; i++) {
-            double sum = i == j ? 1.0 : 0.0;
-            for (int k = j; k < i; k++) sum -= factor[i][k] * back[k][j];
-            back[i][j] = sum / factor[i][i];
-        }
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) {
-            double sum = 0.0;
-            for (int k = i > j ? i : j; k < n; k++) sum += back[k][i] * back[k][j];
-            matrix[i * n + j] = sum;
-        }
 }
 
 /* One phase: columns of the model from tables over the radius, and the rows that answer with their coefficients. */
@@ -98,59 +106,66 @@ WIDE static void laid_out(const float *restrict cos, const float *restrict sin, 
                           const float *slope, const float *lit, float per_step, int is_final, float leak_reach,
                           int width, float *restrict design, float *restrict weighted, float *restrict rows,
                           double *spread) {
-    float *column[COLUMNS_MOST];
+    float *column[UNKNOWNS_MOST];
     for (int k = 0; k < width; k++) column[k] = design + k * padded;
-    float *share = rows + (width + 1) * padded, *centred = rows + width * padded;
-    double total = 0.0, mean = 0.0, square = 0.0;
+    float *centred = rows + width * padded, *share = rows + (width + 1) * padded;
+    float *restrict weight = weighted + UNKNOWNS_MOST * padded, *restrict steep = weight + padded;
+    float *restrict shine = steep + padded, *restrict out = shine + padded, *restrict template = column[4];
     for (int64_t i = 0; i < size; i++) {
-        float c = cos[i], s = sin[i], steep = slope[index[i]], shine = lit[index[i]];
-        column[0][i] = -steep * c, column[1][i] = -steep * s;
-        column[2][i] = shine * c, column[3][i] = shine * s;
-        column[4][i] = level[index[i]], column[5][i] = 1.0f;
-        total += (double)inside[i];
+        steep[i] = slope[index[i]], shine[i] = lit[index[i]], template[i] = level[index[i]];
+        out[i] = (float)index[i] * per_step;
     }
+    for (int k = 0; k < 4; k++) {
+        const float *restrict of = k < 2 ? steep : shine, *restrict along = k % 2 ? sin : cos;
+        float *restrict to = column[k], sign = k < 2 ? -1.0f : 1.0f;
+        for (int64_t i = 0; i < size; i++) to[i] = sign * of[i] * along[i];
+    }
+    for (int64_t i = 0; i < size; i++) column[5][i] = 1.0f;
     int next = 6;
     if (is_final) {
+        float *restrict grown = column[6], *restrict one = column[7], *restrict two = column[8];
         for (int64_t i = 0; i < size; i++) {
-            float c = cos[i], s = sin[i], stretch = -slope[index[i]] * ((float)index[i] * per_step);
-            column[6][i] = stretch, column[7][i] = stretch * (c * c - s * s), column[8][i] = stretch * (2.0f * c * s);
+            float c = cos[i], s = sin[i];
+            grown[i] = -steep[i] * out[i], one[i] = grown[i] * (c * c - s * s), two[i] = grown[i] * (2.0f * c * s);
         }
         next = 9;
     }
-    if (leak_reach > 0.0f)
+    if (leak_reach > 0.0f) {
+        float *restrict leak = column[next], *restrict one = column[next + 1], *restrict two = column[next + 2];
         for (int64_t i = 0; i < size; i++) {
-            float out = (float)index[i] * per_step / leak_reach, near = out < 1.0f ? out : 1.0f, cube = near * near * near;
-            column[next][i] = cube * cube;
-            column[next + 1][i] = cube * cube * cos[i], column[next + 2][i] = cube * cube * sin[i];
+            float near = out[i] / leak_reach < 1.0f ? out[i] / leak_reach : 1.0f, cube = near * near * near;
+            leak[i] = cube * cube, one[i] = leak[i] * cos[i], two[i] = leak[i] * sin[i];
         }
-    for (int64_t i = 0; i < size; i++) {
-        share[i] = (float)((double)inside[i] / total);
-        mean += (double)(share[i] * column[4][i]);
     }
+    memcpy(weight, inside, (size_t)size * sizeof *weight);
+    float total = (float)dot(weight, column[5], padded);
+    for (int64_t i = 0; i < size; i++) share[i] = weight[i] / total;
+    float mean = (float)dot(share, template, padded);
     for (int64_t i = 0; i < size; i++) {
-        centred[i] = share[i] * (column[4][i] - (float)mean);
-        square += (double)(centred[i] * column[4][i]);
+        centred[i] = share[i] * (template[i] - mean);
+        weight[i] /= 1.0f + (template[i] > 0.0f ? template[i] : 0.0f) / 40.0f;
     }
-    *spread = sqrt(fmax(square, 1e-9));
-    float *weight = weighted + COLUMNS_MOST * padded;
-    for (int64_t i = 0; i < size; i++) {
-        float bright = column[4][i] > 0.0f ? column[4][i] : 0.0f;
-        weight[i] = inside[i] / (1.0f + bright / 40.0f);
+    *spread = sqrt(fmax(dot(centred, template, padded), 1e-9));
+    for (int k = 0; k < width; k++) {
+        const float *restrict from = column[k];
+        float *restrict to = weighted + k * padded;
+        for (int64_t i = 0; i < size; i++) to[i] = from[i] * weight[i];
     }
-    for (int k = 0; k < width; k++)
-        for (int64_t i = 0; i < size; i++) weighted[k * padded + i] = column[k][i] * weight[i];
-    double normal[COLUMNS_MOST * COLUMNS_MOST];
+    double normal[UNKNOWNS_MOST * UNKNOWNS_MOST];
     for (int a = 0; a < width; a++)
         for (int b = 0; b <= a; b++)
             normal[a * width + b] = normal[b * width + a] = dot(weighted + a * padded, column[b], padded);
     for (int a = 0; a < width; a++) normal[a * width + a] = normal[a * width + a] * (1.0 + 1e-6) + 1e-9;
     inverted(normal, width);
-    for (int a = 0; a < width; a++) {
-        float *to = rows + a * padded;
-        for (int b = 0; b < width; b++) {
-            float by = (float)normal[a * width + b];
-            const float *from = weighted + b * padded;
-            for (int64_t i = 0; i < padded; i++) to[i] += by * from[i];
+    float by[UNKNOWNS_MOST * UNKNOWNS_MOST];
+    for (int k = 0; k < width * width; k++) by[k] = (float)normal[k];
+    for (int64_t i = 0; i < padded; i += LANES) {
+        lanes part[UNKNOWNS_MOST];
+        for (int b = 0; b < width; b++) memcpy(&part[b], weighted + b * padded + i, sizeof part[b]);
+        for (int a = 0; a < width; a++) {
+            lanes sum = {0};
+            for (int b = 0; b < width; b++) sum += by[a * width + b] * part[b];
+            memcpy(rows + a * padded + i, &sum, sizeof sum);
         }
     }
 }
@@ -162,7 +177,7 @@ int64_t operators(const float *cos, const float *sin, const float *inside, const
                   const int64_t *phases, int64_t listed, const float *level, const float *slope, const float *lit,
                   double per_px, int64_t is_final, double leak_reach, float *rows, int64_t width, int64_t padded,
                   double *spread, float *design, double *along, int64_t steps) {
-    float *weighted = calloc((size_t)((COLUMNS_MOST + 1) * padded), sizeof *weighted);
+    float *weighted = calloc((size_t)((UNKNOWNS_MOST + 4) * padded), sizeof *weighted);
     if (!weighted) return -1;
     memset(along, 0, (size_t)steps * sizeof *along);
     for (int64_t n = 0; n < listed; n++) {
@@ -177,49 +192,85 @@ int64_t operators(const float *cos, const float *sin, const float *inside, const
     return 0;
 }
 
-/* What every window answers: coefficients, projection on the template and mean into `answers` (count, columns + 2), and
-   the mean of its squares; NaN where it leaves the picture. */
-WIDE static void answered(const float *restrict line, const float *restrict rows, int64_t height, int64_t padded,
-                          float *restrict work, double *answers, double *squares) {
-    for (int64_t k = 0; k < height; k++) answers[k] = dot(rows + k * padded, line, padded);
-    for (int64_t i = 0; i < padded; i++) work[i] = line[i] * line[i];
-    *squares = dot(rows + (height - 1) * padded, work, padded);
-}
-
-int64_t window_answers(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
-                       int64_t count, const int64_t *slot, int64_t side, int64_t step, const float *operators,
-                       int64_t height, int64_t padded, double *answers, double *squares) {
-    cut from = {pixels, rows, cols, stride, corner, side, step};
-    float *line = malloc((size_t)(2 * padded) * sizeof *line);
-    if (!line) return -1;
-    for (int64_t disc = 0; disc < count; disc++) {
-        double *to = answers + disc * height;
-        if (copied(&from, disc, padded, line)) {
-            answered(line, operators + slot[disc] * height * padded, height, padded, line + padded, to, squares + disc);
-        } else {
-            for (int64_t k = 0; k < height; k++) to[k] = NAN;
-            squares[disc] = NAN;
+/* Answers of TOGETHER windows, so that every row is fetched once for all of them: `lines` (TOGETHER, padded). */
+WIDE static void answered(const float *lines, const float *rows, int64_t height, int64_t padded, double *answers,
+                          double *squares) {
+    for (int64_t k = 0; k <= height; k++) { /* the last turn is the mean of the squares */
+        lanes sum[TOGETHER] = {{0}};
+        const float *row = rows + (k < height ? k : height - 1) * padded;
+        for (int64_t i = 0; i < padded; i += LANES) {
+            lanes by, at;
+            memcpy(&by, row + i, sizeof by);
+            for (int n = 0; n < TOGETHER; n++) {
+                memcpy(&at, lines + n * padded + i, sizeof at);
+                sum[n] += k < height ? by * at : by * (at * at);
+            }
+        }
+        for (int n = 0; n < TOGETHER; n++) {
+            double total = 0.0;
+            for (int lane = 0; lane < LANES; lane++) total += (double)sum[n][lane];
+            *(k < height ? answers + n * height + k : squares + n) = total;
         }
     }
-    free(line);
+}
+
+/* What every window answers: coefficients, projection on the template and mean into `answers` (count, columns + 2), and
+   the mean of its squares; NaN where it leaves the picture. */
+int64_t window_answers(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
+                       int64_t count, const int64_t *slot, int64_t side, int64_t step, const float *operators,
+                       int64_t slots, int64_t height, int64_t padded, double *answers, double *squares) {
+    cut from = {pixels, rows, cols, stride, corner, side, step};
+    double *own = malloc((size_t)(TOGETHER * (height + 1)) * sizeof *own + (size_t)(TOGETHER * padded + LANES) * sizeof(float));
+    if (!own) return -1;
+    float *lines = (float *)(own + TOGETHER * (height + 1));
+    memset(lines, 0, (size_t)(TOGETHER * padded) * sizeof *lines);
+    for (int64_t at = 0; at < slots; at++) {
+        int64_t held[TOGETHER], number = 0;
+        for (int64_t disc = 0; disc <= count; disc++) {
+            int is_mine = disc < count && slot[disc] == at;
+            if (is_mine && copied(&from, disc, padded, lines + number * padded)) {
+                held[number++] = disc;
+            } else if (is_mine) {
+                for (int64_t k = 0; k < height; k++) answers[disc * height + k] = NAN;
+                squares[disc] = NAN;
+            }
+            if (number == TOGETHER || (number && disc == count)) {
+                answered(lines, operators + at * height * padded, height, padded, own, own + TOGETHER * height);
+                for (int64_t n = 0; n < number; n++) {
+                    memcpy(answers + held[n] * height, own + n * height, (size_t)height * sizeof *own);
+                    squares[held[n]] = own[TOGETHER * height + n];
+                }
+                number = 0;
+            }
+        }
+    }
+    free(own);
     return 0;
 }
 
 /* Variance of the shift per axis as the pixels of a window are off the model that its coefficients make. */
-WIDE static double scattered(float *restrict line, float *restrict power, const double *coefficient, const float *restrict design,
-                             const float *restrict rows, int64_t width, int64_t padded) {
-    for (int64_t k = 0; k < width; k++) {
-        float by = (float)coefficient[k];
-        for (int64_t i = 0; i < padded; i++) line[i] -= by * design[k * padded + i];
+WIDE static double scattered(const float *line, const double *coefficient, const float *design, const float *rows,
+                             int64_t width, int64_t padded) {
+    lanes sum = {0}, power = {0};
+    float by[UNKNOWNS_MOST];
+    for (int64_t k = 0; k < width; k++) by[k] = (float)coefficient[k];
+    for (int64_t i = 0; i < padded; i += LANES) {
+        lanes off, at, x, y, share;
+        memcpy(&off, line + i, sizeof off);
+        for (int64_t k = 0; k < width; k++) {
+            memcpy(&at, design + k * padded + i, sizeof at);
+            off -= by[k] * at;
+        }
+        memcpy(&x, rows + i, sizeof x);
+        memcpy(&y, rows + padded + i, sizeof y);
+        memcpy(&share, rows + (width + 1) * padded + i, sizeof share);
+        sum += off * off * (x * x + y * y);
+        power += share * share;
     }
-    for (int64_t i = 0; i < padded; i++) {
-        float x = rows[i], y = rows[padded + i];
-        line[i] *= line[i];
-        power[i] = x * x + y * y;
-    }
-    const float *share = rows + (width + 1) * padded;
-    double pixels = 1.0 / dot(share, share, padded); /* as many as count in full */
-    return 0.5 * dot(line, power, padded) * pixels / fmax(pixels - (double)width, 1.0);
+    double variance = 0.0, weight = 0.0;
+    for (int k = 0; k < LANES; k++) variance += (double)sum[k], weight += (double)power[k];
+    double pixels = 1.0 / weight; /* as many as count in full */
+    return 0.5 * variance * pixels / fmax(pixels - (double)width, 1.0);
 }
 
 /* The same for up to `most` of the chosen windows of every slot, the first in order; returns how many `variances`. */
@@ -228,15 +279,15 @@ int64_t window_scatter(const uint8_t *pixels, int64_t rows, int64_t cols, int64_
                        const float *operators, const float *design, int64_t slots, int64_t width, int64_t padded,
                        const double *answers, int64_t most, double *variances) {
     cut from = {pixels, rows, cols, stride, corner, side, step};
-    float *line = malloc((size_t)(2 * padded) * sizeof *line + (size_t)slots * sizeof(int64_t));
+    float *line = malloc((size_t)(padded + LANES) * sizeof *line + (size_t)slots * sizeof(int64_t));
     if (!line) return -1;
-    int64_t *taken = (int64_t *)(line + 2 * padded), number = 0;
+    int64_t *taken = (int64_t *)(line + padded + LANES), number = 0;
     memset(taken, 0, (size_t)slots * sizeof *taken);
     for (int64_t disc = 0; disc < count; disc++) {
         int64_t at = slot[disc];
         if (!chosen[disc] || taken[at] >= most || !copied(&from, disc, padded, line)) continue;
         taken[at]++;
-        variances[number++] = scattered(line, line + padded, answers + disc * width, design + at * width * padded,
+        variances[number++] = scattered(line, answers + disc * width, design + at * width * padded,
                                         operators + at * (width + 2) * padded, width, padded);
     }
     free(line);

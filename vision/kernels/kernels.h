@@ -17,7 +17,7 @@
 #endif
 
 typedef float lanes __attribute__((vector_size(32)));
-enum { LANES = 8 };
+enum { LANES = 8, UNKNOWNS_MOST = 16 };
 
 static inline int64_t between(int64_t low, int64_t value, int64_t high) {
     return value < low ? low : value > high ? high : value;
@@ -34,16 +34,17 @@ int64_t best_places(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t s
 void gap_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *centres,
                 const int64_t *pairs, int64_t count, double rim, int64_t steps, double *levels);
 
-int64_t window_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
-                      int64_t count, const int64_t *phase, const uint8_t *chosen, int64_t side, int64_t step,
-                      const int32_t *index, int64_t phases, int64_t size, double *sums, int64_t steps, double *number);
+int64_t learned_profile(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
+                        int64_t count, const int64_t *phase, const uint8_t *chosen, int64_t side, int64_t step,
+                        const int32_t *index, int64_t phases, int64_t size, const float *table, int64_t knots,
+                        int64_t known, const double *gram, const double *stiffness, double *profile);
 int64_t operators(const float *cos, const float *sin, const float *inside, const int32_t *index, int64_t size,
                   const int64_t *phases, int64_t listed, const float *level, const float *slope, const float *lit,
                   double per_px, int64_t is_final, double leak_reach, float *rows, int64_t width, int64_t padded,
                   double *spread, float *design, double *along, int64_t steps);
 int64_t window_answers(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
                        int64_t count, const int64_t *slot, int64_t side, int64_t step, const float *operators,
-                       int64_t height, int64_t padded, double *answers, double *squares);
+                       int64_t slots, int64_t height, int64_t padded, double *answers, double *squares);
 int64_t window_scatter(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const int64_t *corner,
                        int64_t count, const int64_t *slot, const uint8_t *chosen, int64_t side, int64_t step,
                        const float *operators, const float *design, int64_t slots, int64_t width, int64_t padded,
@@ -53,5 +54,30 @@ int64_t lattice_places(const double *points, int64_t count, double pitch, int64_
                        uint8_t *is_on);
 int64_t best_shift(const int64_t *index, int64_t count, const int64_t *stencil, int64_t rows, int64_t cols,
                    int64_t *shift);
+
+double middle(double *values, int64_t count);
+void solved_equations(double *matrix, const double *right, int64_t n, double *answer);
+void inverted(double *matrix, int64_t n);
+void normal_equations(const double *design, int64_t count, int64_t n, const double *weight, double *normal);
+void least_squares(const double *design, int64_t count, int64_t n, const double *values, int64_t columns,
+                   const double *weight, double *answer);
+
+/* What the sectors of an outline are fitted against, as vision.rim packs it. */
+typedef struct {
+    double shift[2], blur, ground, step, light[2], noise[2], outer;
+    double per_z, middle, places; /* of the tables of the edge */
+    double level_ratio;
+} sector_state;
+
+void cell_means(const uint8_t *pixels, int64_t stride, int64_t col, int64_t row, const int64_t *dx, const int64_t *dy,
+                const int64_t *cell, int64_t count, const double *number, int64_t cells, double *mean);
+int64_t fitted_sectors(const double *mean, const double *number, const double *depth, const double *spread,
+                       const double *x, const double *y, int64_t sectors, int64_t steps, const double *moved,
+                       const sector_state *at, const double *rise, const double *bell, double *local,
+                       double *covariance, double *misfit, double *wider);
+int64_t trusted_sectors(const double *geometry, int64_t sectors, int64_t n, const double *local, const double *misfit,
+                        double misfit_most, double outlier, double least, uint8_t *good);
+void moved_outline(const double *geometry, int64_t count, int64_t n, const double *place, const double *misfit,
+                   const double *waves, int64_t wave_count, double doubted, double *change, double *figures);
 
 #endif

@@ -4,17 +4,6 @@
 
 enum { ANGLES = 90, PARTS = 20, BITS = 64 };
 
-static int rising(const void *one, const void *two) {
-    double a = *(const double *)one, b = *(const double *)two;
-    return (a > b) - (a < b);
-}
-
-/* Middle of the values, which are put in order. */
-static double median(double *values, int64_t count) {
-    qsort(values, (size_t)count, sizeof *values, rising);
-    return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
-}
-
 /* Fullest place of a closed row of counts, its neighbours taken with it. */
 static int fullest(const int64_t *counts, int size) {
     int best = 0;
@@ -61,7 +50,7 @@ static int rows_of(const double *points, int64_t count, double pitch, int64_t ev
         if (turn < 2) mode += sum / (double)near;
     }
     *theta = wrapped(mode + 45.0, 90.0) - 45.0;
-    *seen_pitch = median(length, near);
+    *seen_pitch = middle(length, near);
     return 1;
 }
 

@@ -105,29 +105,43 @@ KERNEL(best_places, "Bdfn+d",
        answer = best_places(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[2].rows, a[3].whole, a[4].at))
 KERNEL(gap_levels, "Bdqxn+d",
        gap_levels(PICTURE(0), a[1].at, a[2].at, a[2].rows, a[3].real, a[4].whole, a[5].at))
-KERNEL(window_levels, "Bqqonni+d+d",
-       answer = window_levels(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].at, a[4].whole, a[5].whole, a[6].at,
-                              a[6].rows, a[6].cols, a[7].at, a[7].rows, a[8].at))
+KERNEL(learned_profile, "Bqqonnifndd+d",
+       answer = learned_profile(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].at, a[4].whole, a[5].whole, a[6].at,
+                                a[6].rows, a[6].cols, a[7].at, a[7].cols, a[8].whole, a[9].at, a[10].at, a[11].at))
 KERNEL(operators, "fffiqfffxnx+f+d+f+d",
        answer = operators(a[0].at, a[1].at, a[2].at, a[3].at, a[3].cols, a[4].at, a[4].rows, a[5].at, a[6].at, a[7].at,
                           a[8].real, a[9].whole, a[10].real, a[11].at, a[13].cols, a[13].depth, a[12].at, a[13].at,
                           a[14].at, a[14].rows))
 KERNEL(window_answers, "Bqqnnf+d+d",
-       answer = window_answers(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].whole, a[4].whole, a[5].at, a[5].cols,
-                               a[5].depth, a[6].at, a[7].at))
+       answer = window_answers(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].whole, a[4].whole, a[5].at, a[5].rows,
+                               a[5].cols, a[5].depth, a[6].at, a[7].at))
 KERNEL(window_scatter, "Bqqonnffdn+d",
        answer = window_scatter(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].at, a[4].whole, a[5].whole, a[6].at,
                                a[7].at, a[7].rows, a[7].cols, a[7].depth, a[8].at, a[9].whole, a[10].at))
 KERNEL(lattice_places, "dxnx+q+o",
        answer = lattice_places(a[0].at, a[0].rows, a[1].real, a[2].whole, a[3].real, a[4].at, a[5].at))
 KERNEL(best_shift, "qq+q", answer = best_shift(a[0].at, a[0].rows, a[1].at, a[1].rows, a[1].cols, a[2].at))
+KERNEL(least_squares, "ddd+d",
+       least_squares(a[0].at, a[0].rows, a[0].cols, a[1].at, a[1].cols, a[2].at, a[3].at))
+KERNEL(cell_means, "Bnnqqqd+d",
+       cell_means(a[0].at, a[0].stride, a[1].whole, a[2].whole, a[3].at, a[4].at, a[5].at, a[5].rows, a[6].at,
+                  a[6].rows * a[6].cols, a[7].at))
+KERNEL(fitted_sectors, "dddddddddd+d+d+d+d",
+       answer = fitted_sectors(a[0].at, a[1].at, a[2].at, a[3].at, a[4].at, a[5].at, a[0].rows, a[0].cols, a[6].at,
+                               a[7].at, a[8].at, a[9].at, a[10].at, a[11].at, a[12].at, a[13].at))
+KERNEL(trusted_sectors, "dddxxx+o",
+       answer = trusted_sectors(a[0].at, a[0].rows, a[0].cols, a[1].at, a[2].at, a[3].real, a[4].real, a[5].real,
+                                a[6].at))
+KERNEL(moved_outline, "ddddx+d+d",
+       moved_outline(a[0].at, a[0].rows, a[0].cols, a[1].at, a[2].at, a[3].at, a[3].cols, a[4].real, a[5].at, a[6].at))
 
 #define LISTED(name) {#name, (PyCFunction)(void (*)(void))name##_, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
     LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places), LISTED(gap_levels),
-    LISTED(window_levels), LISTED(operators), LISTED(window_answers), LISTED(window_scatter),
+    LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter),
     LISTED(lattice_places), LISTED(best_shift),
+    LISTED(least_squares), LISTED(cell_means), LISTED(fitted_sectors), LISTED(trusted_sectors), LISTED(moved_outline),
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,0 +1,78 @@
+/* Medians and least squares of a few unknowns: what the other kernels share, and what vision.arithmetic asks for. */
+#include "kernels.h"
+
+static int rising(const void *one, const void *two) {
+    double a = *(const double *)one, b = *(const double *)two;
+    return (a > b) - (a < b);
+}
+
+/* Middle of the values, which are put in order. */
+double middle(double *values, int64_t count) {
+    qsort(values, (size_t)count, sizeof *values, rising);
+    return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
+}
+
+/* Solution of symmetric positive equations; the matrix makes room for its Cholesky factor. */
+void solved_equations(double *matrix, const double *right, int64_t n, double *answer) {
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j <= i; j++) {
+            double sum = matrix[i * n + j];
+            for (int64_t k = 0; k < j; k++) sum -= matrix[i * n + k] * matrix[j * n + k];
+            matrix[i * n + j] = i == j ? sqrt(fmax(sum, 1e-12)) : sum / matrix[j * n + j];
+        }
+    for (int64_t i = 0; i < n; i++) {
+        answer[i] = right[i];
+        for (int64_t k = 0; k < i; k++) answer[i] -= matrix[i * n + k] * answer[k];
+        answer[i] /= matrix[i * n + i];
+    }
+    for (int64_t i = n - 1; i >= 0; i--) {
+        for (int64_t k = i + 1; k < n; k++) answer[i] -= matrix[k * n + i] * answer[k];
+        answer[i] /= matrix[i * n + i];
+    }
+}
+
+/* Inverse of a symmetric positive matrix of up to UNKNOWNS_MOST columns, in place. */
+void inverted(double *matrix, int64_t n) {
+    double work[UNKNOWNS_MOST * UNKNOWNS_MOST], unit[UNKNOWNS_MOST], column[UNKNOWNS_MOST];
+    double inverse[UNKNOWNS_MOST * UNKNOWNS_MOST];
+    for (int64_t k = 0; k < n; k++) {
+        memcpy(work, matrix, (size_t)(n * n) * sizeof *work);
+        for (int64_t i = 0; i < n; i++) unit[i] = i == k ? 1.0 : 0.0;
+        solved_equations(work, unit, n, column);
+        for (int64_t i = 0; i < n; i++) inverse[i * n + k] = column[i];
+    }
+    memcpy(matrix, inverse, (size_t)(n * n) * sizeof *matrix);
+}
+
+/* Normal equations of rows `design` (count, n), those of weight 0 left out, with a millionth of their number towards
+   zero. */
+void normal_equations(const double *design, int64_t count, int64_t n, const double *weight, double *normal) {
+    memset(normal, 0, (size_t)(n * n) * sizeof *normal);
+    for (int64_t r = 0; r < count; r++) {
+        const double *row = design + r * n;
+        if (weight[r] != 0.0)
+            for (int64_t i = 0; i < n; i++)
+                for (int64_t j = 0; j <= i; j++) normal[i * n + j] += weight[r] * row[i] * row[j];
+    }
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < i; j++) normal[j * n + i] = normal[i * n + j];
+}
+
+/* Weighted least squares of `columns` sets of values (count, columns): `answer` (n, columns). */
+void least_squares(const double *design, int64_t count, int64_t n, const double *values, int64_t columns,
+                   const double *weight, double *answer) {
+    double normal[UNKNOWNS_MOST * UNKNOWNS_MOST], work[UNKNOWNS_MOST * UNKNOWNS_MOST];
+    double right[UNKNOWNS_MOST], one[UNKNOWNS_MOST];
+    int64_t used = 0;
+    for (int64_t r = 0; r < count; r++) used += weight[r] != 0.0;
+    normal_equations(design, count, n, weight, normal);
+    for (int64_t i = 0; i < n; i++) normal[i * n + i] += 1e-6 * (double)used;
+    for (int64_t k = 0; k < columns; k++) {
+        memset(right, 0, sizeof right);
+        for (int64_t r = 0; r < count; r++)
+            for (int64_t i = 0; i < n; i++) right[i] += weight[r] * design[r * n + i] * values[r * columns + k];
+        memcpy(work, normal, sizeof work);
+        solved_equations(work, right, n, one);
+        for (int64_t i = 0; i < n; i++) answer[i * columns + k] = one[i];
+    }
+}
