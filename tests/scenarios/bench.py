@@ -42,11 +42,22 @@ def recipe() -> recipes.Recipe:
     return recipes.load(RECIPE)
 
 
-def world(*faults: FaultSpec, seed: int = 11, fidelity: Fidelity = Fidelity.IDEAL, boards: int = 0) -> Plant:
+def world(
+    *faults: FaultSpec,
+    seed: int = 11,
+    fidelity: Fidelity = Fidelity.IDEAL,
+    boards: int = 0,
+    drawn: recipes.Recipe | None = None,
+) -> Plant:
     """A machine with these faults to come, observed rather than drawn."""
     return Plant(
         scenario_for(
-            recipe(), seed=seed, fidelity=fidelity, rendering=Rendering.OBSERVATION, faults=faults, boards=boards
+            drawn or recipe(),
+            seed=seed,
+            fidelity=fidelity,
+            rendering=Rendering.OBSERVATION,
+            faults=faults,
+            boards=boards,
         )
     )
 
@@ -177,6 +188,7 @@ async def bench(
     fidelity: Fidelity = Fidelity.IDEAL,
     is_ready: bool = True,
     attended: bool = True,
+    drawn: recipes.Recipe | None = None,
 ) -> AsyncIterator[Bench]:
     """A station, homed and calibrated where `is_ready`; everything is closed at the end.
 
@@ -197,7 +209,7 @@ async def bench(
         identity=Identity(simulated=True),
         keep_images=False,
         attended=attended,
-        find_recipe=lambda _: recipe(),
+        find_recipe=lambda _: drawn or recipe(),
     )
     made = Bench(machine, store, controller)
     await controller.start()
