@@ -43,6 +43,7 @@ class FaultSpec:
     duration_s    how long it lasts from `at_s`; None = for ever (or once, where `nth` is given)
     target        port, device or input, where the kind names one
     step          it waits until this step is announced
+    step_nth      for the how-manieth time since the fault was given: 1 = the next announcement
     command       it then waits until this command of a device ("head.press") reaches `phase`
     after_s       and then for so long
     probability   chance that an occasion is hit, drawn from the seed of the run
@@ -59,6 +60,7 @@ class FaultSpec:
     phase: Phase = Phase.BEFORE
     after_s: float = 0.0
     probability: float = 1.0
+    step_nth: int = 1
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -69,6 +71,8 @@ class FaultSpec:
             raise ValueError(f"fault {self.kind}: probability = {self.probability}, allowed above 0 up to 1")
         if self.after_s < 0.0:
             raise ValueError(f"fault {self.kind}: after_s = {self.after_s}, allowed 0 or more")
+        if self.step_nth < 1:
+            raise ValueError(f"fault {self.kind}: step_nth = {self.step_nth}, allowed 1 or more")
         if self.phase is not Phase.BEFORE and not self.command:
             raise ValueError(f"fault {self.kind}: phase {self.phase} needs a command, for instance head.press")
 
@@ -102,6 +106,7 @@ class _Waiting:
 
     spec: FaultSpec
     has_step: bool
+    announced: int = 0
 
 
 Happen = Callable[[FaultSpec, float], None]
@@ -169,6 +174,9 @@ class Faults:
         """Whoever runs the machine begins this step."""
         for one in list(self._waiting):
             if one.spec.step != step or one.has_step:
+                continue
+            one.announced += 1
+            if one.announced < one.spec.step_nth:
                 continue
             if one.spec.phase is Phase.BEFORE:
                 self._fire(one, now_s)

@@ -13,13 +13,11 @@ from drivers.wire.encoding import Number
 from drivers.wire.handshake import Result
 from sim_hardware.devices.handshake import CommandChannel
 from sim_hardware.world.grip import Below, Grip
-from sim_hardware.world.vacuum import OPEN_KPA
+from sim_hardware.world.vacuum import OPEN_KPA, RELEASE_KPA
 
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
 
-RELEASE_KPA = -3.0
-"""A part lets go of the nozzle above this."""
 AMBIENT_KPA = -1.0
 
 

@@ -31,7 +31,7 @@ from sim_hardware.world.surfaces import (
     surface_below,
 )
 from sim_hardware.world.things import PackageTruth
-from sim_hardware.world.vacuum import Seal, Vacuum, hold_force_n
+from sim_hardware.world.vacuum import RELEASE_KPA, Seal, Vacuum, hold_force_n
 from sim_hardware.world.z_path import PressPlan
 
 if TYPE_CHECKING:
@@ -207,7 +207,8 @@ class Grip:
 
     def _take(self, below: Below, z_um: float, t_s: float) -> float:
         lying = below.surface.lying
-        if lying is None or self.seal_on(below, z_um) is Seal.OPEN:
+        is_drawing = self.vacuum.pressure_kpa(t_s) <= RELEASE_KPA
+        if lying is None or not is_drawing or self.seal_on(below, z_um) is Seal.OPEN:
             return 0.0
         part = lying.part
         resists_n = weight_n(part.mass_g if isinstance(part, GlassPart) else part.type.mass_g)

@@ -12,6 +12,8 @@ AMBIENT_KPA = 0.0
 SEALED_KPA = -78.0  # estimate: nozzle sealed by a part, -70 to -85
 LEAK_KPA = -58.0  # estimate: part with a leak, -50 to -65
 OPEN_KPA = -15.0  # estimate: nothing on the nozzle, -5 to -25
+RELEASE_KPA = -3.0
+"""A part lets go of the nozzle above this."""
 BLOW_OFF_RATIO = 0.25  # estimate: a puff empties the line this much faster than the closed valve alone
 
 

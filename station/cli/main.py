@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from station.cli import demo, recipe, records, registers, service, shift, vision
+from station.cli import demo, recipe, records, registers, replay, service, shift, vision
 from station.version import SOFTWARE_VERSION
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("shift")(shift.shift)
 app.command("run")(service.run)
+app.command("replay")(replay.replay)
 app.add_typer(recipe.app, name="recipe", help="Check, show, import and describe recipes.")
 app.add_typer(records.app, name="records", help="Show and export placement records.")
 app.add_typer(vision.app, name="vision", help="Balls, wetting, fiducials and imprints in picture files.")

@@ -76,6 +76,10 @@ def _is(name: str) -> Ask:
     return attrgetter(name)
 
 
+def _touches_or_holds_nothing(facts: Facts) -> bool | None:
+    return True if facts.in_contact or facts.nothing_held else facts.in_contact
+
+
 STATE_MOVES = Condition(
     "state_moves",
     "Station in a state that moves",
@@ -213,6 +217,13 @@ NOTHING_HELD = Condition(
     "the nozzle may hold a part: it is let go only where it may lie",
     HEAD,
     _is("nothing_held"),
+)
+LIES_OR_NOTHING_HELD = Condition(
+    "lies_or_nothing_held",
+    "Nozzle in contact, or nothing on it",
+    "the nozzle touches nothing and may hold a part: let go now it would fall",
+    HEAD,
+    _touches_or_holds_nothing,
 )
 OVER_SURFACE = Condition(
     "over_a_surface",

@@ -36,6 +36,7 @@ class Action(StrEnum):
     GRIP = "Vacuum on"
     RELEASE_ON_BOARD = "Let go on the board"
     RELEASE_IN_HOLDER = "Let go in the glass holder"
+    RELEASE_IN_TRAY = "Let go in the tray"
     RELEASE_IN_BIN = "Let go over the reject bin"
     RELEASE_ELSEWHERE = "Let go"
     LEVEL_FILM = "Level the film"
@@ -74,6 +75,7 @@ INTERLOCKS: dict[Action, tuple[Condition, ...]] = {
     Action.GRIP: (c.STATE_MOVES, c.VACUUM),
     Action.RELEASE_ON_BOARD: (c.STATE_MOVES, c.OVER_BOARD, c.PRESSING, c.CLAMPED),
     Action.RELEASE_IN_HOLDER: (c.STATE_MOVES, c.OVER_HOLDER, c.PRESSING),
+    Action.RELEASE_IN_TRAY: (c.STATE_MOVES, c.OVER_TRAY, c.LIES_OR_NOTHING_HELD),
     Action.RELEASE_IN_BIN: (c.STATE_MOVES, c.AXES_STAND, c.OVER_BIN, c.BIN_THERE, c.BIN_ROOM),
     Action.RELEASE_ELSEWHERE: (c.STATE_MOVES, c.NOTHING_HELD),
     Action.LEVEL_FILM: (*BEGIN, c.AIR, c.HEAD_OFF_PLATE, c.PLATE_LOCKED, c.COVER_CLOSED, c.BLADE_REFERENCED),
@@ -103,6 +105,7 @@ _PRESS = {Place.TRAY: Action.PICK, Place.PLATE: Action.DIP, Place.BOARD: Action.
 _RELEASE = {
     Place.BOARD: Action.RELEASE_ON_BOARD,
     Place.HOLDER: Action.RELEASE_IN_HOLDER,
+    Place.TRAY: Action.RELEASE_IN_TRAY,
     Place.BIN: Action.RELEASE_IN_BIN,
 }
 

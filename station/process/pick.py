@@ -71,7 +71,9 @@ async def pick(cell: Cell, work: Work) -> Picked:
             )
         )
     except (NoContact, EarlyContact) as error:
-        # An empty pocket, or a package that stands on edge in it.
+        # An empty pocket, or a package that stands on edge or on another in it: the open valve would take it along.
+        if isinstance(error, EarlyContact):
+            await cell.head.vacuum_off(0.0, settings.vacuum_within_s)
         up = LiftProfile(safe_z_um, LIFT_SLOW_UM_PER_S, safe_z_um, cell.profile.head.z_speed_um_per_s)
         lift = await cell.head.lift(up)
         raise ProcessAlarm(

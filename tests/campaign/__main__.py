@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import recipes
+from sim_hardware.schedule import Plan, dump, load_plan
 from tests.campaign import crash, matrix, page, shrink, swarm
 from tests.campaign.run import run
-from tests.campaign.schedule import Schedule, dump, load
+from tests.campaign.schedule import check_names
 
 CRASH_SLICE = 1
 TELL_EVERY = 100
@@ -57,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--schedule", type=Path, help="JSON list of faults and acts")
     one.add_argument("--cell", help="or one cell of the matrix: M02,S19,before")
     one.add_argument("--shrink", action="store_true", help="make a schedule that breaks something small first")
+    one.add_argument("--heal-at", type=float, default=0.0, help="simulated s at which all faults end by themselves")
+    one.set_defaults(seed=None)
     everything = command("all", _all, "matrix, crash points, swarm and page")
     everything.add_argument("--swarm", type=int, default=200, help="seeds of the swarm")
     told = command("page", _page, "write docs/fault_matrix.md from the lines of matrix and crash")
@@ -136,11 +140,14 @@ def _spread(work: Callable[[Any], dict[str, Any]], jobs: Iterable[Any], workers:
 
 
 def _run(options: argparse.Namespace) -> int:
-    schedule = _schedule(options)
+    plan = _plan(options)
+    seed = options.seed if options.seed is not None else plan.seed if plan.seed is not None else matrix.SEED
+    drawn = recipes.load(plan.recipe) if plan.recipe else None
+    schedule = plan.schedule
     if options.shrink:
-        schedule = shrink.shrink(schedule, lambda tried: bool(run(tried, options.seed).broken))
+        schedule = shrink.shrink(schedule, lambda t: bool(run(t, seed, boards=plan.boards, drawn=drawn).broken))
         sys.stdout.write(f"smallest schedule: {json.dumps(dump(schedule))}\n")
-    outcome = run(schedule, options.seed)
+    outcome = run(schedule, seed, boards=plan.boards, drawn=drawn, heals_at_s=options.heal_at)
     sys.stdout.write("\n".join(outcome.story) + "\n")
     numbers = sorted({number for number, _ in outcome.broken})
     sys.stdout.write(
@@ -151,12 +158,17 @@ def _run(options: argparse.Namespace) -> int:
     return int(bool(numbers))
 
 
-def _schedule(options: argparse.Namespace) -> Schedule:
+def _plan(options: argparse.Namespace) -> Plan:
     if options.cell:
-        return matrix.schedule_of(options.cell)
+        return Plan(matrix.schedule_of(options.cell))
     if options.schedule is None:
         raise ValueError("give --schedule FILE.json or --cell FAULT,STEP,PHASE")
-    return load(options.schedule.read_text(encoding="utf-8"))
+    try:
+        plan = load_plan(options.schedule.read_text(encoding="utf-8"))
+        check_names(plan.schedule)
+    except ValueError as error:
+        raise ValueError(f"{options.schedule}: {error}") from error
+    return plan
 
 
 def _all(options: argparse.Namespace) -> int:

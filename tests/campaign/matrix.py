@@ -14,9 +14,10 @@ from typing import Any
 from sim_hardware.fault_list import BY_ID, FAULTS, Means
 from sim_hardware.fault_list.steps import BY_ID as STEP_BY_ID
 from sim_hardware.faults import Phase
+from sim_hardware.schedule import Schedule
 from tests.campaign.expected import ERROR, verdict_of
 from tests.campaign.run import run
-from tests.campaign.schedule import Schedule, of_cell
+from tests.campaign.schedule import of_cell
 
 SEED = 11
 CPU_LIMIT_S = 60

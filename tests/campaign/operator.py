@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 
 from sim_hardware.mishaps import take_part_away, unknown_part
+from sim_hardware.schedule import Act
 from sim_hardware.world.places import SafetyInputs
 from sim_hardware.world.things import PackageTruth
 from station.alarms.active import ActiveAlarm
@@ -38,20 +39,23 @@ class Hangs(AssertionError):
 class Operator:
     """One person at one station; `repairs` is what has been put right."""
 
-    def __init__(self, bench: Bench, watcher: Watcher, *, heals: bool = True) -> None:
-        self.bench, self.watcher, self.heals = bench, watcher, heals
+    def __init__(self, bench: Bench, watcher: Watcher, *, script: list[Act] | None = None) -> None:
+        """script: answers that are given first, each to the next question of its number; used up as they are given."""
+        self.bench, self.watcher, self.script = bench, watcher, script if script is not None else []
         self.job: Job | None = None
         self.resets = self.orders = 0
-        self.boards_wanted = 1
+        self.jobs_wanted = self.boards = 1
         self._takes_board = False
         self.waits = False
         """somebody else is at the station"""
         self._asked: Counter[int] = Counter()
         self._deadline_s = bench.plant.now() + PATIENCE_S
 
-    async def finish_a_board(self) -> None:
-        """Do what the station needs until a job is complete. Raises Hangs."""
+    async def finish_a_board(self, boards: int = 1) -> None:
+        """Do what the station needs until a job of so many boards is complete. Raises Hangs."""
         controller = self.bench.controller
+        self.boards = boards
+        self._deadline_s += PATIENCE_S * (boards - 1)
         changed_s, before = self.bench.plant.now(), controller.packml.state
         while controller.packml.state is not State.COMPLETE or self._wants_another():
             now_s = self.bench.plant.now()
@@ -94,7 +98,7 @@ class Operator:
             elif state is State.IDLE:
                 self.orders += 1
                 self.watcher.announce("recipe_load")
-                self.job = self.bench.order()
+                self.job = self.bench.order(self.boards)
             elif state is State.HELD and not self._is_asked() and not controller.alarms.standing:
                 await self._command(Command.UNHOLD)
         except CommandRefused as refused:
@@ -112,9 +116,9 @@ class Operator:
                     self.watcher.add(OPERATOR, "finds a command under way at rest", found)
 
     def _wants_another(self) -> bool:
-        """A board is complete: is it the last one that was wanted?"""
-        self.boards_wanted -= 1
-        return self.boards_wanted > 0
+        """A job is complete: is it the last one that was wanted?"""
+        self.jobs_wanted -= 1
+        return self.jobs_wanted > 0
 
     async def _command(self, command: Command) -> None:
         self.watcher.add(OPERATOR, f"presses {command.value}", {})
@@ -133,7 +137,7 @@ class Operator:
     async def _repair(self) -> None:
         """Put right what is wrong with the machine, as a person would before answering."""
         plant = self.bench.plant
-        if not self.heals or not self._is_something_wrong():
+        if not self._is_something_wrong():
             return
         self.watcher.add(OPERATOR, "repairs", {})
         await asyncio.sleep(REPAIR_S)
@@ -170,6 +174,10 @@ class Operator:
 
     def _choose(self, alarm: ActiveAlarm) -> str:
         number, permitted = alarm.definition.number, [answer.value for answer in alarm.answers]
+        told = next((act for act in self.script if act.alarm == number and act.answer in permitted), None)
+        if told is not None:
+            self.script.remove(told)
+            return told.answer
         if "was_placed" in permitted:
             board, site = alarm.objects.get("board"), alarm.objects.get("site")
             there = any((p["board"], p["site"]) == (board, site) for p in self.bench.placements())

@@ -11,24 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recipes import Recipe
 from sim_hardware import virtual_time
-from sim_hardware.faults import FaultSpec, Phase
-from station.alarms.active import AnswerRefused
-from station.run.controller import CommandRefused
-from station.run.packml import Command, State
-from station.store.errors import StoreFailed
+from sim_hardware.faults import FaultSpec
+from sim_hardware.plant import Plant
+from sim_hardware.schedule import Act, Entry
+from sim_hardware.world.places import SafetyInputs
 from tests.campaign import invariants_motion, invariants_product, invariants_records
 from tests.campaign.judged import Judged, violations
-from tests.campaign.operator import Hangs, Operator
+from tests.campaign.operator import Hangs
+from tests.campaign.person import Person
 from tests.campaign.reaction import Reaction, reaction_of
-from tests.campaign.schedule import Act, Entry
 from tests.campaign.watcher import OPERATOR, PLANT, STATION, Watcher
-from tests.scenarios.bench import Bench, bench, recipe, world
+from tests.scenarios.bench import bench, recipe, world
 
 INVARIANT_MODULES = (invariants_motion, invariants_product, invariants_records)
-LONG_HOLD_S = 75.0
-"""longer than film and dipped package may wait"""
-DEAD_FOR_S = 3.0
 
 
 @dataclass(slots=True)
@@ -56,11 +53,17 @@ class Outcome:
         }
 
 
-def run(schedule: Sequence[Entry], seed: int = 11) -> Outcome:
-    """Run the schedule in virtual time on a machine of this seed."""
+def run(
+    schedule: Sequence[Entry], seed: int = 11, *, boards: int = 1, drawn: Recipe | None = None, heals_at_s: float = 0.0
+) -> Outcome:
+    """Run the schedule in virtual time on a machine of this seed.
+
+    drawn       the recipe that is built; None: that of the bench
+    heals_at_s  when all faults end by themselves, simulated s; 0: only a person puts anything right
+    """
     folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=fast_folder()))
     try:
-        return virtual_time.run(_run(schedule, seed, folder))
+        return virtual_time.run(_run(schedule, seed, folder, boards, drawn or recipe(), heals_at_s))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         gc.collect(0)
@@ -71,29 +74,34 @@ def fast_folder() -> str | None:
     return str(memory) if memory.is_dir() else None
 
 
-async def _run(schedule: Sequence[Entry], seed: int, folder: Path) -> Outcome:
-    plant = world(seed=seed)
+async def _run(
+    schedule: Sequence[Entry], seed: int, folder: Path, boards: int, drawn: Recipe, heals_at_s: float
+) -> Outcome:
+    plant = world(seed=seed, drawn=drawn)
     await plant.start()
     watcher = Watcher(plant)
-    person = _Person(watcher, [entry for entry in schedule if isinstance(entry, Act)])
+    person = Person(watcher, [entry for entry in schedule if isinstance(entry, Act)])
     for entry in schedule:
         if isinstance(entry, FaultSpec):
             plant.faults.inject(entry, plant.now())
+    if heals_at_s:
+        plant.call_at(heals_at_s, _heal, plant)
     hang, lives = "", 0
     restarts: list[float] = []
     while True:
         lives += 1
-        async with bench(folder / "store", plant=plant, seed=seed + lives, is_ready=False) as b:
+        async with bench(folder / "store", plant=plant, seed=seed + lives, is_ready=False, drawn=drawn) as b:
             watcher.attach(b)
             operator = person.at(b)
             if lives == 1:
                 watcher.announce("boot")
                 await asyncio.sleep(0.02)
             try:
-                await operator.finish_a_board()
+                await operator.finish_a_board(boards)
             except Hangs as hanging:
                 hang = str(hanging)
-            if person.is_power_cut and not hang and b.is_dead:
+            if person.is_killed and not hang and b.is_dead:
+                await asyncio.sleep(person.dead_for_s)
                 restarts.append(plant.now())
                 continue
             await person.gone()
@@ -101,7 +109,7 @@ async def _run(schedule: Sequence[Entry], seed: int, folder: Path) -> Outcome:
             await b.store.commit()
             judged = Judged(
                 plant,
-                recipe(),
+                drawn,
                 list(watcher.entries),
                 dict(watcher.executed),
                 await b.records(),
@@ -125,112 +133,12 @@ async def _run(schedule: Sequence[Entry], seed: int, folder: Path) -> Outcome:
     )
 
 
-class _Person:
-    """Acts when their instant has come, beside the operator who answers."""
-
-    def __init__(self, watcher: Watcher, acts: list[Act]) -> None:
-        self._watcher, self._acts = watcher, acts
-        self._seen: list[Act] = []
-        self._tasks: list[asyncio.Task[None]] = []
-        self._bench: Bench | None = None
-        self._operator: Operator | None = None
-        self.done: list[str] = []
-        self.is_power_cut = False
-        watcher.on_phase.append(self._reached)
-
-    def at(self, b: Bench) -> Operator:
-        self._bench = b
-        self._operator = Operator(b, self._watcher)
-        return self._operator
-
-    async def gone(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _reached(self, name: str, phase: Phase) -> None:
-        for act in list(self._acts):
-            is_announced = phase is Phase.BEFORE and name == act.step
-            if is_announced and not (act.command and act.phase is not Phase.BEFORE):
-                self._begin(act)
-            elif is_announced and act not in self._seen:
-                self._seen.append(act)
-            elif act in self._seen and name == act.command and phase is _seen_as(act.phase):
-                self._begin(act)
-
-    def _begin(self, act: Act) -> None:
-        self._acts.remove(act)
-        self._tasks.append(asyncio.get_running_loop().create_task(self._do(act), name=f"person {act.act}"))
-
-    async def _do(self, act: Act) -> None:
-        b, plant = self._bench, self._watcher.plant
-        assert b is not None
-        await asyncio.sleep(act.after_s)
-        self.done.append(act.act)
-        self._watcher.add(OPERATOR, f"does {act.act}", {})
-        controller = b.controller
-        try:
-            if act.act == "stop":
-                self._watcher.add(OPERATOR, "presses stop", {})
-                await controller.command(Command.STOP)
-            elif act.act in ("hold_long", "hand"):
-                await self._hold(b, act.act)
-            elif act.act == "start_twice":
-                assert self._operator is not None
-                assert self._operator.job is not None
-                controller.start_job(self._operator.job)
-                self._watcher.add(OPERATOR, "was not refused", {})
-            elif act.act == "second_board":
-                assert self._operator is not None
-                self._operator.boards_wanted += 1
-            elif act.act == "wrong_answers":
-                await self._answer_wrongly(b)
-            elif act.act == "power_cut":
-                self.is_power_cut = True
-                b.store.writing.failure, b.is_dead = StoreFailed("the power is gone"), True
-                for name in plant.cabling.devices():
-                    plant.reboot(name)
-                await b.die()
-        except CommandRefused as refused:
-            self._watcher.add(OPERATOR, "was refused", {"text": str(refused)})
-
-    async def _hold(self, b: Bench, act: str) -> None:
-        self._watcher.add(OPERATOR, "presses hold", {})
-        assert self._operator is not None
-        self._operator.waits = True
-        await b.controller.command(Command.HOLD)
-        await b.rest(State.HELD)
-        if act == "hand":
-            self._watcher.plant.faults.inject(FaultSpec("part_taken"), self._watcher.plant.now())
-            await asyncio.sleep(1.0)
-        else:
-            await asyncio.sleep(LONG_HOLD_S)
-        self._operator.waits = False
-
-    async def _answer_wrongly(self, b: Bench) -> None:
-        assert self._operator is not None
-        self._operator.waits = True
-        await b.rest(State.HELD)
-        alarm = b.controller.alarms.standing[0]
-        for answer, token in (("was_placed", alarm.state_token), ("retry", "T999")):
-            try:
-                b.controller.answer(alarm.id, answer, token)
-                self._watcher.add(OPERATOR, "was not refused", {})
-            except AnswerRefused as refused:
-                self._watcher.add(OPERATOR, "was refused", {"text": str(refused)})
-        self._watcher.plant.boards[-1].missing_fiducials = ()
-        b.answer(alarm, "retry")
-        try:
-            b.answer(alarm, "retry")
-            self._watcher.add(OPERATOR, "was not refused", {})
-        except AnswerRefused as refused:
-            self._watcher.add(OPERATOR, "was refused", {"text": str(refused)})
-        self._operator.waits = False
-
-
-def _seen_as(phase: Phase) -> Phase:
-    """A person sees a press under way, not the instant of its contact."""
-    return Phase.RUNNING if phase is Phase.CONTACT else phase
+def _heal(plant: Plant) -> None:
+    """Whatever was wrong ceases; what has happened stays as it is."""
+    plant.faults.heal()
+    for cable in plant.cabling.cables.values():
+        cable.refuses_until_s, cable.kept = 0.0, None
+    plant.set_safety(**{name: getattr(SafetyInputs(), name) for name in SafetyInputs.__slots__})
 
 
 LINES_MAX = 22

@@ -1,36 +1,18 @@
-"""A fault schedule as data: a JSON list of faults of the machine and acts of a person, each with its trigger."""
+"""Which schedule is which cell of the matrix, and whether what a stranger's schedule waits for can ever come."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
+from drivers.wire import dip_unit, film_gauge, head, motion_plc
+from sim_hardware.cabling import PORT_NAMES
+from sim_hardware.fault_kinds import KINDS
 from sim_hardware.fault_list import BY_ID, Means, Step
 from sim_hardware.faults import FaultSpec, Phase
-from sim_hardware.scenario import ScenarioError, from_plain, plain
+from sim_hardware.schedule import Act, Entry, Schedule
+from sim_hardware.world.places import SafetyInputs
+from station.process.sheet import ALL_STEPS
 
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What a person does, when the step has been announced and its command has come so far.
-
-    act   stop, hold_long, hand, start_twice, wrong_answers, power_cut, second_board
-    """
-
-    act: str
-    step: str
-    command: str = ""
-    phase: Phase = Phase.BEFORE
-    after_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.act not in ACTS:
-            raise ValueError(f"unknown act {self.act!r}; known: {', '.join(ACTS)}")
-
-
-ACTS = ("stop", "hold_long", "hand", "start_twice", "wrong_answers", "power_cut", "second_board")
 ACT_OF = {
     "B03": "second_board",
     "O03": "hand",
@@ -43,8 +25,20 @@ ACT_OF = {
 }
 """which act is which fault of the list"""
 
-Entry = FaultSpec | Act
-Schedule = tuple[Entry, ...]
+STEPS = ("boot", "home", "recipe_load", *(step.id for step in ALL_STEPS))
+"""what is announced: the steps of the process, and what comes before them"""
+COMMANDS = (
+    *(
+        f"{name}.{spec.name}"
+        for name, wire in (("plc", motion_plc), ("head", head), ("dip_unit", dip_unit), ("film_gauge", film_gauge))
+        for specs in wire.COMMANDS.values()
+        for spec in specs
+    ),
+    "up_camera.expose",
+    "board_reader.read",
+)
+PORTS = tuple(name for name in PORT_NAMES if name != "control")
+INPUTS = tuple(SafetyInputs.__slots__)
 
 
 def of_cell(fault_id: str, step: Step, phase: Phase) -> Schedule:
@@ -63,31 +57,23 @@ def of_cell(fault_id: str, step: Step, phase: Phase) -> Schedule:
     return tuple(made)
 
 
-def load(text: str) -> Schedule:
-    """JSON list -> schedule. Raises ValueError that names entry and key."""
-    try:
-        entries = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"the schedule is no JSON: {error}") from error
-    if not isinstance(entries, list):
-        raise ValueError(f"the schedule is a {type(entries).__name__}, expected a list of faults")
-    return tuple(_entry(entry, f"entry {number}") for number, entry in enumerate(entries, 1))
+def check_names(schedule: Sequence[Entry]) -> None:
+    """A fault that waits for what never comes would look like one that was survived.
+
+    raises    ValueError that names the entry, and what is known
+    """
+    for number, entry in enumerate(schedule, 1):
+        known: list[tuple[str, str, Sequence[str]]] = []
+        if entry.step:
+            known.append(("step", entry.step, STEPS))
+        if entry.command:
+            known.append(("command", entry.command, COMMANDS))
+        if isinstance(entry, FaultSpec) and (entry.target or entry.kind in _NEED_A_TARGET):
+            known.append(("target", entry.target, INPUTS if "input" in KINDS[entry.kind] else PORTS))
+        for key, value, allowed in known:
+            if value not in allowed:
+                raise ValueError(f"entry {number}.{key} = {value!r}: unknown {key}; known: {', '.join(allowed)}")
 
 
-def _entry(entry: Any, where: str) -> Entry:
-    if not isinstance(entry, Mapping):
-        raise ValueError(f"{where}: expected an object, found {type(entry).__name__}")
-    try:
-        return from_plain(Act if "act" in entry else FaultSpec, entry, where)
-    except ScenarioError as error:
-        raise ValueError(str(error)) from error
-
-
-def dump(schedule: Sequence[Entry]) -> list[dict[str, Any]]:
-    """The schedule as JSON objects, without what is as usual; `load(json.dumps(dump(s))) == s`."""
-    return [_short(entry) for entry in schedule]
-
-
-def _short(entry: Entry) -> dict[str, Any]:
-    usual = plain(FaultSpec("pick_fail") if isinstance(entry, FaultSpec) else Act("stop", ""))
-    return {name: value for name, value in plain(entry).items() if name in ("kind", "act") or value != usual[name]}
+_NEED_A_TARGET = ("link_cut", "endless_stream", "device_restarts", "second_master", "input_false", "input_true")
+"""events: they happen to something, where a state without a target holds for everything"""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sim_hardware.faults import FaultSpec, Phase
-from tests.campaign.schedule import Entry, Schedule
+from sim_hardware.schedule import Entry, Schedule
 
 Fails = Callable[[Schedule], bool]
 """Whether a schedule still shows the failure."""

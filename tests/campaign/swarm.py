@@ -10,9 +10,10 @@ from typing import Any
 
 from sim_hardware.fault_list.steps import BY_ID as STEP_BY_ID
 from sim_hardware.faults import Phase
+from sim_hardware.schedule import Entry, Schedule, dump
 from tests.campaign.matrix import Cell, cells
 from tests.campaign.run import Outcome, run
-from tests.campaign.schedule import Entry, Schedule, dump, of_cell
+from tests.campaign.schedule import of_cell
 
 FAULTS_MAX = 4
 NOT_TOGETHER = ("O13", "O09")

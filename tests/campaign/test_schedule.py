@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from sim_hardware.fault_list import STEPS
-from sim_hardware.faults import FaultSpec, Phase
+from sim_hardware.faults import Faults, FaultSpec, Phase
+from sim_hardware.schedule import Act, Plan, Schedule, dump, dump_plan, load, load_plan
 from tests.campaign import matrix
+from tests.campaign.__main__ import main
 from tests.campaign.expected import EXPECTED
-from tests.campaign.schedule import ACT_OF, Act, Schedule, dump, load
+from tests.campaign.schedule import ACT_OF, check_names
 from tests.campaign.shrink import shrink
 from tests.campaign.swarm import schedule_of
 
@@ -36,11 +39,70 @@ def test_a_schedule_survives_its_file() -> None:
         ('[{"kind": "gremlin"}]', "unknown fault 'gremlin'"),
         ('[{"act": "dance", "step": "dip"}]', "unknown act 'dance'"),
         ('[{"kind": "film_thin", "size": 3}]', "entry 1.size: unknown key"),
+        ('[{"kind": "film_thin", "step_nth": 0}]', "step_nth = 0, allowed 1 or more"),
+        ('[{"kind": "film_thin", "value": "much"}]', "entry 1.value = 'much': expected float"),
+        ('[{"act": "stop"}]', "act stop: needs the step"),
+        ('[{"act": "answer", "alarm": 501}]', "needs alarm .its number. and answer"),
+        ('{"schedule": [], "boats": 2}', "boats: unknown key"),
+        ('{"schedule": [], "boards": 0}', "boards = 0: allowed 1 or more"),
+        ('{"schedule": [], "seed": "x"}', "seed = 'x': expected int"),
     ],
 )
 def test_nonsense_is_named(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[{"kind": "film_thin", "step": "levl_film"}]', "entry 1.step = 'levl_film': unknown step; known: boot, home"),
+        ('[{"act": "stop", "step": "dip", "command": "head.squeeze"}]', "entry 1.command = 'head.squeeze': unknown"),
+        ('[{"kind": "link_silent", "target": "phone"}]', "entry 1.target = 'phone': unknown target; known: plc"),
+        ('[{"kind": "input_false"}]', "entry 1.target = '': unknown target; known: estop_ok"),
+    ],
+)
+def test_a_fault_that_waits_for_what_never_comes_is_named(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        check_names(load(text))
+
+
+def test_a_plan_survives_its_file() -> None:
+    plan = Plan((Act("answer", alarm=501, answer="retry"), *WHOLE), seed=3, recipe="pop_12x12_216", boards=2)
+    assert load_plan(json.dumps(dump_plan(plan))) == plan
+    assert load_plan("[]") == Plan(())
+
+
+def test_a_fault_strikes_at_the_visit_of_its_step_that_it_names() -> None:
+    faults = Faults([FaultSpec("pick_fail", nth=1, step="pick", step_nth=3)])
+    for visit in (1, 2):
+        faults.announce("pick", float(visit))
+        assert faults.strikes("pick_fail", float(visit)) is None
+    faults.announce("pick", 3.0)
+    assert faults.strikes("pick_fail", 3.0) is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "words"),
+    [
+        ('[{"kind": "gremlin"}]', 2, "unknown fault 'gremlin'"),
+        ("no json", 2, "is no JSON"),
+        ('{"boards": 2, "schedule": [{"act": "answer", "alarm": 501, "answer": "stop"}]}', 0, "verdict: good"),
+    ],
+)
+def test_the_schedule_of_a_stranger_gets_a_verdict_or_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], told: str, code: int, words: str
+) -> None:
+    file = tmp_path / "stranger.json"
+    file.write_text(told, encoding="utf-8")
+    assert main(["run", "--schedule", str(file), "--seed", "5"]) == code
+    said = capsys.readouterr()
+    assert words in said.out + said.err
+    if code == 0:
+        assert "records ['placed', 'placed', 'placed', 'placed']" in said.out
+    else:
+        assert said.err.startswith(str(file))
+        assert said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", ["M02,S20", "M99,S01,before", "M02,S01,before", "M02,S19,during"])

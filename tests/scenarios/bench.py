@@ -45,11 +45,22 @@ def recipe() -> recipes.Recipe:
     return recipes.from_data({**data, "board": board, "material": material})
 
 
-def world(*faults: FaultSpec, seed: int = 11, fidelity: Fidelity = Fidelity.IDEAL, boards: int = 0) -> Plant:
+def world(
+    *faults: FaultSpec,
+    seed: int = 11,
+    fidelity: Fidelity = Fidelity.IDEAL,
+    boards: int = 0,
+    drawn: recipes.Recipe | None = None,
+) -> Plant:
     """A machine with these faults to come, observed rather than drawn."""
     return Plant(
         scenario_for(
-            recipe(), seed=seed, fidelity=fidelity, rendering=Rendering.OBSERVATION, faults=faults, boards=boards
+            drawn or recipe(),
+            seed=seed,
+            fidelity=fidelity,
+            rendering=Rendering.OBSERVATION,
+            faults=faults,
+            boards=boards,
         )
     )
 
@@ -180,12 +191,12 @@ async def bench(
     fidelity: Fidelity = Fidelity.IDEAL,
     is_ready: bool = True,
     attended: bool = True,
-    built: recipes.Recipe | None = None,
+    drawn: recipes.Recipe | None = None,
 ) -> AsyncIterator[Bench]:
     """A station, homed and calibrated where `is_ready`; everything is closed at the end.
 
     plant    a machine that stood there before; it is left running
-    built    what every order builds, the usual recipe where nothing is given
+    drawn    what every order builds, the usual recipe where nothing is given
     """
     own = plant is None
     machine = world(*faults, seed=seed, fidelity=fidelity) if plant is None else plant
@@ -202,7 +213,7 @@ async def bench(
         identity=Identity(simulated=True),
         keep_images=False,
         attended=attended,
-        find_recipe=lambda _: built or recipe(),
+        find_recipe=lambda _: drawn or recipe(),
     )
     made = Bench(machine, store, controller)
     await controller.start()

@@ -41,7 +41,7 @@ async def test_a_board_with_a_cross_a_ring_and_a_dark_diamond_is_built(tmp_path:
     built = with_marks(*SHAPES)
     plant = machine(built, rendering)
     await plant.start()
-    async with bench(tmp_path, plant=plant, built=built) as b:
+    async with bench(tmp_path, plant=plant, drawn=built) as b:
         b.order()
         assert await b.rest() is State.COMPLETE, b.alarm_text()
         assert [record["result"] for record in await b.records()] == ["placed", "placed"]
@@ -56,7 +56,7 @@ async def test_a_board_with_a_cross_a_ring_and_a_dark_diamond_is_built(tmp_path:
 async def test_a_disc_is_not_taken_for_the_cross_of_the_recipe(tmp_path: Path, rendering: Rendering) -> None:
     plant = machine(recipe(), rendering)
     await plant.start()
-    async with bench(tmp_path, plant=plant, built=with_marks(*SHAPES)) as b:
+    async with bench(tmp_path, plant=plant, drawn=with_marks(*SHAPES)) as b:
         b.order()
         await b.rest(State.HELD)
         assert b.controller.alarms.standing[0].definition.number == 501, b.alarm_text()

@@ -55,6 +55,7 @@ SITUATIONS: dict[Action, dict[str, Any]] = {
     Action.PRESS_GLASS: {"place": Place.HOLDER},
     Action.RELEASE_ON_BOARD: {"place": Place.BOARD, "in_contact": True, "z_is_safe": False},
     Action.RELEASE_IN_HOLDER: {"place": Place.HOLDER, "in_contact": True, "z_is_safe": False},
+    Action.RELEASE_IN_TRAY: {"place": Place.TRAY, "in_contact": True, "nothing_held": None, "z_is_safe": False},
     Action.RELEASE_IN_BIN: {"place": Place.BIN, "z_is_safe": False},
     Action.LOAD_BOARD: {"clamped": False, "board_at_stop": False},
     Action.BOARD_OUT: {"clamped": False},
@@ -65,6 +66,7 @@ NEVER = {Action.LOWER_ELSEWHERE, Action.PRESS_ELSEWHERE}
 
 BREAKS: dict[str, dict[str, Any]] = {
     c.HEAD_OFF_PLATE.id: {"z_is_safe": False, "place": Place.PLATE},
+    c.LIES_OR_NOTHING_HELD.id: {"in_contact": False, "nothing_held": None},
     **{
         condition.id: {"place": Place.ELSEWHERE}
         for condition in (c.OVER_TRAY, c.OVER_PLATE, c.OVER_BOARD, c.OVER_HOLDER, c.OVER_BIN, c.OVER_SURFACE)
@@ -72,7 +74,10 @@ BREAKS: dict[str, dict[str, Any]] = {
 }
 """How a condition of more than one fact is made false; all others by turning their one fact round."""
 
-FORGETS: dict[str, tuple[str, ...]] = {c.HEAD_OFF_PLATE.id: ("z_is_safe", "place")}
+FORGETS: dict[str, tuple[str, ...]] = {
+    c.HEAD_OFF_PLATE.id: ("z_is_safe", "place"),
+    c.LIES_OR_NOTHING_HELD.id: ("in_contact", "nothing_held"),
+}
 
 
 def before(action: Action) -> Facts:
@@ -198,7 +203,8 @@ def test_the_steps_asked_about_beforehand_are_the_irreversible_ones() -> None:
         ("press", {}, Place.PLATE, Action.DIP),
         ("press", {}, Place.BOARD, Action.PLACE),
         ("press", {}, Place.BIN, Action.PRESS_ELSEWHERE),
-        ("vacuum_off", {}, Place.TRAY, Action.RELEASE_ELSEWHERE),
+        ("vacuum_off", {}, Place.TRAY, Action.RELEASE_IN_TRAY),
+        ("vacuum_off", {}, Place.ELSEWHERE, Action.RELEASE_ELSEWHERE),
         ("vacuum_off", {}, Place.BIN, Action.RELEASE_IN_BIN),
         ("move_z", {"z_um": 9_000.0}, Place.BOARD, Action.MOVE_Z_UP),
         ("move_z", {"z_um": 9_001.0}, Place.BOARD, Action.LOWER_ELSEWHERE),

@@ -1,0 +1,135 @@
+"""The person of a schedule: acts when the instant has come, beside the operator who answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from sim_hardware.faults import FaultSpec, Phase
+from sim_hardware.schedule import Act
+from station.alarms.active import AnswerRefused
+from station.run.controller import CommandRefused
+from station.run.packml import Command, State
+from station.store.errors import StoreFailed
+from tests.campaign.operator import Operator
+from tests.campaign.watcher import OPERATOR, Watcher
+from tests.scenarios.bench import Bench
+
+LONG_HOLD_S = 75.0
+"""longer than film and dipped package may wait"""
+KILLED_FOR_S = 2.0
+"""from the end of a service that was killed to its next start; the devices have stopped by themselves meanwhile"""
+
+
+class Person:
+    """Acts when their instant has come, beside the operator who answers."""
+
+    def __init__(self, watcher: Watcher, acts: list[Act]) -> None:
+        self._watcher = watcher
+        self._acts = [act for act in acts if act.act != "answer"]
+        self._answers = [act for act in acts if act.act == "answer"]
+        self._announced: Counter[str] = Counter()
+        self._seen: list[Act] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._bench: Bench | None = None
+        self._operator: Operator | None = None
+        self.done: list[str] = []
+        self.is_killed, self.dead_for_s = False, 0.0
+        watcher.on_phase.append(self._reached)
+
+    def at(self, b: Bench) -> Operator:
+        self._bench = b
+        self._operator = Operator(b, self._watcher, script=self._answers)
+        return self._operator
+
+    async def gone(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _reached(self, name: str, phase: Phase) -> None:
+        if phase is Phase.BEFORE:
+            self._announced[name] += 1
+        for act in list(self._acts):
+            is_announced = phase is Phase.BEFORE and name == act.step and self._announced[name] >= act.step_nth
+            if is_announced and not (act.command and act.phase is not Phase.BEFORE):
+                self._begin(act)
+            elif is_announced and act not in self._seen:
+                self._seen.append(act)
+            elif act in self._seen and name == act.command and phase is _seen_as(act.phase):
+                self._begin(act)
+
+    def _begin(self, act: Act) -> None:
+        self._acts.remove(act)
+        self._tasks.append(asyncio.get_running_loop().create_task(self._do(act), name=f"person {act.act}"))
+
+    async def _do(self, act: Act) -> None:
+        b, plant = self._bench, self._watcher.plant
+        assert b is not None
+        await asyncio.sleep(act.after_s)
+        self.done.append(act.act)
+        self._watcher.add(OPERATOR, f"does {act.act}", {})
+        controller = b.controller
+        try:
+            if act.act in ("stop", "abort", "hold"):
+                self._watcher.add(OPERATOR, f"presses {act.act}", {})
+                await controller.command(Command(act.act))
+            elif act.act in ("hold_long", "hand"):
+                await self._hold(b, act.act)
+            elif act.act == "start_twice":
+                assert self._operator is not None
+                assert self._operator.job is not None
+                controller.start_job(self._operator.job)
+                self._watcher.add(OPERATOR, "was not refused", {})
+            elif act.act == "second_board":
+                assert self._operator is not None
+                self._operator.jobs_wanted += 1
+            elif act.act == "wrong_answers":
+                await self._answer_wrongly(b)
+            elif act.act in ("power_cut", "kill"):
+                self.is_killed = True
+                self.dead_for_s = KILLED_FOR_S if act.act == "kill" else 0.0
+                b.store.writing.failure, b.is_dead = StoreFailed("the process is gone"), True
+                for name in plant.cabling.devices() if act.act == "power_cut" else ():
+                    plant.reboot(name)
+                await b.die()
+        except CommandRefused as refused:
+            self._watcher.add(OPERATOR, "was refused", {"text": str(refused)})
+
+    async def _hold(self, b: Bench, act: str) -> None:
+        self._watcher.add(OPERATOR, "presses hold", {})
+        assert self._operator is not None
+        self._operator.waits = True
+        await b.controller.command(Command.HOLD)
+        await b.rest(State.HELD)
+        if act == "hand":
+            self._watcher.plant.faults.inject(FaultSpec("part_taken"), self._watcher.plant.now())
+            await asyncio.sleep(1.0)
+        else:
+            await asyncio.sleep(LONG_HOLD_S)
+        self._operator.waits = False
+
+    async def _answer_wrongly(self, b: Bench) -> None:
+        assert self._operator is not None
+        self._operator.waits = True
+        await b.rest(State.HELD)
+        alarm = b.controller.alarms.standing[0]
+        for answer, token in (("was_placed", alarm.state_token), ("retry", "T999")):
+            try:
+                b.controller.answer(alarm.id, answer, token)
+                self._watcher.add(OPERATOR, "was not refused", {})
+            except AnswerRefused as refused:
+                self._watcher.add(OPERATOR, "was refused", {"text": str(refused)})
+        self._watcher.plant.boards[-1].missing_fiducials = ()
+        b.answer(alarm, "retry")
+        try:
+            b.answer(alarm, "retry")
+            self._watcher.add(OPERATOR, "was not refused", {})
+        except AnswerRefused as refused:
+            self._watcher.add(OPERATOR, "was refused", {"text": str(refused)})
+        self._operator.waits = False
+
+
+def _seen_as(phase: Phase) -> Phase:
+    """A person sees a press under way, not the instant of its contact."""
+    return Phase.RUNNING if phase is Phase.CONTACT else phase
