@@ -53,9 +53,6 @@ UNCLEAR_AMPLITUDE = 0.2
 UNLIKE_RATIO = 0.85
 """Against the match of the typical ball: dirt on a bare site reached 0.71, the worst 2 balls of 100 stay over 0.96."""
 
-EXTRA_PLAY_PX = 3.0
-"""The coarse look is no better than this."""
-
 PLAIN_RATIO = 0.25
 """Change of level up to 0.55 radii over that of the whole face: 0.35 on a matt ball, more on a shiny one (computed)."""
 
@@ -243,7 +240,7 @@ def _looked_again(
     """Second look at sites that do not match: a ball with this profile is searched in the whole neighbourhood."""
     template = drawn_profile(profile, discs.reach_ratio * radius_px)
     sites = np.flatnonzero(doubtful)
-    starts = _best_places(pixels, start_px[sites], template, reach_px)[0]
+    starts = best_places(pixels, start_px[sites], template, reach_px)[0]
     again = fit_discs(pixels, starts, radius_px, reach_ratio=discs.reach_ratio, profile=profile, rounds=4)
     with np.errstate(invalid="ignore"):
         better = again.seen & (again.match > discs.match[sites])
@@ -265,7 +262,7 @@ def drawn_profile(profile: FloatArray, reach_px: float) -> NDArray[np.float32]:
     return np.asarray(np.interp(radius / BIN_PX, np.arange(len(profile)), profile), dtype=np.float32)
 
 
-def _best_places(
+def best_places(
     pixels: ByteArray, starts_px: FloatArray, template: NDArray[np.float32], reach_px: float
 ) -> tuple[FloatArray, FloatArray]:
     """Where about every point the picture is most like the template, (n, 2), and how much, (n,); a point outside
@@ -294,23 +291,6 @@ def _best_place(
     best_row, best_col = np.unravel_index(int(np.argmax(match)), match.shape)
     best_px = np.array([left + half + best_col, top + half + best_row], dtype=np.float64)
     return best_px, float(match[best_row, best_col])
-
-
-def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
-    """Things away from all sites that look like the balls of this array."""
-    fit = seen.fit
-    away = nearest_within(seen.blobs_um, fit.apply(ball_map.xy_um), 0.5 * ball_map.pitch_um) < 0
-    reach_um = ball_map.reach_um + 2 * ball_map.pitch_um
-    strange = away & (np.hypot(*(seen.blobs_um - (fit.x_um, fit.y_um)).T) < reach_um)
-    if not strange.any():
-        return seen.all_turns.picked(np.zeros(0, dtype=np.int64))
-    radius_px = fit.held_scale * ball_map.radius_um / frame.um_per_px
-    profile, reach_ratio = seen.all_turns.profile, seen.all_turns.reach_ratio
-    template = drawn_profile(profile, reach_ratio * radius_px)
-    places, match = _best_places(frame.pixels, frame.to_px(seen.blobs_um[strange]), template, EXTRA_PLAY_PX)
-    alike = places[match > UNCLEAR_MATCH]
-    found = fit_discs(frame.pixels, alike, radius_px, reach_ratio=reach_ratio, profile=profile, rounds=3)
-    return found.picked(looks_like_ball(found))
 
 
 def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> FloatArray:
