@@ -49,6 +49,19 @@ register(
             answers=(Answer.STOP,),
         ),
         AlarmDefinition(
+            711,
+            "board_loose",
+            "Board is not held any more",
+            "Not fulfilled while the board is built: {what}.",
+            "The clamp opened by itself, its switch failed, or somebody took the board.",
+            (
+                "Look at clamp and board: what was measured of it holds no longer.",
+                "Reset and start again: the board is clamped and measured anew.",
+            ),
+            Reaction.STOP,
+            answers=(Answer.ACKNOWLEDGE,),
+        ),
+        AlarmDefinition(
             801,
             "store_failed",
             "Records cannot be written",

@@ -165,6 +165,7 @@ class JobRun:
             last = number == len(sites) - 1 and self.job.boards_done + 1 == self.job.boards_total
             await self._site(site, another_follows=not last)
         self.work.site = None
+        self.work.findings.forget(o.BoardClamped)
         # The board leaves only when everything about it is durable.
         await self._store.commit()
         await self._on_board(sheet.BOARD_OUT)
