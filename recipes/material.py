@@ -40,6 +40,8 @@ class Material(Table):
     lot_prefix: ItemName | None = Field(
         default=None, description="how the lot codes of this material begin; any other lot is refused"
     )
+    plate_min_degc: float = Field(default=20.0, ge=5, le=60, description="colder than this it is too stiff to level")
+    plate_max_degc: float = Field(default=30.0, ge=5, le=60, description="warmer than this it dries on the plate")
     provenance: Provenanced = "estimate"
 
     @property

@@ -53,6 +53,17 @@ NEWTON_PER_KPA_UM2 = 1e-9
 TABLES_WITH_PROVENANCE = ("film", "dip", "pick", "inspect", "place", "material")
 
 
+@rule("material")
+def plate_temperatures_leave_room(r: Recipe) -> Findings:
+    if r.material.plate_min_degc >= r.material.plate_max_degc:
+        yield error(
+            ("material", "plate_min_degc"),
+            f"{r.material.plate_min_degc:.0f} degC is not below plate_max_degc: no plate would ever be right.",
+            f"below {r.material.plate_max_degc:.0f}",
+            ESTIMATE,
+        )
+
+
 @rule("package", "material")
 def paste_on_mould_vias_needs_nitrogen(r: Recipe) -> Findings:
     if r.package.interface == "tmv" and r.material.kind == "paste" and r.material.reflow_atmosphere == "air":

@@ -92,9 +92,12 @@ def addresses_on(host: str, ports: PortNumbers) -> Addresses:
 
 def build_cell(profile: MachineProfile, at: Addresses, session: int, capture: Capture | None = None) -> Cell:
     """All devices, not yet connected. `session` is a random number of this service start, 1 to 2^32 - 1."""
-    axes, rest_s = profile.gantry, profile.limits.rest_heartbeat_s
+    axes, rest_s, serials = profile.gantry, profile.limits.rest_heartbeat_s, profile.serials
     plc = MotionPlc(
-        ModbusLink(at.plc, motion_plc.UNIT, name="plc", capture=capture), session=session, rest_period_s=rest_s
+        ModbusLink(at.plc, motion_plc.UNIT, name="plc", capture=capture),
+        session=session,
+        serial_number=serials.plc,
+        rest_period_s=rest_s,
     )
     return Cell(
         profile=profile,
@@ -116,6 +119,7 @@ def build_cell(profile: MachineProfile, at: Addresses, session: int, capture: Ca
         head=Head(
             SerialLine(at.head, name="head", capture=capture),
             session=session,
+            serial_number=serials.head,
             rest_period_s=rest_s,
             limits=HeadLimits(
                 profile.head.z_speed_um_per_s,
@@ -127,13 +131,19 @@ def build_cell(profile: MachineProfile, at: Addresses, session: int, capture: Ca
         dip_unit=DipUnit(
             ModbusLink(at.dip_unit, dip_unit.UNIT, name="dip unit", capture=capture),
             session=session,
+            serial_number=serials.dip_unit,
             rest_period_s=rest_s,
         ),
         film_gauge=FilmGauge(
-            SerialLine(at.film_gauge, name="film gauge", capture=capture), session=session, rest_period_s=rest_s
+            SerialLine(at.film_gauge, name="film gauge", capture=capture),
+            session=session,
+            serial_number=serials.film_gauge,
+            rest_period_s=rest_s,
         ),
-        lights=Lights(SerialLine(at.lights, name="lights", capture=capture)),
-        board_reader=BoardReader(SerialLine(at.board_reader, name="board reader", capture=capture)),
+        lights=Lights(SerialLine(at.lights, name="lights", capture=capture), serial_number=serials.lights),
+        board_reader=BoardReader(
+            SerialLine(at.board_reader, name="board reader", capture=capture), serial_number=serials.board_reader
+        ),
         up_camera=Camera(
             FrameStream(at.up_camera, name="up camera", capture=capture), camera_frame.UP, profile.limits.frame_within_s
         ),

@@ -129,6 +129,17 @@ class LimitsProfile(_Part):
     """heartbeat of a device while it carries out nothing; 100 ms while it does, whatever stands here"""
 
 
+class SerialsProfile(_Part):
+    """Serial numbers of the devices as built in; a device that is not named here may be any of its kind."""
+
+    plc: int | None = None
+    dip_unit: int | None = None
+    head: int | None = None
+    film_gauge: int | None = None
+    lights: int | None = None
+    board_reader: int | None = None
+
+
 class MachineProfile(_Part):
     """One machine, whole."""
 
@@ -144,6 +155,7 @@ class MachineProfile(_Part):
     bin: SpotProfile
     holder: HolderProfile
     limits: LimitsProfile
+    serials: SerialsProfile = SerialsProfile()
 
 
 def load_profile(path: Path) -> MachineProfile:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from drivers.devices.command import POLL_LONGEST_S, TIMER_RESOLUTION_S, CommandChannel, Permit
 from drivers.devices.reading import Reading
-from drivers.errors import BadReply, DriverError, LinkError, LinkLost, ReplyTimeout, StaleReading
+from drivers.errors import BadReply, DriverError, LinkError, LinkLost, LinkRefused, ReplyTimeout, StaleReading
 from drivers.wire.encoding import Number
 from drivers.wire.handshake import HEARTBEAT_PERIOD_S, WATCHDOG_LIMIT_S, Stop
 
@@ -85,10 +85,21 @@ class CommandedDevice(ABC):
         self._boot_id = None
         self._has_restarted = False
         try:
-            await self._open()
+            await self._open_twice()
         except BaseException:
             await self.close()
             raise
+
+    async def _open_twice(self) -> None:
+        """One lost or damaged exchange while connecting is no lost device: nothing has been commanded yet, and asking
+        who is there may be done twice."""
+        try:
+            await self._open()
+        except LinkRefused:
+            raise
+        except LinkError:
+            await self._close_link()
+            await self._open()
 
     async def close(self) -> None:
         """Stop the heartbeat and close the link; a device in motion then stops by its watchdog."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from drivers.devices.commanded_device import CommandedDevice, OnLost
 from drivers.devices.identity import check_identity, check_pattern, check_watchdog
 from drivers.devices.reading import Reading, SerialReading
-from drivers.errors import BadReply, ReplyTimeout
+from drivers.errors import BadReply, LinkError, LinkRefused, ReplyTimeout
 from drivers.links.serial_line import SerialLine
 from drivers.wire.encoding import Number, WireError
 from drivers.wire.handshake import HEARTBEAT_PERIOD_S
@@ -101,11 +101,21 @@ class SimpleSerialDevice:
     async def connect(self) -> None:
         """Open the line and prove who answers. Raises LinkRefused, WrongDevice, LinkError; the line is closed then."""
         try:
-            await self._line.connect()
-            await read_identity(self._line, self._device_kind, self._serial_number)
+            try:
+                await self._open()
+            except LinkRefused:
+                raise
+            except LinkError:
+                # One lost or damaged exchange is no lost device, and nothing has been commanded yet.
+                await self._line.close()
+                await self._open()
         except BaseException:
             await self._line.close()
             raise
+
+    async def _open(self) -> None:
+        await self._line.connect()
+        await read_identity(self._line, self._device_kind, self._serial_number)
 
     async def close(self) -> None:
         await self._line.close()

@@ -49,6 +49,32 @@ register(
             answers=(Answer.STOP,),
         ),
         AlarmDefinition(
+            712,
+            "board_moved",
+            "Board or axes have moved",
+            "Fiducial {name} is ({x_um:.0f}, {y_um:.0f}) um from where it was measured, allowed {limit_um:.0f} um.",
+            "The board slipped in its clamp, or the axes lost steps. What was placed since is judged and recorded.",
+            (
+                "Check the clamp.",
+                "Retry measures the board anew and goes on.",
+                "Where it comes again, stop and Reset: homing makes lost steps good.",
+            ),
+            Reaction.ASK,
+        ),
+        AlarmDefinition(
+            711,
+            "board_loose",
+            "Board is not held any more",
+            "Not fulfilled while the board is built: {what}.",
+            "The clamp opened by itself, its switch failed, or somebody took the board.",
+            (
+                "Look at clamp and board: what was measured of it holds no longer.",
+                "Reset and start again: the board is clamped and measured anew.",
+            ),
+            Reaction.STOP,
+            answers=(Answer.ACKNOWLEDGE,),
+        ),
+        AlarmDefinition(
             801,
             "store_failed",
             "Records cannot be written",

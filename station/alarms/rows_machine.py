@@ -68,6 +68,15 @@ register(
             answers=(Answer.ACKNOWLEDGE,),
         ),
         AlarmDefinition(
+            106,
+            "link_slow",
+            "Connection to a device is slow",
+            "{device}: a question takes {trip_ms:.0f} ms there and back, allowed {limit_ms:.0f} ms.",
+            "Damaged cable, overloaded switch or network, or a device in trouble.",
+            ("Check cable and switch before the connection is lost.", "Retry goes on; it is watched further."),
+            Reaction.ASK,
+        ),
+        AlarmDefinition(
             110,
             "command_refused",
             "Device refused a command",

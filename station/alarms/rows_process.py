@@ -136,6 +136,15 @@ register(
             severity=Severity.ABORT,
         ),
         AlarmDefinition(
+            421,
+            "plate_temperature",
+            "Dip plate too warm or too cold",
+            "Dip plate at {found_degc:.1f} degC, {material} wants {lower_degc:.0f} to {upper_degc:.0f} degC.",
+            "Room too warm, heating of the plate, or a cold plate just put in.",
+            ("Wait until the plate has its temperature, then Retry.",),
+            Reaction.ASK,
+        ),
+        AlarmDefinition(
             501,
             "fiducial_not_found",
             "Fiducial not found",

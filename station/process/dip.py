@@ -9,6 +9,7 @@ from drivers.devices.head import LiftEvidence, LiftProfile, PressEvidence, Press
 from drivers.errors import EarlyContact, ForceLimitExceeded, NoContact
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
+from station.process.film import check_plate_temperature
 from station.process.outcomes import AtPlate, Dipped, FilmAccepted, FilmMeasured
 from station.process.step import Work
 
@@ -25,10 +26,11 @@ async def go_to_plate(cell: Cell, work: Work) -> AtPlate:
 
 
 async def dip(cell: Cell, work: Work) -> Dipped:
-    """raises   ProcessAlarm film_too_old, dip_no_contact, dip_force, part_lost"""
+    """raises   ProcessAlarm film_too_old, plate_temperature, dip_no_contact, dip_force, part_lost"""
     recipe, film = work.recipe.dip, work.findings.the(FilmAccepted).film
     _check_film_age(work, film)
     _check_film_unused(work, film)
+    check_plate_temperature(cell, work)
     plate_z_um = cell.profile.plate.z_um - work.recipe.package.height_um
     # In bottom_out the plate ends the way; in z_controlled the depth does, and nothing may be touched.
     touches = recipe.mode == "bottom_out"

@@ -28,6 +28,10 @@ REFERENCE_SHARE = 0.3
 """weight of the newest look at the step: its noise would else stay in every film of the next minute. Estimate"""
 WAY_TO_FILM_S = 8.0
 """from the decision to use a film to the dip: pick and dry picture lie between. Estimate"""
+FIRST_LIMIT_RATIO = 0.15
+"""a first film that is off the recipe's start by more has to be confirmed by the next. Estimate"""
+USUAL_LIMIT_RATIO = 0.05
+"""wipes of one blade and one material differ by less. Estimate"""
 LEARNING_SHARE = 0.2
 """weight of the newest levelling in the learned ratio"""
 RATIO_RANGE = (0.3, 0.9)
@@ -37,9 +41,10 @@ RATIO_RANGE = (0.3, 0.9)
 async def level_film(cell: Cell, work: Work) -> FilmLevelled:
     """Set the gap that should give the target height and wipe the whole plate.
 
-    raises   ProcessAlarm reservoir_empty, plate_not_ready, gauge_reference_off
+    raises   ProcessAlarm reservoir_empty, plate_not_ready, plate_temperature, gauge_reference_off
     """
     unit, film = cell.dip_unit.status, work.recipe.film
+    check_plate_temperature(cell, work)
     if unit.reservoir not in (Reservoir.FULL, Reservoir.LOW):
         raise ProcessAlarm("reservoir_empty", level=unit.reservoir.name)
     if not unit.plate_locked or unit.plate_id != cell.profile.plate.plate_id:
@@ -88,6 +93,7 @@ async def _reference(cell: Cell, work: Work, last: FilmLevelled | None) -> tuple
 async def measure_film(cell: Cell, work: Work) -> FilmMeasured:
     """Measure the recipe's points, corrected by the reference. Recorded even where the film is out of tolerance."""
     film, levelled = work.recipe.film, work.findings.the(FilmLevelled)
+    check_plate_temperature(cell, work)
     await asyncio.sleep(max(0.0, levelled.at_s + film.settle_s - work.clock.mono_s()))
     error_um = levelled.reference_error_um
     heights = []
@@ -116,15 +122,26 @@ async def measure_film(cell: Cell, work: Work) -> FilmMeasured:
         levels=levelled.levels,
         gap_um=levelled.gap_um,
         reference_error_um=error_um,
-        learned_ratio=_learned(work.findings.find(FilmMeasured), mean_um / levelled.gap_um),
+        learned_ratio=_learned(
+            work.findings.find(FilmMeasured), mean_um / levelled.gap_um, film.target_um / film.gap_start_um
+        ),
     )
 
 
-def _learned(before: FilmMeasured | None, ratio: float) -> float:
-    """Film height / gap, averaged over the last levellings: one wipe differs from the next more than the blade does."""
-    if before is not None:
-        ratio = before.learned_ratio + LEARNING_SHARE * (ratio - before.learned_ratio)
-    return min(max(ratio, RATIO_RANGE[0]), RATIO_RANGE[1])
+def _learned(before: FilmMeasured | None, ratio: float, start_ratio: float) -> float:
+    """Film height / gap, averaged over the last levellings: one wipe differs from the next more than the blade does.
+
+    A wipe that stands alone, through a lump or an empty blade, teaches nothing; where the next one agrees with it,
+    material or blade have changed, and the new ratio holds.
+    """
+    if before is None:
+        learned = ratio if abs(ratio / start_ratio - 1.0) <= FIRST_LIMIT_RATIO else start_ratio
+    elif abs(ratio / before.learned_ratio - 1.0) <= USUAL_LIMIT_RATIO:
+        learned = before.learned_ratio + LEARNING_SHARE * (ratio - before.learned_ratio)
+    else:
+        is_confirmed = abs(ratio * before.gap_um / before.mean_um - 1.0) <= USUAL_LIMIT_RATIO
+        learned = ratio if is_confirmed else before.learned_ratio
+    return min(max(learned, RATIO_RANGE[0]), RATIO_RANGE[1])
 
 
 async def judge_film(cell: Cell, work: Work) -> FilmAccepted:
@@ -159,6 +176,19 @@ async def judge_film(cell: Cell, work: Work) -> FilmAccepted:
             levels=found.levels,
         )
     return FilmAccepted(film=found)
+
+
+def check_plate_temperature(cell: Cell, work: Work) -> None:
+    """raises   ProcessAlarm plate_temperature; what is not a number is too warm"""
+    material, found_degc = work.recipe.material, cell.dip_unit.status.plate_temperature_degc
+    if not material.plate_min_degc <= found_degc <= material.plate_max_degc:
+        raise ProcessAlarm(
+            "plate_temperature",
+            found_degc=found_degc,
+            lower_degc=material.plate_min_degc,
+            upper_degc=material.plate_max_degc,
+            material=material.name,
+        )
 
 
 def film_is_ready(work: Work) -> bool:

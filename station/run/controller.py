@@ -14,7 +14,7 @@ from drivers.devices.camera import CameraFrame
 from drivers.wire.handshake import Stop
 from recipes import Recipe
 from station.alarms.active import ActiveAlarm, AlarmList
-from station.alarms.catalogue import Answer, ProcessAlarm
+from station.alarms.catalogue import Answer, ProcessAlarm, Reaction
 from station.alarms.translate import alarm_for, bug_event, first_of, is_bug
 from station.cell import Cell
 from station.clock import Clock
@@ -22,6 +22,7 @@ from station.eyes import Eyes
 from station.guard.guard import Guard
 from station.guard.position import PositionTrust
 from station.process import sheet
+from station.process.outcomes import BoardClamped
 from station.process.step import Step, Work
 from station.run.asking import Asking
 from station.run.gate import Gate
@@ -35,7 +36,7 @@ from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, Stat
 from station.run.packml import Refused as PackmlRefused
 from station.run.steps import OpenAct, RunEnded
 from station.run.supply import Supply
-from station.run.watch import watch
+from station.run.watch import Watch
 from station.run.workshop import Identity as Identity
 from station.run.workshop import Workshop
 from station.store.errors import StoreError
@@ -98,6 +99,8 @@ class Controller:
             left_open=self._left_open.append,
         )
         self._task: asyncio.Task[None] | None = None
+        self._beside: asyncio.Task[None] | None = None
+        """a question that no step asks"""
         self._background: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self.current: JobRun | None = None
@@ -117,12 +120,10 @@ class Controller:
         await self._interrupted.record_the_unverified()
         await self._interrupted.resolve_all_of_before(self.cell)
         await self.store.commit()
-        self._background = asyncio.create_task(
-            watch(
-                self.cell, self._look, self.store, self.packml, self._on_chain_open, self._raise, self._on_store_failed
-            ),
-            name="watch",
+        watch = Watch(
+            self.cell, self.store, self.packml, self._look, self._needs_board, self._noticed, self._on_store_failed
         )
+        self._background = asyncio.create_task(watch.run(), name="watch")
 
     async def close(self) -> None:
         """End orderly: stop, save, disconnect."""
@@ -298,10 +299,12 @@ class Controller:
             self._raise(alarm_for(error, "commit"))
 
     async def _end_task(self) -> None:
-        task, self._task = self._task, None
-        if task is not None and task is not asyncio.current_task() and not task.done():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        """And whatever is asked beside it."""
+        tasks, self._task, self._beside = (self._task, self._beside), None, None
+        for task in tasks:
+            if task is not None and task is not asyncio.current_task() and not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     # -- called by the runner --------------------------------------------------------------------------------
 
@@ -353,9 +356,29 @@ class Controller:
     def _utc(self) -> str:
         return self.clock.utc().isoformat()
 
-    async def _on_chain_open(self, alarm: ProcessAlarm) -> None:
+    def _needs_board(self) -> bool:
+        run = self.current
+        return run is not None and run.job.state == "running" and run.work.findings.find(BoardClamped) is not None
+
+    async def _noticed(self, alarm: ProcessAlarm) -> None:
+        """The watch has found something that no step would: what follows stands in its row."""
+        reaction = alarm.definition.reaction
+        if reaction is Reaction.ASK and self.packml.state is State.EXECUTE:
+            self._beside = asyncio.create_task(self._ask_beside(alarm), name=f"alarm {alarm.definition.number}")
+            return
         self._raise(alarm)
-        await self.command(Command.ABORT)
+        if reaction is not Reaction.TELL:
+            await self.command(Command.ABORT if reaction is Reaction.ABORT else Command.STOP)
+
+    async def _ask_beside(self, alarm: ProcessAlarm) -> None:
+        try:
+            answer = await self._asking.ask(alarm, {})
+        except RunEnded as ended:
+            self._raise(ended.alarm)
+            answer = Answer.STOP
+        if answer is Answer.STOP and self.packml.allows(Command.STOP):
+            self._beside = None  # not cancelled by the stop that it gives
+            await self.command(Command.STOP)
 
     async def _on_store_failed(self, error: StoreError) -> None:
         self._raise_store_failed(error)

@@ -1,7 +1,8 @@
-"""What is looked at beside everything: the safety chain where nothing moves, the supply of material, and that what is
-buffered gets written.
+"""What is looked at beside everything: the safety chain where nothing moves, the clamp while a board is built, links,
+the supply of material, and that what is buffered gets written.
 
-While something moves the devices watch the chain themselves, within milliseconds. Nothing here changes a state.
+While something moves the devices watch the chain themselves, within milliseconds. Nothing here changes a state: what is
+found is an alarm, and its row in the catalogue says what follows.
 """
 
 from __future__ import annotations
@@ -20,61 +21,100 @@ from station.store.store import Store
 WATCH_EVERY_S = 0.5
 SAVE_EVERY_S = 2.0
 """buffered events are written at least this often; what must be durable before an act is committed by the act"""
+SLOW_LINK_S = 0.060
+"""a heartbeat takes a few milliseconds there and back; a device this slow is told of a contact too late. Estimate"""
+SLOW_FOR_S = 3.0
+"""for so long without one quick exchange. Estimate"""
 
 AT_REST = (State.IDLE, State.SUSPENDED, State.HELD, State.COMPLETE)
 
 
-async def watch(
-    cell: Cell,
-    look: Callable[[], object],
-    store: Store,
-    packml: Packml,
-    on_alarm: Callable[[ProcessAlarm], Awaitable[None]],
-    on_warning: Callable[[ProcessAlarm], object],
-    on_store_failed: Callable[[StoreError], Awaitable[None]],
-) -> None:
-    """Until cancelled, or until the store has failed."""
-    loop = asyncio.get_running_loop()
-    save_at_s = loop.time() + SAVE_EVERY_S
-    was_low = False
-    while True:
-        await asyncio.sleep(WATCH_EVERY_S)
-        look()
-        is_low = _is_reservoir_low(cell)
-        if is_low and not was_low:
-            on_warning(ProcessAlarm("reservoir_low", level=Reservoir.LOW.name))
-        was_low = is_low
-        if packml.state in AT_REST:
-            alarm = _chain_open(cell)
-            if alarm is not None:
-                await on_alarm(alarm)
-        if loop.time() >= save_at_s:
-            save_at_s = loop.time() + SAVE_EVERY_S
-            try:
-                await store.commit()
-            except StoreError as error:
-                await on_store_failed(error)
-                return
+class Watch:
+    """`look` is called at every round, `needs_board` says whether a board has to be clamped now."""
 
+    def __init__(
+        self,
+        cell: Cell,
+        store: Store,
+        packml: Packml,
+        look: Callable[[], object],
+        needs_board: Callable[[], bool],
+        on_alarm: Callable[[ProcessAlarm], Awaitable[None]],
+        on_store_failed: Callable[[StoreError], Awaitable[None]],
+    ) -> None:
+        self._cell, self._store, self._packml = cell, store, packml
+        self._look, self._needs_board, self._on_alarm, self._on_store_failed = (
+            look,
+            needs_board,
+            on_alarm,
+            on_store_failed,
+        )
+        self._was_low = False
+        self._slow_since_s: dict[str, float] = {}
 
-def _is_reservoir_low(cell: Cell) -> bool:
-    try:
-        return cell.dip_unit.status.reservoir is Reservoir.LOW
-    except DriverError:
-        return False
+    async def run(self) -> None:
+        """Until cancelled, or until the store has failed."""
+        loop = asyncio.get_running_loop()
+        save_at_s = loop.time() + SAVE_EVERY_S
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            self._look()
+            for found in (self._reservoir_low(), self._chain_open(), self._board_loose(), self._link_slow(loop.time())):
+                if found is not None:
+                    await self._on_alarm(found)
+            if loop.time() >= save_at_s:
+                save_at_s = loop.time() + SAVE_EVERY_S
+                try:
+                    await self._store.commit()
+                except StoreError as error:
+                    await self._on_store_failed(error)
+                    return
 
+    def _reservoir_low(self) -> ProcessAlarm | None:
+        """Once, when it falls."""
+        try:
+            is_low = self._cell.dip_unit.status.reservoir is Reservoir.LOW
+        except DriverError:
+            is_low = False
+        was_low, self._was_low = self._was_low, is_low
+        return ProcessAlarm("reservoir_low", level=Reservoir.LOW.name) if is_low and not was_low else None
 
-def _chain_open(cell: Cell) -> ProcessAlarm | None:
-    """A door may be opened in Held, that is what Held is for; after an e-stop no axis is where it was believed."""
-    try:
-        inputs = cell.safety.inputs
-    except DriverError:
+    def _chain_open(self) -> ProcessAlarm | None:
+        """A door may be opened in Held, that is what Held is for; after an e-stop no axis is where it was believed."""
+        if self._packml.state not in AT_REST:
+            return None
+        try:
+            inputs = self._cell.safety.inputs
+        except DriverError:
+            return None
+        wanted = (("emergency stop released", inputs.estop_ok), ("drives enabled", inputs.drives_enabled))
+        missing = [name for name, is_ok in wanted if not is_ok]
+        if not missing:
+            return None
+        return ProcessAlarm("interlock_open", device="plc", what=f"not fulfilled while waiting: {', '.join(missing)}")
+
+    def _board_loose(self) -> ProcessAlarm | None:
+        """What was measured of a board holds for one clamping only."""
+        if not self._needs_board():
+            return None
+        try:
+            conveyor = self._cell.conveyor
+            wanted = (("clamp closed", conveyor.is_clamped), ("board at the stop pins", conveyor.is_board_present))
+        except DriverError:
+            return None
+        missing = [name for name, is_ok in wanted if not is_ok]
+        return ProcessAlarm("board_loose", what=", ".join(missing)) if missing else None
+
+    def _link_slow(self, now_s: float) -> ProcessAlarm | None:
+        """A cable or switch that goes bad slows down before it fails. Asked about while boards are built."""
+        slow = {}
+        for device in self._cell.moving_devices if self._packml.state is State.EXECUTE else ():
+            if device.is_connected and device.round_trip_s > SLOW_LINK_S:
+                slow[device.name] = self._slow_since_s.get(device.name, now_s)
+        self._slow_since_s = slow
+        for device in self._cell.moving_devices:
+            if now_s - slow.get(device.name, now_s) >= SLOW_FOR_S:
+                del slow[device.name]
+                trip_ms, limit_ms = device.round_trip_s * 1e3, SLOW_LINK_S * 1e3
+                return ProcessAlarm("link_slow", device=device.name, trip_ms=trip_ms, limit_ms=limit_ms)
         return None
-    missing = [
-        name
-        for name, is_ok in (("emergency stop released", inputs.estop_ok), ("drives enabled", inputs.drives_enabled))
-        if not is_ok
-    ]
-    if not missing:
-        return None
-    return ProcessAlarm("interlock_open", device="plc", what=f"not fulfilled while waiting: {', '.join(missing)}")

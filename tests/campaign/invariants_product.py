@@ -108,15 +108,18 @@ def known_parts_only(run: Judged) -> Iterator[str]:
 
 @invariant(22, "a board is measured after its clamp closed and before anything is placed on it")
 def measured_in_clamp(run: Judged) -> Iterator[str]:
-    measured = False
+    measured = measured_at_release = False
     for entry in run.entries:
-        if (entry.source == COMMAND and entry.kind in ("plc.clamp", "plc.unclamp")) or (
+        if entry.source == COMMAND and entry.kind == "head.vacuum_off":
+            # From here on the drive lets go whatever happens: a clamp that opens now is too late for anybody.
+            measured_at_release = measured
+        elif (entry.source == COMMAND and entry.kind in ("plc.clamp", "plc.unclamp")) or (
             entry.source == PLANT and entry.kind == "mishap" and entry.data["fault"] == "clamp_opens"
         ):
             measured = False
         elif entry.source == STATION and entry.kind == "step.ended" and entry.data.get("step") == "locate_board":
             measured = True
-        elif entry.source == PLANT and entry.kind == "placed" and not measured:
+        elif entry.source == PLANT and entry.kind == "placed" and not measured_at_release:
             yield f"{entry.at_s:.3f} s: {entry.data['serial']} was placed on a board not measured in this clamp"
 
 

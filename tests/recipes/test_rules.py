@@ -43,6 +43,7 @@ REFUSED = [
     ("film.max_age_s", {"material.pot_life_s": 600, "film.max_age_s": 600}, "longer than the pot life"),
     ("pick.nozzle_diameter_um", {"pick.nozzle_diameter_um": 1_500}, "would stay in the film"),
     ("pick.nozzle_diameter_um", {"pick.nozzle_diameter_um": 12_500}, "wider than the package"),
+    ("material.plate_min_degc", {"material.plate_min_degc": 30}, "no plate would ever be right"),
     ("inspect.up_ring_ratio", {"inspect.up_ring_ratio": 0}, "no light at all"),
     ("package.ball_map.count", {"package.ball_map.count": 169}, "the map gives 168"),
     ("package.ball_map", {"package.body_x_um": 11_200}, "outside the body"),
