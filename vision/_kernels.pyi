@@ -49,3 +49,8 @@ def trusted_sectors(
 def moved_outline(
     geometry: Reals, place: Reals, misfit: Reals, waves: Reals, doubted: float, change: Reals, figures: Reals
 ) -> int: ...
+def searched(
+    pixels: Bytes, start: Reals, phase_px: Reals, index: NDArray[np.int32], cos: Singles, sin: Singles, inside: Singles,
+    table: Singles, levels: Singles, slopes: Singles, known: int, gram: Reals, stiffness: Reals, side: int, step: int,
+    steps_per_px: float, given: Reals, limits: Reals, centres: Reals, members: Flags,
+) -> int: ...  # fmt: skip

@@ -72,6 +72,12 @@ class Window:
         return _spline(self.radii_px / BIN_PX, self.knots)
 
     @cached_property
+    def columns(self) -> tuple[Float32, Float32]:
+        """The tables with the steps of a knot side by side, (knots, steps) each."""
+        level, slope = self.tables
+        return np.ascontiguousarray(level.T), np.ascontiguousarray(slope.T)
+
+    @cached_property
     def known_steps(self) -> int:
         """Table steps that a profile may be learned from; the corners of the square lie beyond."""
         return int(np.count_nonzero(self.radii_px.astype(np.float32) < float(self.radii_px[-1]) - 0.25))

@@ -80,4 +80,23 @@ int64_t trusted_sectors(const double *geometry, int64_t sectors, int64_t n, cons
 void moved_outline(const double *geometry, int64_t count, int64_t n, const double *place, const double *misfit,
                    const double *waves, int64_t wave_count, double doubted, double *change, double *figures);
 
+/* A window laid out for its sub-pixel places: see vision.windows.Window. */
+typedef struct {
+    const double *phase_px, *gram, *stiffness;
+    const int32_t *index;
+    const float *cos, *sin, *inside;
+    const float *table, *levels, *slopes; /* (steps, knots), and levels and slopes as (knots, steps) */
+    int64_t phases, size, steps, knots, known, side, step;
+    double per_px;
+} window_layout;
+
+/* As vision.discs packs them. */
+typedef struct {
+    double rounds, step_px, move_px, match, amplitude, settled, together;
+} search_limits;
+
+int64_t searched(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *start, int64_t count,
+                 const window_layout *window, const double *given, int64_t given_knots, const search_limits *limits,
+                 double *centres, uint8_t *members);
+
 #endif

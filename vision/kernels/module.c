@@ -78,7 +78,7 @@ static int taken(const char *name, const char *letters, PyObject *const *given, 
     return held;
 }
 
-#define KERNEL(name, letters, body)                                                             \
+#define KERNEL(name, letters, ...)                                                             \
     static PyObject *name##_(PyObject *self, PyObject *const *given, Py_ssize_t count) {        \
         slot a[MOST];                                                                           \
         Py_buffer views[MOST];                                                                  \
@@ -87,7 +87,7 @@ static int taken(const char *name, const char *letters, PyObject *const *given, 
         int held = taken(#name, letters, given, count, a, views);                               \
         if (held < 0) return NULL;                                                              \
         Py_BEGIN_ALLOW_THREADS                                                                  \
-        body;                                                                                   \
+        __VA_ARGS__;                                                                            \
         Py_END_ALLOW_THREADS                                                                    \
         let_go(views, held);                                                                    \
         return answer < 0 ? PyErr_NoMemory() : PyLong_FromLongLong(answer);                     \
@@ -121,6 +121,15 @@ KERNEL(window_scatter, "Bqqonnffdn+d",
 KERNEL(lattice_places, "dxnx+q+o",
        answer = lattice_places(a[0].at, a[0].rows, a[1].real, a[2].whole, a[3].real, a[4].at, a[5].at))
 KERNEL(best_shift, "qq+q", answer = best_shift(a[0].at, a[0].rows, a[1].at, a[1].rows, a[1].cols, a[2].at))
+KERNEL(searched, "Bddiffffffnddnnxdd+d+o",
+       answer = searched(PICTURE(0), a[1].at, a[1].rows,
+                         &(window_layout){
+                             .phase_px = a[2].at, .phases = a[2].rows, .index = a[3].at, .size = a[3].cols,
+                             .cos = a[4].at, .sin = a[5].at, .inside = a[6].at, .table = a[7].at, .steps = a[7].rows,
+                             .knots = a[7].cols, .levels = a[8].at, .slopes = a[9].at, .known = a[10].whole,
+                             .gram = a[11].at, .stiffness = a[12].at, .side = a[13].whole, .step = a[14].whole,
+                             .per_px = a[15].real},
+                         a[16].at, a[16].rows, a[17].at, a[18].at, a[19].at))
 KERNEL(least_squares, "ddd+d",
        least_squares(a[0].at, a[0].rows, a[0].cols, a[1].at, a[1].cols, a[2].at, a[3].at))
 KERNEL(cell_means, "Bnnqqqd+d",
@@ -139,7 +148,7 @@ KERNEL(moved_outline, "ddddx+d+d",
 
 static PyMethodDef methods[] = {
     LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places), LISTED(gap_levels),
-    LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter),
+    LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter), LISTED(searched),
     LISTED(lattice_places), LISTED(best_shift),
     LISTED(least_squares), LISTED(cell_means), LISTED(fitted_sectors), LISTED(trusted_sectors), LISTED(moved_outline),
     {NULL, NULL, 0, NULL},
