@@ -372,4 +372,4 @@ def _listed(
 ) -> tuple[BallFinding, ...]:
     """values: diameter um, offset um, roundness"""
     columns = (names, states, *at_px.T.tolist(), *values.T.tolist(), [1] * len(names))
-    return tuple(map(BallFinding._make, zip(*columns, strict=True)))
+    return tuple(tuple.__new__(BallFinding, one) for one in zip(*columns, strict=True))

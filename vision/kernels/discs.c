@@ -108,6 +108,8 @@ WIDE static void laid_out(const float *restrict cos, const float *restrict sin, 
                           double *spread) {
     float *column[UNKNOWNS_MOST];
     for (int k = 0; k < width; k++) column[k] = design + k * padded;
+    for (int64_t k = 0; k < width; k++) memset(design + k * padded + size, 0, (size_t)(padded - size) * sizeof *design);
+    for (int64_t k = width; k < width + 2; k++) memset(rows + k * padded + size, 0, (size_t)(padded - size) * sizeof *rows);
     float *centred = rows + width * padded, *share = rows + (width + 1) * padded;
     float *restrict weight = weighted + UNKNOWNS_MOST * padded, *restrict steep = weight + padded;
     float *restrict shine = steep + padded, *restrict out = shine + padded, *restrict template = column[4];
@@ -171,7 +173,7 @@ WIDE static void laid_out(const float *restrict cos, const float *restrict sin, 
 }
 
 /* Weighted least squares for every phase listed. Tables over the radius in steps of 1 / per_px; `rows` (listed,
-   columns + 2, padded) as windows answer with them, `design` (listed, columns, padded); both zero before. `along` is what
+   columns + 2, padded) as windows answer with them, `design` (listed, columns, padded), zero beyond the pixels. `along` is what
    a shift in x is read from, summed by radius. */
 int64_t operators(const float *cos, const float *sin, const float *inside, const int32_t *index, int64_t size,
                   const int64_t *phases, int64_t listed, const float *level, const float *slope, const float *lit,

@@ -31,6 +31,8 @@ int64_t nearest_within(const double *points, int64_t count, const double *target
                        int64_t *nearest);
 int64_t best_places(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *starts,
                     int64_t count, const float *template, int64_t side, int64_t reach, double *found);
+void mean_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *points, int64_t count,
+                 const double *offsets, int64_t places, double *mean);
 void gap_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *centres,
                 const int64_t *pairs, int64_t count, double rim, int64_t steps, double *levels);
 

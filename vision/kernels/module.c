@@ -103,6 +103,7 @@ KERNEL(nearest_within, "ddx+q",
        answer = nearest_within(a[0].at, a[0].rows, a[1].at, a[1].rows, a[2].real, a[3].at))
 KERNEL(best_places, "Bdfn+d",
        answer = best_places(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[2].rows, a[3].whole, a[4].at))
+KERNEL(mean_levels, "Bdd+d", mean_levels(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[2].rows, a[3].at))
 KERNEL(gap_levels, "Bdqxn+d",
        gap_levels(PICTURE(0), a[1].at, a[2].at, a[2].rows, a[3].real, a[4].whole, a[5].at))
 KERNEL(learned_profile, "Bqqonnifndd+d",
@@ -147,7 +148,8 @@ KERNEL(moved_outline, "ddddx+d+d",
 #define LISTED(name) {#name, (PyCFunction)(void (*)(void))name##_, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
-    LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places), LISTED(gap_levels),
+    LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places),
+    LISTED(mean_levels), LISTED(gap_levels),
     LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter), LISTED(searched),
     LISTED(lattice_places), LISTED(best_shift),
     LISTED(least_squares), LISTED(cell_means), LISTED(fitted_sectors), LISTED(trusted_sectors), LISTED(moved_outline),

@@ -239,6 +239,20 @@ int64_t best_places(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t s
     return 0;
 }
 
+/* Mean level, over the points, at every offset from them; all places lie inside the picture. */
+void mean_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *points, int64_t count,
+                 const double *offsets, int64_t places, double *mean) {
+    for (int64_t k = 0; k < places; k++) {
+        int64_t sum = 0;
+        for (int64_t i = 0; i < count; i++) {
+            int64_t col = between(0, (int64_t)rint(points[2 * i] + offsets[2 * k]), cols - 1);
+            int64_t row = between(0, (int64_t)rint(points[2 * i + 1] + offsets[2 * k + 1]), rows - 1);
+            sum += pixels[row * stride + col];
+        }
+        mean[k] = (double)sum / (double)count;
+    }
+}
+
 /* Darkest level on the straight way between the rims of every pair of balls, mean of three beside each other. */
 void gap_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *centres,
                 const int64_t *pairs, int64_t count, double rim, int64_t steps, double *levels) {
