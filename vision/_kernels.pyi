@@ -55,3 +55,13 @@ def searched(
     table: Singles, levels: Singles, slopes: Singles, known: int, gram: Reals, stiffness: Reals, side: int, step: int,
     steps_per_px: float, given: Reals, limits: Reals, centres: Reals, members: Flags,
 ) -> int: ...  # fmt: skip
+def cut_at(
+    centres: Reals,
+    phase_px: Reals,
+    half: int,
+    corner: Wholes,
+    phase: Wholes,
+    origin: Reals,
+    slot: Wholes,
+    listed: Wholes,
+) -> int: ...

@@ -19,6 +19,11 @@
 typedef float lanes __attribute__((vector_size(32)));
 enum { LANES = 8, UNKNOWNS_MOST = 16 };
 
+/* To the nearest whole number, ties to the even one as numpy has them; an instruction where rint() is a call. */
+static inline double rounded(double value) {
+    return fabs(value) < 1e15 ? (double)lrint(value) : value;
+}
+
 static inline int64_t between(int64_t low, int64_t value, int64_t high) {
     return value < low ? low : value > high ? high : value;
 }
@@ -97,6 +102,8 @@ typedef struct {
     double rounds, step_px, move_px, match, amplitude, settled, together;
 } search_limits;
 
+int64_t cut_at(const double *centres, int64_t count, const double *phase_px, int64_t phases, int64_t half,
+               int64_t *corner, int64_t *phase, double *origin, int64_t *slot, int64_t *listed);
 int64_t searched(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *start, int64_t count,
                  const window_layout *window, const double *given, int64_t given_knots, const search_limits *limits,
                  double *centres, uint8_t *members);

@@ -122,6 +122,8 @@ KERNEL(window_scatter, "Bqqonnffdn+d",
 KERNEL(lattice_places, "dxnx+q+o",
        answer = lattice_places(a[0].at, a[0].rows, a[1].real, a[2].whole, a[3].real, a[4].at, a[5].at))
 KERNEL(best_shift, "qq+q", answer = best_shift(a[0].at, a[0].rows, a[1].at, a[1].rows, a[1].cols, a[2].at))
+KERNEL(cut_at, "ddn+q+q+d+q+q",
+       answer = cut_at(a[0].at, a[0].rows, a[1].at, a[1].rows, a[2].whole, a[3].at, a[4].at, a[5].at, a[6].at, a[7].at))
 KERNEL(searched, "Bddiffffffnddnnxdd+d+o",
        answer = searched(PICTURE(0), a[1].at, a[1].rows,
                          &(window_layout){
@@ -150,7 +152,7 @@ KERNEL(moved_outline, "ddddx+d+d",
 static PyMethodDef methods[] = {
     LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places),
     LISTED(mean_levels), LISTED(gap_levels),
-    LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter), LISTED(searched),
+    LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter), LISTED(cut_at), LISTED(searched),
     LISTED(lattice_places), LISTED(best_shift),
     LISTED(least_squares), LISTED(cell_means), LISTED(fitted_sectors), LISTED(trusted_sectors), LISTED(moved_outline),
     {NULL, NULL, 0, NULL},

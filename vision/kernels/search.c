@@ -25,20 +25,29 @@ WIDE static void over_radius(const float *restrict columns, const double *profil
     }
 }
 
-/* Where the window of every point lies, which sub-pixel place it has, and the point that this stands for. */
-static void cut_at(const double *centres, int64_t count, const double *phase_px, int64_t phases, int64_t half,
-                   int64_t *corner, int64_t *phase, double *origin) {
-    int64_t per_axis = (int64_t)rint(sqrt((double)phases)), bin[2];
+/* Where the window of every point lies, which sub-pixel place it has, the point that this stands for, and its number
+   among the places that occur, which are `listed`; returns how many. */
+int64_t cut_at(const double *centres, int64_t count, const double *phase_px, int64_t phases, int64_t half,
+               int64_t *corner, int64_t *phase, double *origin, int64_t *slot, int64_t *listed) {
+    int64_t per_axis = (int64_t)lrint(sqrt((double)phases)), bin[2], used = 0;
+    for (int64_t p = 0; p < phases; p++) listed[p] = 0;
     for (int64_t disc = 0; disc < count; disc++) {
         for (int axis = 0; axis < 2; axis++) {
-            double nearest = rint(centres[2 * disc + axis]);
+            double nearest = rounded(centres[2 * disc + axis]);
             bin[axis] = between(0, (int64_t)((centres[2 * disc + axis] - nearest + 0.5) * (double)per_axis), per_axis - 1);
             corner[2 * disc + axis] = (int64_t)nearest - half;
         }
         phase[disc] = bin[1] * per_axis + bin[0];
+        listed[phase[disc]] = 1;
         for (int axis = 0; axis < 2; axis++)
             origin[2 * disc + axis] = (double)(corner[2 * disc + axis] + half) + phase_px[2 * phase[disc] + axis];
     }
+    for (int64_t p = 0, next = 0; p < phases; p++) /* numbers where there were marks */
+        listed[p] = listed[p] ? next++ : -1;
+    for (int64_t disc = 0; disc < count; disc++) slot[disc] = listed[phase[disc]];
+    for (int64_t p = 0; p < phases; p++)
+        if (listed[p] >= 0) listed[used++] = p;
+    return used;
 }
 
 /* Discs that look like the rest; where hardly any does, the better quarter. */
@@ -73,14 +82,14 @@ int64_t searched(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stri
     int64_t phases = window->phases, size = window->size, steps = window->steps, half = (window->side - 1) / 2;
     int64_t padded = (size + LANES - 1) / LANES * LANES;
     size_t reals = (size_t)(window->knots + count * (2 + 2 + HEIGHT + 4) + phases + steps);
-    size_t wholes = (size_t)(count * 4 + 2 * phases), singles = (size_t)(2 * steps + phases * (HEIGHT + COLUMNS) * padded);
+    size_t wholes = (size_t)(count * 4 + phases), singles = (size_t)(2 * steps + phases * (HEIGHT + COLUMNS) * padded);
     double *profile = malloc((reals + wholes) * sizeof *profile + singles * sizeof(float));
     if (!profile) return -1;
     double *origin = profile + window->knots, *step = origin + 2 * count, *answers = step + 2 * count;
     double *squares = answers + HEIGHT * count, *amplitude = squares + count, *match = amplitude + count;
     double *work = match + count, *spread = work + count, *along = spread + phases;
     int64_t *corner = (int64_t *)(along + steps), *phase = corner + 2 * count, *slot = phase + count;
-    int64_t *slot_of = slot + count, *listed = slot_of + phases;
+    int64_t *listed = slot + count;
     float *level = (float *)(listed + phases), *slope = level + steps, *answering = slope + steps;
     float *design = answering + phases * HEIGHT * padded;
     double low = (double)half + 0.5, high[2] = {(double)cols - 1.0 - low, (double)rows - 1.0 - low};
@@ -88,13 +97,7 @@ int64_t searched(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stri
     memcpy(centres, start, (size_t)(2 * count) * sizeof *centres);
     memset(members, 1, (size_t)count);
     for (int64_t round = 0; (double)round < limits->rounds && !failed; round++) {
-        int64_t used = 0;
-        cut_at(centres, count, window->phase_px, phases, half, corner, phase, origin);
-        for (int64_t p = 0; p < phases; p++) slot_of[p] = -1;
-        for (int64_t k = 0; k < count; k++) {
-            if (slot_of[phase[k]] < 0) listed[used] = phase[k], slot_of[phase[k]] = used++;
-            slot[k] = slot_of[phase[k]];
-        }
+        int64_t used = cut_at(centres, count, window->phase_px, phases, half, corner, phase, origin, slot, listed);
         if (given_knots)
             memcpy(profile, given, (size_t)window->knots * sizeof *profile);
         else
