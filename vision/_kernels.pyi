@@ -16,6 +16,7 @@ def thinned_levels(pixels: Bytes, step: int, sparse: int, small: Bytes, counts: 
 def summits(small: Bytes, ground: int, half: int, reach: int, found: Reals) -> int: ...
 def nearest_within(points: Reals, targets: Reals, radius: float, nearest: Wholes) -> int: ...
 def best_places(pixels: Bytes, starts: Reals, template: Singles, reach: int, found: Reals) -> int: ...
+def mean_levels(pixels: Bytes, points: Reals, offsets: Reals, mean: Reals) -> int: ...
 def gap_levels(pixels: Bytes, centres: Reals, pairs: Wholes, rim: float, steps: int, levels: Reals) -> int: ...
 def learned_profile(
     pixels: Bytes, corner: Wholes, phase: Wholes, chosen: Flags, side: int, step: int, index: NDArray[np.int32],
@@ -48,4 +49,19 @@ def trusted_sectors(
 ) -> int: ...
 def moved_outline(
     geometry: Reals, place: Reals, misfit: Reals, waves: Reals, doubted: float, change: Reals, figures: Reals
+) -> int: ...
+def searched(
+    pixels: Bytes, start: Reals, phase_px: Reals, index: NDArray[np.int32], cos: Singles, sin: Singles, inside: Singles,
+    table: Singles, levels: Singles, slopes: Singles, known: int, gram: Reals, stiffness: Reals, side: int, step: int,
+    steps_per_px: float, given: Reals, limits: Reals, centres: Reals, members: Flags,
+) -> int: ...  # fmt: skip
+def cut_at(
+    centres: Reals,
+    phase_px: Reals,
+    half: int,
+    corner: Wholes,
+    phase: Wholes,
+    origin: Reals,
+    slot: Wholes,
+    listed: Wholes,
 ) -> int: ...

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.arithmetic import least_squares, quantiles
+from vision.arithmetic import least_squares, median, quantiles
 from vision.best_place import best_places, drawn_profile
 from vision.compiled import is_compiled, kernels
 from vision.discs import BIN_PX, DiscFit, edge_width_px, fit_discs
@@ -98,7 +99,7 @@ class ArraySeen:
     fit: RigidFit
     blobs_um: FloatArray
 
-    @property
+    @cached_property
     def discs(self) -> DiscFit:
         """One row per site."""
         return self.all_turns.picked(slice(len(self.present)))
@@ -225,7 +226,7 @@ def unlike_others(discs: DiscFit, ball: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if not ball.any():
         return ball
     with np.errstate(invalid="ignore"):
-        return np.asarray(ball & (discs.match < UNLIKE_RATIO * float(np.median(discs.match[ball]))))
+        return np.asarray(ball & (discs.match < UNLIKE_RATIO * median(discs.match[ball])))
 
 
 def may_be_ball(discs: DiscFit) -> NDArray[np.bool_]:
@@ -349,4 +350,4 @@ def _listed(
 ) -> tuple[BallFinding, ...]:
     """values: diameter um, offset um, roundness"""
     columns = (names, states, *at_px.T.tolist(), *values.T.tolist(), [1] * len(names))
-    return tuple(map(BallFinding._make, zip(*columns, strict=True)))
+    return tuple(tuple.__new__(BallFinding, one) for one in zip(*columns, strict=True))

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.arithmetic import median
 from vision.compiled import is_compiled, kernels
 from vision.frame import ByteArray, FloatArray, Frame, thinned, thinned_levels
 from vision.maps import BallMap
@@ -57,8 +58,8 @@ def bright_blobs(frame: Frame, ball_map: BallMap) -> FloatArray:
     places, strength = _summits(small, dark, half, ball_map, um_per_px)
     if len(places) == 0:
         return np.empty((0, 2))
-    typical = float(np.median(np.sort(strength)[-ball_map.count :]))
-    places = _strongest(places[strength > 0.35 * typical], strength[strength > 0.35 * typical], ball_map)
+    strong = strength > 0.35 * median(np.sort(strength)[-ball_map.count :])
+    places = _strongest(places[strong], strength[strong], ball_map)
     return frame.to_um(places * factor)
 
 

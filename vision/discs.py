@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vision.arithmetic import least_squares, median
+from vision.compiled import is_compiled, kernels
 from vision.frame import ByteArray, FloatArray
-from vision.operators import Operators, operators, scatter, solved
+from vision.operators import AMPLITUDE, Operators, operators, scatter, solved
 from vision.windows import BIN_PX, FINE_PER_PX, Cut, Float32, Window, cut_windows, learned_profile, window_of
 
 __all__ = ["BIN_PX", "DiscFit", "fit_discs"]
@@ -33,6 +34,9 @@ SETTLED_TOGETHER_PX = 0.1
 """A round that moves 95 % of the discs less than the first, and all of them together less than the second, is the last
 but one: the last solution starts a tenth of that from its end (measured), where the linear model holds. What all discs
 share goes slowly, because a profile learned off the centre holds them there."""
+
+MEMBER_AMPLITUDE = 0.3
+"""Brightness over the typical disc from which the profile is learned from a disc."""
 
 FLAT_RIM_PX = 0.004
 """Sigma per axis that flat discs have besides noise: their rims are no perfect circles (estimate)."""
@@ -185,26 +189,12 @@ def fit_discs(
     start = np.asarray(start_px[seen], dtype=np.float64)
     if len(start) == 0:
         return _nothing(start_px, seen)
-    centres = start
-    members = np.ones(len(start), dtype=bool)
-    for _ in range(rounds):
-        cut = cut_windows(pixels, centres, window)
-        learned = learned_profile(cut, members) if profile is None else _as_long(profile, window.knots)
-        level, slope = (table @ learned.astype(np.float32) for table in window.tables)
-        coefficients, match = solved(cut, operators(window, cut.phases, level, slope, level))
-        amplitude = coefficients[:, 4]
-        offset = coefficients[:, :2] / np.where(np.abs(amplitude) > 0.05, amplitude, 0.05)[:, None]
-        moved = cut.origin + _clipped(offset, 0.15 * radius_px + 1.0)
-        moved = np.clip(start + _clipped(moved - start, limit), low, high)
-        step = moved - centres
-        centres = moved
-        members = _members(amplitude, match, match_least)
-        if _is_settled(step[members]):
-            break
+    given = None if profile is None else _as_long(profile, window.knots)
+    limits = _Limits(rounds, 0.15 * radius_px + 1.0, limit, match_least)
+    centres, members = _searched(pixels, start, window, given, limits)
     window = window_of(reach_px, FINAL_PHASES)
     cut = cut_windows(pixels, centres, window)
-    if profile is None:
-        learned = learned_profile(cut, members)
+    learned = learned_profile(cut, members) if given is None else given
     shape = _shape(learned, window, radius_px, is_flat=reach_ratio > 1)
     laid_out = operators(window, cut.phases, shape.level, shape.slope, shape.lit, final=True, ground_shows=ground_shows)
     final, match = solved(cut, laid_out)
@@ -219,6 +209,54 @@ def fit_discs(
     lost = np.flatnonzero(seen)[((centres < low) | (centres > high)).any(axis=1)]  # ran into the border
     found.seen[lost], found.match[lost], found.centres_px[lost] = False, np.nan, start_px[lost]
     return replace(found, sigma_px=noise_px, common_sigma_px=common_sigma_px, reach_ratio=reach_ratio)
+
+
+class _Limits(NamedTuple):
+    """Of a search: how far a disc is moved in one round and from its start, and what a member must match."""
+
+    rounds: int
+    step_px: float
+    move_px: float
+    match_least: float
+    amplitude_least: float = MEMBER_AMPLITUDE
+    settled_px: float = SETTLED_PX
+    together_px: float = SETTLED_TOGETHER_PX
+
+
+def _searched(
+    pixels: ByteArray, start: FloatArray, window: Window, given: FloatArray | None, limits: _Limits
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Where the last solution starts, (n, 2), and which discs a profile is learned from.
+
+    given   search with this profile instead of learning one every round
+    """
+    members = np.ones(len(start), dtype=bool)
+    if is_compiled():
+        centres = np.empty_like(start)
+        kernels.searched(
+            pixels, start, window.phase_px, window.index, window.cos, window.sin, window.inside, window.tables[0],
+            *window.columns, window.known_steps, window.gram, window.stiffness, window.side, window.step, FINE_PER_PX,
+            np.empty(0) if given is None else given, np.array(limits, dtype=np.float64), centres, members,
+        )  # fmt: skip
+        return centres, members
+    low = window.half + 0.5
+    high = np.array([pixels.shape[1], pixels.shape[0]]) - 1 - low
+    centres = start
+    for _ in range(limits.rounds):
+        cut = cut_windows(pixels, centres, window)
+        learned = learned_profile(cut, members) if given is None else given
+        level, slope = (table @ learned.astype(np.float32) for table in window.tables)
+        coefficients, match = solved(cut, operators(window, cut.phases, level, slope, level))
+        amplitude = coefficients[:, AMPLITUDE]
+        offset = coefficients[:, :2] / np.where(np.abs(amplitude) > 0.05, amplitude, 0.05)[:, None]
+        moved = cut.origin + _clipped(offset, limits.step_px)
+        moved = np.clip(start + _clipped(moved - start, limits.move_px), low, high)
+        step = moved - centres
+        centres = moved
+        members = _members(amplitude, match, limits)
+        if _is_settled(step[members]):
+            break
+    return centres, members
 
 
 def _is_settled(step: FloatArray) -> bool:
@@ -270,9 +308,9 @@ def _clipped(offset: FloatArray, limit: float) -> FloatArray:
     return np.asarray(offset * np.minimum(1.0, limit / np.maximum(length, 1e-9))[:, None])
 
 
-def _members(amplitude: FloatArray, match: FloatArray, match_least: float) -> NDArray[np.bool_]:
+def _members(amplitude: FloatArray, match: FloatArray, limits: _Limits) -> NDArray[np.bool_]:
     """Discs that look like the rest; the profile is learned from them only."""
-    members = np.asarray((match > match_least) & (amplitude > 0.3))
+    members = np.asarray((match > limits.match_least) & (amplitude > limits.amplitude_least))
     if int(members.sum()) < max(4, len(match) // 8):
         members = match >= np.sort(match)[-max(4, len(match) // 4) :][0]
     return np.asarray(members)

@@ -112,6 +112,16 @@ def thinned(pixels: ByteArray, factor: int) -> ByteArray:
     return np.ascontiguousarray(pixels[::factor, ::factor])
 
 
+def mean_levels(pixels: ByteArray, points_px: FloatArray, offsets_px: FloatArray) -> FloatArray:
+    """Mean level, over points (n, 2), of the pixels at each offset (k, 2) from them, which lie in the picture; (k,)."""
+    if is_compiled():
+        mean = np.empty(len(offsets_px))
+        kernels.mean_levels(pixels, np.ascontiguousarray(points_px), np.ascontiguousarray(offsets_px), mean)
+        return mean
+    at = np.rint(points_px[:, None, :] + offsets_px).astype(np.int64)
+    return np.asarray(pixels[at[..., 1], at[..., 0]].mean(axis=0))
+
+
 def thinned_levels(pixels: ByteArray, factor: int, sparse: int = 1) -> tuple[ByteArray, NDArray[np.int64]]:
     """The picture thinned, and how often each level is at every `sparse`-th row and column of that, (256,)."""
     if is_compiled() and pixels.strides[1] == 1:

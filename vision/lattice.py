@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.arithmetic import median
 from vision.compiled import is_compiled, kernels
 from vision.frame import FloatArray
 from vision.maps import BallMap, nearest_within, quarter_turned
@@ -200,7 +201,7 @@ def through_pairs(model_um: FloatArray, seen_um: FloatArray, scale_tolerance: fl
         spread = model[used] - model_mean
         turn = np.vdot(spread, seen[used] - seen_mean) / np.vdot(spread, spread)
         off = np.abs(seen - seen_mean - turn * (model - model_mean))
-        keep = off <= max(4.0 * float(np.median(off[used])), 1e-3)
+        keep = off <= max(4.0 * median(off[used]), 1e-3)
         if (keep == used).all():
             break
         used = keep

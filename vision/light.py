@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.arithmetic import median
 from vision.errors import BadRequest
-from vision.frame import FloatArray, Frame
+from vision.frame import FloatArray, Frame, mean_levels
 
 DIRECTIONS = 24
 SEGMENT_WIDE = 3
@@ -55,12 +56,13 @@ def ring_light(frame: Frame, centres_px: FloatArray, radius_px: float) -> RingLi
         raise BadRequest(f"{len(at)} balls inside the picture, {BALLS_LEAST} needed to judge the light")
     angle = np.arange(DIRECTIONS) * (2 * math.pi / DIRECTIONS)
     radii = np.array(RING_RADII) * radius_px
-    x = np.rint(at[:, 0, None, None] + radii[:, None] * np.cos(angle)).astype(np.int64)
-    y = np.rint(at[:, 1, None, None] - radii[:, None] * np.sin(angle)).astype(np.int64)
-    level = frame.pixels[y, x].mean(axis=0)
-    ring = level[int(np.argmax(np.median(level, axis=1)))]
-    segment = np.mean([np.roll(ring, k) for k in range(-(SEGMENT_WIDE // 2), SEGMENT_WIDE // 2 + 1)], axis=0)
-    ratio = np.asarray(segment / max(float(np.median(segment)), 1.0))
+    about = np.stack([np.cos(angle), -np.sin(angle)], axis=1)
+    level = mean_levels(frame.pixels, at, (radii[:, None, None] * about).reshape(-1, 2)).reshape(len(radii), -1)
+    ring = level[int(np.argmax([median(one) for one in level]))]
+    half = SEGMENT_WIDE // 2
+    segment = np.convolve(np.concatenate([ring[-half:], ring, ring[:half]]), np.ones(2 * half + 1), "valid")
+    segment /= 2 * half + 1
+    ratio = np.asarray(segment / max(median(segment), 1.0))
     lowest = (ratio <= np.roll(ratio, 1)) & (ratio < np.roll(ratio, -1))
     reasons = tuple(
         dead_segment_text(k * 360.0 / DIRECTIONS, float(ratio[k]))

@@ -63,8 +63,8 @@ def operators(
     size, steps = window.index.shape[1], len(window.radii_px)
     width, padded = 6 + 3 * final + 3 * ground_shows, -(-size // LANES) * LANES
     made = Operators(
-        np.zeros((len(phases), width + 2, padded), np.float32), np.empty(len(phases)),
-        np.zeros((len(phases), width, padded), np.float32), np.empty(steps),
+        np.empty((len(phases), width + 2, padded), np.float32), np.empty(len(phases)),
+        np.empty((len(phases), width, padded), np.float32), np.empty(steps),
     )  # fmt: skip
     kernels.operators(
         window.cos, window.sin, window.inside, window.index, phases, level, slope, lit, FINE_PER_PX, final,

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.arithmetic import median
 from vision.errors import TooFewPoints
 from vision.frame import FloatArray
 from vision.results import Matrix3, Pose
@@ -261,7 +262,7 @@ def _keep(residual: FloatArray, used: NDArray[np.bool_], ratio: float, minimum: 
     length = np.hypot(residual[:, 0], residual[:, 1])
     if int(used.sum()) <= minimum + 1:
         return used
-    keep = np.asarray(length <= max(ratio * float(np.median(length[used])), 1e-6))
+    keep = np.asarray(length <= max(ratio * median(length[used]), 1e-6))
     return keep if int(keep.sum()) >= minimum else used
 
 

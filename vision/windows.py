@@ -72,6 +72,12 @@ class Window:
         return _spline(self.radii_px / BIN_PX, self.knots)
 
     @cached_property
+    def columns(self) -> tuple[Float32, Float32]:
+        """The tables with the steps of a knot side by side, (knots, steps) each."""
+        level, slope = self.tables
+        return np.ascontiguousarray(level.T), np.ascontiguousarray(slope.T)
+
+    @cached_property
     def known_steps(self) -> int:
         """Table steps that a profile may be learned from; the corners of the square lie beyond."""
         return int(np.count_nonzero(self.radii_px.astype(np.float32) < float(self.radii_px[-1]) - 0.25))
@@ -169,6 +175,14 @@ class Cut:
 
 def cut_windows(pixels: ByteArray, centres_px: FloatArray, window: Window) -> Cut:
     """Windows about points that lie at least `window.half` + 1/2 inside the picture."""
+    if is_compiled():
+        count = len(centres_px)
+        corner, phase, slot, phases = (
+            np.empty(size, np.int64) for size in ((count, 2), count, count, len(window.phase_px))
+        )
+        origin = np.empty((count, 2))
+        used = kernels.cut_at(centres_px, window.phase_px, window.half, corner, phase, origin, slot, phases)
+        return Cut(pixels, window, corner, phase, origin, phases[:used], slot)
     per_axis = math.isqrt(len(window.phase_px))
     nearest = np.rint(centres_px)
     bins = np.clip(((centres_px - nearest + 0.5) * per_axis).astype(np.int64), 0, per_axis - 1)

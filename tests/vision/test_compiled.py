@@ -11,7 +11,7 @@ from tests.benchmarks.vision.fiducial_scenes import CASES, draw
 from tests.benchmarks.vision.fiducials import ours
 from tests.vision.scenes import POP_168, PackagePart
 from vision import arithmetic, balls, best_place, blobs, compiled, maps
-from vision.frame import Frame
+from vision.frame import Frame, mean_levels
 from vision.inspection import inspect_package
 
 needs_kernels = pytest.mark.skipif(not compiled.IS_BUILT, reason="the compiled part was not built at set-up")
@@ -171,3 +171,11 @@ def test_a_kernel_refuses_arrays_of_another_type_or_order():
         compiled.kernels.nearest_within(points, points, 1.0, nearest)
     with pytest.raises(TypeError, match="3 arguments"):
         compiled.kernels.nearest_within(points, points, 1.0)
+
+
+@needs_kernels
+def test_levels_about_points_are_the_same_also_beside_the_border(rng):
+    pixels = rng.integers(0, 255, (90, 70), dtype=np.uint8)
+    points, offsets = rng.uniform(12, 57, (40, 2)), rng.uniform(-12, 12, (9, 2))
+    fast, plain = both(lambda: mean_levels(pixels, points, offsets))
+    np.testing.assert_allclose(fast, plain, rtol=1e-12)

@@ -12,14 +12,19 @@ double middle(double *values, int64_t count) {
     return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
 }
 
-/* Solution of symmetric positive equations; the matrix makes room for its Cholesky factor. */
-void solved_equations(double *matrix, const double *right, int64_t n, double *answer) {
+/* Cholesky factor of a symmetric positive matrix, in its lower half. */
+static void factored(double *matrix, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j <= i; j++) {
             double sum = matrix[i * n + j];
             for (int64_t k = 0; k < j; k++) sum -= matrix[i * n + k] * matrix[j * n + k];
             matrix[i * n + j] = i == j ? sqrt(fmax(sum, 1e-12)) : sum / matrix[j * n + j];
         }
+}
+
+/* Solution of symmetric positive equations; the matrix makes room for its factor. */
+void solved_equations(double *matrix, const double *right, int64_t n, double *answer) {
+    factored(matrix, n);
     for (int64_t i = 0; i < n; i++) {
         answer[i] = right[i];
         for (int64_t k = 0; k < i; k++) answer[i] -= matrix[i * n + k] * answer[k];
@@ -31,17 +36,24 @@ void solved_equations(double *matrix, const double *right, int64_t n, double *an
     }
 }
 
-/* Inverse of a symmetric positive matrix of up to UNKNOWNS_MOST columns, in place. */
+/* Inverse of a symmetric positive matrix of up to UNKNOWNS_MOST columns, in place: that of its factor, squared. */
 void inverted(double *matrix, int64_t n) {
-    double work[UNKNOWNS_MOST * UNKNOWNS_MOST], unit[UNKNOWNS_MOST], column[UNKNOWNS_MOST];
-    double inverse[UNKNOWNS_MOST * UNKNOWNS_MOST];
-    for (int64_t k = 0; k < n; k++) {
-        memcpy(work, matrix, (size_t)(n * n) * sizeof *work);
-        for (int64_t i = 0; i < n; i++) unit[i] = i == k ? 1.0 : 0.0;
-        solved_equations(work, unit, n, column);
-        for (int64_t i = 0; i < n; i++) inverse[i * n + k] = column[i];
+    double back[UNKNOWNS_MOST * UNKNOWNS_MOST];
+    factored(matrix, n);
+    for (int64_t i = 0; i < n; i++) {
+        double over = 1.0 / matrix[i * n + i];
+        for (int64_t j = 0; j <= i; j++) {
+            double sum = i == j ? 1.0 : 0.0;
+            for (int64_t k = j; k < i; k++) sum -= matrix[i * n + k] * back[k * n + j];
+            back[i * n + j] = sum * over;
+        }
     }
-    memcpy(matrix, inverse, (size_t)(n * n) * sizeof *matrix);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j <= i; j++) {
+            double sum = 0.0;
+            for (int64_t k = i; k < n; k++) sum += back[k * n + i] * back[k * n + j];
+            matrix[i * n + j] = matrix[j * n + i] = sum;
+        }
 }
 
 /* Normal equations of rows `design` (count, n), those of weight 0 left out, with a millionth of their number towards

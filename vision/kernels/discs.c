@@ -100,6 +100,20 @@ int64_t learned_profile(const uint8_t *pixels, int64_t rows, int64_t cols, int64
     return 0;
 }
 
+/* Rows as sums of other rows; with `width` known beforehand they stay in registers. */
+static inline __attribute__((always_inline)) void mixed(const float *by, const float *from, int width, int64_t padded,
+                                                        float *to) {
+    for (int64_t i = 0; i < padded; i += LANES) {
+        lanes part[UNKNOWNS_MOST];
+        for (int b = 0; b < width; b++) memcpy(&part[b], from + b * padded + i, sizeof part[b]);
+        for (int a = 0; a < width; a++) {
+            lanes sum = by[a * width] * part[0];
+            for (int b = 1; b < width; b++) sum += by[a * width + b] * part[b];
+            memcpy(to + a * padded + i, &sum, sizeof sum);
+        }
+    }
+}
+
 /* One phase: columns of the model from tables over the radius, and the rows that answer with their coefficients. */
 WIDE static void laid_out(const float *restrict cos, const float *restrict sin, const float *restrict inside,
                           const int32_t *restrict index, int64_t size, int64_t padded, const float *level,
@@ -108,6 +122,8 @@ WIDE static void laid_out(const float *restrict cos, const float *restrict sin, 
                           double *spread) {
     float *column[UNKNOWNS_MOST];
     for (int k = 0; k < width; k++) column[k] = design + k * padded;
+    for (int64_t k = 0; k < width; k++) memset(design + k * padded + size, 0, (size_t)(padded - size) * sizeof *design);
+    for (int64_t k = width; k < width + 2; k++) memset(rows + k * padded + size, 0, (size_t)(padded - size) * sizeof *rows);
     float *centred = rows + width * padded, *share = rows + (width + 1) * padded;
     float *restrict weight = weighted + UNKNOWNS_MOST * padded, *restrict steep = weight + padded;
     float *restrict shine = steep + padded, *restrict out = shine + padded, *restrict template = column[4];
@@ -159,19 +175,16 @@ WIDE static void laid_out(const float *restrict cos, const float *restrict sin, 
     inverted(normal, width);
     float by[UNKNOWNS_MOST * UNKNOWNS_MOST];
     for (int k = 0; k < width * width; k++) by[k] = (float)normal[k];
-    for (int64_t i = 0; i < padded; i += LANES) {
-        lanes part[UNKNOWNS_MOST];
-        for (int b = 0; b < width; b++) memcpy(&part[b], weighted + b * padded + i, sizeof part[b]);
-        for (int a = 0; a < width; a++) {
-            lanes sum = {0};
-            for (int b = 0; b < width; b++) sum += by[a * width + b] * part[b];
-            memcpy(rows + a * padded + i, &sum, sizeof sum);
-        }
-    }
+    if (width == 6)
+        mixed(by, weighted, 6, padded, rows);
+    else if (width == 9)
+        mixed(by, weighted, 9, padded, rows);
+    else
+        mixed(by, weighted, width, padded, rows);
 }
 
 /* Weighted least squares for every phase listed. Tables over the radius in steps of 1 / per_px; `rows` (listed,
-   columns + 2, padded) as windows answer with them, `design` (listed, columns, padded); both zero before. `along` is what
+   columns + 2, padded) as windows answer with them, `design` (listed, columns, padded), zero beyond the pixels. `along` is what
    a shift in x is read from, summed by radius. */
 int64_t operators(const float *cos, const float *sin, const float *inside, const int32_t *index, int64_t size,
                   const int64_t *phases, int64_t listed, const float *level, const float *slope, const float *lit,

@@ -19,6 +19,11 @@
 typedef float lanes __attribute__((vector_size(32)));
 enum { LANES = 8, UNKNOWNS_MOST = 16 };
 
+/* To the nearest whole number, ties to the even one as numpy has them; an instruction where rint() is a call. */
+static inline double rounded(double value) {
+    return fabs(value) < 1e15 ? (double)lrint(value) : value;
+}
+
 static inline int64_t between(int64_t low, int64_t value, int64_t high) {
     return value < low ? low : value > high ? high : value;
 }
@@ -31,6 +36,8 @@ int64_t nearest_within(const double *points, int64_t count, const double *target
                        int64_t *nearest);
 int64_t best_places(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *starts,
                     int64_t count, const float *template, int64_t side, int64_t reach, double *found);
+void mean_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *points, int64_t count,
+                 const double *offsets, int64_t places, double *mean);
 void gap_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *centres,
                 const int64_t *pairs, int64_t count, double rim, int64_t steps, double *levels);
 
@@ -79,5 +86,26 @@ int64_t trusted_sectors(const double *geometry, int64_t sectors, int64_t n, cons
                         double misfit_most, double outlier, double least, uint8_t *good);
 void moved_outline(const double *geometry, int64_t count, int64_t n, const double *place, const double *misfit,
                    const double *waves, int64_t wave_count, double doubted, double *change, double *figures);
+
+/* A window laid out for its sub-pixel places: see vision.windows.Window. */
+typedef struct {
+    const double *phase_px, *gram, *stiffness;
+    const int32_t *index;
+    const float *cos, *sin, *inside;
+    const float *table, *levels, *slopes; /* (steps, knots), and levels and slopes as (knots, steps) */
+    int64_t phases, size, steps, knots, known, side, step;
+    double per_px;
+} window_layout;
+
+/* As vision.discs packs them. */
+typedef struct {
+    double rounds, step_px, move_px, match, amplitude, settled, together;
+} search_limits;
+
+int64_t cut_at(const double *centres, int64_t count, const double *phase_px, int64_t phases, int64_t half,
+               int64_t *corner, int64_t *phase, double *origin, int64_t *slot, int64_t *listed);
+int64_t searched(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *start, int64_t count,
+                 const window_layout *window, const double *given, int64_t given_knots, const search_limits *limits,
+                 double *centres, uint8_t *members);
 
 #endif

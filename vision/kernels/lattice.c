@@ -64,7 +64,7 @@ static double fraction_of(const double *steps, int64_t count) {
         int64_t near = 0;
         for (int64_t i = 0; i < count; i++) {
             double off = steps[2 * i] - mode;
-            off -= rint(off);
+            off -= rounded(off);
             if (fabs(off) < 0.25) sum += off, near++;
         }
         if (near) mode += sum / (double)near;
@@ -90,8 +90,8 @@ int64_t lattice_places(const double *points, int64_t count, double pitch, int64_
         double phase[2] = {fraction_of(steps, count), fraction_of(steps + 1, count)};
         for (int64_t i = 0; i < count; i++) {
             double x = steps[2 * i] - phase[0], y = steps[2 * i + 1] - phase[1];
-            index[2 * i] = (int64_t)rint(x), index[2 * i + 1] = (int64_t)rint(y);
-            x -= rint(x), y -= rint(y);
+            index[2 * i] = (int64_t)lrint(x), index[2 * i + 1] = (int64_t)lrint(y);
+            x -= rounded(x), y -= rounded(y);
             is_on[i] = x * x + y * y < near * near;
             on += is_on[i];
         }

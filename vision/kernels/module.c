@@ -78,7 +78,7 @@ static int taken(const char *name, const char *letters, PyObject *const *given, 
     return held;
 }
 
-#define KERNEL(name, letters, body)                                                             \
+#define KERNEL(name, letters, ...)                                                             \
     static PyObject *name##_(PyObject *self, PyObject *const *given, Py_ssize_t count) {        \
         slot a[MOST];                                                                           \
         Py_buffer views[MOST];                                                                  \
@@ -87,7 +87,7 @@ static int taken(const char *name, const char *letters, PyObject *const *given, 
         int held = taken(#name, letters, given, count, a, views);                               \
         if (held < 0) return NULL;                                                              \
         Py_BEGIN_ALLOW_THREADS                                                                  \
-        body;                                                                                   \
+        __VA_ARGS__;                                                                            \
         Py_END_ALLOW_THREADS                                                                    \
         let_go(views, held);                                                                    \
         return answer < 0 ? PyErr_NoMemory() : PyLong_FromLongLong(answer);                     \
@@ -103,6 +103,7 @@ KERNEL(nearest_within, "ddx+q",
        answer = nearest_within(a[0].at, a[0].rows, a[1].at, a[1].rows, a[2].real, a[3].at))
 KERNEL(best_places, "Bdfn+d",
        answer = best_places(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[2].rows, a[3].whole, a[4].at))
+KERNEL(mean_levels, "Bdd+d", mean_levels(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[2].rows, a[3].at))
 KERNEL(gap_levels, "Bdqxn+d",
        gap_levels(PICTURE(0), a[1].at, a[2].at, a[2].rows, a[3].real, a[4].whole, a[5].at))
 KERNEL(learned_profile, "Bqqonnifndd+d",
@@ -121,6 +122,17 @@ KERNEL(window_scatter, "Bqqonnffdn+d",
 KERNEL(lattice_places, "dxnx+q+o",
        answer = lattice_places(a[0].at, a[0].rows, a[1].real, a[2].whole, a[3].real, a[4].at, a[5].at))
 KERNEL(best_shift, "qq+q", answer = best_shift(a[0].at, a[0].rows, a[1].at, a[1].rows, a[1].cols, a[2].at))
+KERNEL(cut_at, "ddn+q+q+d+q+q",
+       answer = cut_at(a[0].at, a[0].rows, a[1].at, a[1].rows, a[2].whole, a[3].at, a[4].at, a[5].at, a[6].at, a[7].at))
+KERNEL(searched, "Bddiffffffnddnnxdd+d+o",
+       answer = searched(PICTURE(0), a[1].at, a[1].rows,
+                         &(window_layout){
+                             .phase_px = a[2].at, .phases = a[2].rows, .index = a[3].at, .size = a[3].cols,
+                             .cos = a[4].at, .sin = a[5].at, .inside = a[6].at, .table = a[7].at, .steps = a[7].rows,
+                             .knots = a[7].cols, .levels = a[8].at, .slopes = a[9].at, .known = a[10].whole,
+                             .gram = a[11].at, .stiffness = a[12].at, .side = a[13].whole, .step = a[14].whole,
+                             .per_px = a[15].real},
+                         a[16].at, a[16].rows, a[17].at, a[18].at, a[19].at))
 KERNEL(least_squares, "ddd+d",
        least_squares(a[0].at, a[0].rows, a[0].cols, a[1].at, a[1].cols, a[2].at, a[3].at))
 KERNEL(cell_means, "Bnnqqqd+d",
@@ -138,8 +150,9 @@ KERNEL(moved_outline, "ddddx+d+d",
 #define LISTED(name) {#name, (PyCFunction)(void (*)(void))name##_, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
-    LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places), LISTED(gap_levels),
-    LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter),
+    LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places),
+    LISTED(mean_levels), LISTED(gap_levels),
+    LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter), LISTED(cut_at), LISTED(searched),
     LISTED(lattice_places), LISTED(best_shift),
     LISTED(least_squares), LISTED(cell_means), LISTED(fitted_sectors), LISTED(trusted_sectors), LISTED(moved_outline),
     {NULL, NULL, 0, NULL},

@@ -10,6 +10,8 @@ void thinned_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t s
     for (int64_t r = 0; r * step < rows; r++) {
         const uint8_t *from = pixels + r * step * stride;
         uint8_t *to = small + r * wide;
+        if ((r + 1) * step < rows) /* a new picture lies in memory, and its next row is not where this one ends */
+            for (int64_t c = 0; c < cols; c += 64) __builtin_prefetch(from + step * stride + c);
         for (int64_t c = 0; c < wide; c++) to[c] = from[c * step];
         if (r % sparse == 0)
             for (int64_t c = 0; c < wide; c += sparse) counts[to[c]]++;
@@ -220,7 +222,7 @@ int64_t best_places(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t s
         double *best = found + 3 * i;
         best[0] = starts[2 * i], best[1] = starts[2 * i + 1], best[2] = -1.0;
         if (!(fabs(best[0]) < 1e9 && fabs(best[1]) < 1e9)) continue;
-        int64_t col = (int64_t)rint(best[0]), row = (int64_t)rint(best[1]);
+        int64_t col = (int64_t)lrint(best[0]), row = (int64_t)lrint(best[1]);
         int64_t left = between(0, col - reach - half, cols), right = between(-1, col + reach + half, cols - 1);
         int64_t top = between(0, row - reach - half, rows), bottom = between(-1, row + reach + half, rows - 1);
         int64_t across = right - left + 2 - side, down = bottom - top + 2 - side;
@@ -239,6 +241,19 @@ int64_t best_places(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t s
     return 0;
 }
 
+/* Mean level, over the points, at every offset from them; all places lie inside the picture. */
+void mean_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *points, int64_t count,
+                 const double *offsets, int64_t places, double *mean) {
+    memset(mean, 0, (size_t)places * sizeof *mean);
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t k = 0; k < places; k++) {
+            int64_t col = between(0, (int64_t)lrint(points[2 * i] + offsets[2 * k]), cols - 1);
+            int64_t row = between(0, (int64_t)lrint(points[2 * i + 1] + offsets[2 * k + 1]), rows - 1);
+            mean[k] += (double)pixels[row * stride + col];
+        }
+    for (int64_t k = 0; k < places; k++) mean[k] /= (double)count;
+}
+
 /* Darkest level on the straight way between the rims of every pair of balls, mean of three beside each other. */
 void gap_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stride, const double *centres,
                 const int64_t *pairs, int64_t count, double rim, int64_t steps, double *levels) {
@@ -252,7 +267,7 @@ void gap_levels(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t strid
             int64_t sum = 0;
             for (int beside = -1; beside <= 1; beside++) {
                 double x = from[0] + way * ux - 1.5 * beside * uy, y = from[1] + way * uy + 1.5 * beside * ux;
-                int64_t col = between(0, (int64_t)rint(x), cols - 1), row = between(0, (int64_t)rint(y), rows - 1);
+                int64_t col = between(0, (int64_t)lrint(x), cols - 1), row = between(0, (int64_t)lrint(y), rows - 1);
                 sum += pixels[row * stride + col];
             }
             if (sum < darkest) darkest = sum;
