@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable
 from drivers.devices.dip_unit import Reservoir
 from drivers.errors import DriverError
 from station.alarms.catalogue import ProcessAlarm
+from station.alarms.translate import alarm_for, bug_event
 from station.cell import Cell
-from station.run.packml import Packml, State
+from station.run.packml import Command, Packml, State
 from station.store.errors import StoreError
 from station.store.store import Store
 
@@ -33,7 +34,27 @@ async def watch(
     on_warning: Callable[[ProcessAlarm], object],
     on_store_failed: Callable[[StoreError], Awaitable[None]],
 ) -> None:
-    """Until cancelled, or until the store has failed."""
+    """Until cancelled, or until the store has failed. A mistake of ours in it is told and stops the machine, and the
+    watch begins anew: nothing runs unwatched."""
+    while True:
+        try:
+            await _watch(cell, look, store, packml, on_alarm, on_warning, on_store_failed)
+            return
+        except Exception as error:
+            if packml.allows(Command.ABORT):
+                store.events.append("bug", bug_event("watch", error))
+                await on_alarm(alarm_for(error, "watch"))
+
+
+async def _watch(
+    cell: Cell,
+    look: Callable[[], object],
+    store: Store,
+    packml: Packml,
+    on_alarm: Callable[[ProcessAlarm], Awaitable[None]],
+    on_warning: Callable[[ProcessAlarm], object],
+    on_store_failed: Callable[[StoreError], Awaitable[None]],
+) -> None:
     loop = asyncio.get_running_loop()
     save_at_s = loop.time() + SAVE_EVERY_S
     was_low = False
