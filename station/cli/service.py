@@ -104,6 +104,10 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
     from station.settings import SettingsProblem
     from station.store.store import open_store
 
+    ending = asyncio.Event()
+    # From the beginning: a Ctrl-C while it starts must not get lost in a connection that is being made.
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signal_number, ending.set)
     with ExitStack() as stack:
         clock = Clock(lambda: datetime.now(UTC))
         store = open_store(settings.data_dir, clock)
@@ -136,9 +140,6 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
         typer.echo(f"Station {settings.name} serves {serving.url}  (Ctrl-C ends it)")
         if url_file is not None:
             await asyncio.to_thread(url_file.write_text, serving.url, encoding="utf-8")
-        ending = asyncio.Event()
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(signal_number, ending.set)
         await ending.wait()
         await serving.stop()
         await controller.close()

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable
 from drivers.devices.dip_unit import Reservoir
 from drivers.errors import DriverError
 from station.alarms.catalogue import ProcessAlarm
+from station.alarms.translate import alarm_for, bug_event
 from station.cell import Cell
-from station.run.packml import Packml, State
+from station.run.packml import Command, Packml, State
 from station.store.errors import StoreError
 from station.store.store import Store
 
@@ -53,7 +54,18 @@ class Watch:
         self._slow_since_s: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Until cancelled, or until the store has failed."""
+        """Until cancelled, or until the store has failed. A mistake in it is told and stops the machine, and the watch
+        begins anew: nothing runs unwatched."""
+        while True:
+            try:
+                await self._run()
+                return
+            except Exception as error:
+                if self._packml.allows(Command.ABORT):
+                    self._store.events.append("bug", bug_event("watch", error))
+                    await self._on_alarm(alarm_for(error, "watch"))
+
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         save_at_s = loop.time() + SAVE_EVERY_S
         while True:

@@ -55,3 +55,17 @@ async def test_while_homing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             await b.controller.command(Command.RESET)
             assert await b.rest() is State.ABORTED
         await is_told_and_survived(b, "Reset")
+
+
+@virtual
+async def test_in_the_watch_beside_everything_which_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path) as b:
+        with monkeypatch.context() as patch:
+            patch.setattr("station.run.watch._is_reservoir_low", broken)
+            assert await b.rest(State.ABORTED) is State.ABORTED
+        await is_told_and_survived(b, "watch")
+        b.plant.set_safety(estop_ok=False)
+        assert await b.rest(State.ABORTED) is State.ABORTED, "an emergency stop at rest is seen again"
+        assert 201 in numbers(b.controller.alarms.standing)

@@ -151,6 +151,29 @@ def test_a_machine_that_is_not_there_leaves_the_service_up_with_an_alarm(tmp_pat
         assert service.wait(timeout=15) == 0, (tmp_path / "log").read_text()
 
 
+def test_ctrl_c_while_it_starts_ends_it_in_order(tmp_path: Path) -> None:
+    service = subprocess.Popen(
+        [
+            *STATION,
+            "run",
+            "--port",
+            "0",
+            "--data-dir",
+            str(tmp_path / "d"),
+            "--machine-ports",
+            str(ports_file(tmp_path)),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    give_up_s = time.monotonic() + LIMIT_S
+    while not (tmp_path / "d" / "lock").exists():
+        assert time.monotonic() < give_up_s
+        time.sleep(0.001)
+    service.send_signal(signal.SIGINT)
+    assert service.wait(timeout=LIMIT_S) == 0
+
+
 def test_a_disk_that_fills_up_stops_the_job_before_the_next_act_and_says_so(tmp_path: Path) -> None:
     @virtual
     async def story() -> None:
