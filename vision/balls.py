@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from vision.arithmetic import least_squares, median, quantiles
 from vision.best_place import best_places, drawn_profile
 from vision.compiled import is_compiled, kernels
-from vision.discs import BIN_PX, DiscFit, edge_width_px, fit_discs
+from vision.discs import BIN_PX, DiscFit, fit_discs
 from vision.errors import TooFewPoints
 from vision.frame import ByteArray, FloatArray, Frame
 from vision.lattice import CoarsePose
 from vision.maps import BallMap, nearest_within
+from vision.one_sided import edge_width_px
 from vision.pose import RigidFit, apply_pose, fit_rigid, turn_matrix
 from vision.results import BallFinding, BallState
 
