@@ -97,7 +97,7 @@ def _blurred_cap(radii_px: FloatArray, radius_px: float, blur_px: float) -> Floa
     coarse_px = np.arange(0.0, radius_px + 4 * blur_px + 4, STEP_PX)
     cap = np.sqrt(np.maximum(1.0 - (coarse_px / radius_px) ** 2, 0.0))[None]
     soft = blurred(blurred_stack(cap), np.array([0.5 * blur_px**2]))[0]
-    return np.maximum(np.interp(radii_px, coarse_px, soft), 0.01)
+    return np.asarray(np.maximum(np.interp(radii_px, coarse_px, soft), 0.01))
 
 
 @dataclass(frozen=True, eq=False)
