@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from vision.arithmetic import least_squares, median, quantiles
 from vision.best_place import best_places, drawn_profile
 from vision.compiled import is_compiled, kernels
-from vision.discs import BIN_PX, DiscFit, edge_width_px, fit_discs
+from vision.crushed import rounded
+from vision.discs import BIN_PX, DiscFit, fit_discs
 from vision.errors import TooFewPoints
 from vision.frame import ByteArray, FloatArray, Frame
 from vision.lattice import CoarsePose
 from vision.maps import BallMap, nearest_within
+from vision.one_sided import edge_width_px
 from vision.pose import RigidFit, apply_pose, fit_rigid, turn_matrix
 from vision.results import BallFinding, BallState
 
@@ -65,7 +67,7 @@ SCALE_SPREAD = 0.06
 """Width of the range in which the size of a part may lie before it is measured, ratio (estimate)."""
 
 SIZE_TOLERANCE = 0.20
-OVAL_TOLERANCE = 0.22
+OVAL_TOLERANCE = 0.20
 """Beyond these against the typical ball of the same picture a ball is deformed (estimates)."""
 
 GAPS_WITHOUT_BRIDGE = 0.98
@@ -142,6 +144,9 @@ def see_array(
         doubtful &= ~looks_like_ball(discs)
         if known_profile is not None and doubtful.any():
             discs = _looked_again(frame.pixels, sites_px, discs, doubtful, known_profile, radius_px, stray_px)
+    if discs.reach_ratio < 1:
+        on_sites = np.arange(len(discs.seen)) < ball_map.count
+        discs = rounded(frame.pixels, discs, on_sites & (looks_like_ball(discs) | _is_wreck(discs)), radius_px)
     return named(frame, ball_map, discs, blobs_um)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vision.arithmetic import least_squares, median
 from vision.compiled import is_compiled, kernels
 from vision.frame import ByteArray, FloatArray
+from vision.one_sided import LitPart, all_lit, lit_part, shares_seen
 from vision.operators import AMPLITUDE, Operators, operators, scatter, solved
 from vision.windows import BIN_PX, FINE_PER_PX, Cut, Float32, Window, cut_windows, learned_profile, window_of
 
@@ -41,13 +42,8 @@ MEMBER_AMPLITUDE = 0.3
 FLAT_RIM_PX = 0.004
 """Sigma per axis that flat discs have besides noise: their rims are no perfect circles (estimate)."""
 
-SHARP_TO_SOFT = (0.20, 0.23, 0.28)
-"""Width of the steepest edge over the radius between which a picture goes from sharp to soft."""
-
-MATT_SHARE = (1.0, 0.75, 0.75)
-MATT_DOUBT = (0.04, 0.12, 0.40)
-"""Shares of what may be matt light, in sharp and in soft pictures: taken as such, and claimed as uncertainty (computed
-for two laws of reflection and point spreads of 0.8 to 3 px)."""
+TILT_LEAST = 0.01
+"""Common tilt below which nothing is to be learned from it about the parts that tilt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +103,7 @@ class _Shape:
 
     level: Float32
     slope: Float32
-    lit: Float32
-    doubt: Float32
-    """how far `lit` may be off"""
-
+    lit: LitPart
     lit_slope: Float32
     bend: Float32
     """change of the slope per pixel"""
@@ -118,9 +111,8 @@ class _Shape:
 
 def _shape(profile: FloatArray, window: Window, radius_px: float, *, is_flat: bool) -> _Shape:
     level, slope = (table @ profile.astype(np.float32) for table in window.tables)
-    lit, doubt = (level, np.zeros_like(level)) if is_flat else _lit_levels(level, window.radii_px, radius_px)
-    lit_slope, bend = _slope(lit), _slope(slope)
-    return _Shape(level, slope, lit, doubt, lit_slope, bend)
+    lit = all_lit(level) if is_flat else lit_part(level, window.radii_px, radius_px)
+    return _Shape(level, slope, lit, _slope(lit.level), _slope(slope))
 
 
 def _slope(table: Float32) -> Float32:
@@ -129,31 +121,6 @@ def _slope(table: Float32) -> Float32:
     slope[:-1] += table[1:] - table[:-1]
     slope[1:] += table[1:] - table[:-1]
     return slope * np.float32(0.5 * FINE_PER_PX)
-
-
-def _lit_levels(level: Float32, radii_px: FloatArray, radius_px: float) -> tuple[Float32, Float32]:
-    """The part of a profile that tilts where light comes from one side, and how far that may be off.
-
-    A ball is also matt: that light falls with the cosine of the slope, comes from all sides and does not tilt. The limb
-    shows it by itself; in soft pictures highlight and ground are mixed in, there it is a share of the most of this
-    shape that fits under the profile from the highlight outwards.
-    """
-    rim = int(0.85 * radius_px * FINE_PER_PX)
-    face = level[: rim + 1]
-    peak = int(np.argmax(face))
-    cap = np.sqrt(np.maximum(1.0 - (radii_px / radius_px) ** 2, 0.0)).astype(np.float32)
-    heights = face[peak:] / cap[peak : rim + 1]
-    at_limb, most = float(heights[int(np.argmin(face[peak:]))]), float(heights.min())
-    soft_ratio = edge_width_px(face, FINE_PER_PX) / radius_px
-    matt = np.minimum(min(at_limb, 1.05 * most) * cap, level)
-    share, doubt = (np.interp(soft_ratio, SHARP_TO_SOFT, values) for values in (MATT_SHARE, MATT_DOUBT))
-    return level - np.float32(share) * matt, np.float32(doubt) * matt
-
-
-def edge_width_px(level: FloatArray | Float32, steps_per_px: float = 1.0 / BIN_PX) -> float:
-    """Width of the steepest edge of a radial profile: how sharp the picture is."""
-    steepest = float(np.abs(np.diff(level)).max()) * steps_per_px
-    return float(np.ptp(level)) / max(steepest, 1e-6)
 
 
 def fit_discs(
@@ -196,7 +163,9 @@ def fit_discs(
     cut = cut_windows(pixels, centres, window)
     learned = learned_profile(cut, members) if given is None else given
     shape = _shape(learned, window, radius_px, is_flat=reach_ratio > 1)
-    laid_out = operators(window, cut.phases, shape.level, shape.slope, shape.lit, final=True, ground_shows=ground_shows)
+    laid_out = operators(
+        window, cut.phases, shape.level, shape.slope, shape.lit.level, final=True, ground_shows=ground_shows
+    )
     final, match = solved(cut, laid_out)
     if profile is not None:
         members = np.ones(len(start), dtype=bool)
@@ -284,9 +253,17 @@ def _true_shift(
     grown = laid_out.shift_of(shape.slope + radius * shape.bend)
     shift = final[:, :2] / safe / (1.0 + grown * size)
     shift -= tilt * size * laid_out.shift_of(-shape.lit_slope * radius)
-    shift -= _light_change(cut.origin, final[:, 4], members) * laid_out.shift_of(shape.level * radius)
-    common = np.abs(tilt[members].mean(axis=0)) * abs(laid_out.shift_of(shape.doubt))
-    return np.asarray(shift), common
+    change = _light_change(cut.origin, final[:, 4], members)
+    shift -= change * laid_out.shift_of(shape.level * radius)
+    together = np.abs(tilt[members].mean(axis=0))
+    moves = shape.lit.open @ laid_out.along
+    covariance = np.eye(len(moves))
+    if len(moves) and together.max() > TILT_LEAST:
+        light = change * final[:, 4:5]
+        shares = shares_seen(cut, laid_out, final[members], members, light[members], shape.level, shape.lit)
+        shift -= tilt * float(shares.value @ moves)
+        covariance = shares.covariance
+    return np.asarray(shift), together * math.hypot(shape.lit.left_px, math.sqrt(float(moves @ covariance @ moves)))
 
 
 def _light_change(centres_px: FloatArray, amplitude: FloatArray, members: NDArray[np.bool_]) -> FloatArray:
