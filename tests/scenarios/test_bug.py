@@ -63,7 +63,7 @@ async def test_in_the_watch_beside_everything_which_begins_anew(
 ) -> None:
     async with bench(tmp_path) as b:
         with monkeypatch.context() as patch:
-            patch.setattr("station.run.watch._is_reservoir_low", broken)
+            patch.setattr("station.run.watch.Watch._reservoir_low", broken)
             assert await b.rest(State.ABORTED) is State.ABORTED
         await is_told_and_survived(b, "watch")
         b.plant.set_safety(estop_ok=False)
