@@ -49,6 +49,19 @@ register(
             answers=(Answer.STOP,),
         ),
         AlarmDefinition(
+            712,
+            "board_moved",
+            "Board or axes have moved",
+            "Fiducial {name} is ({x_um:.0f}, {y_um:.0f}) um from where it was measured, allowed {limit_um:.0f} um.",
+            "The board slipped in its clamp, or the axes lost steps. What was placed since is judged and recorded.",
+            (
+                "Check the clamp.",
+                "Retry measures the board anew and goes on.",
+                "Where it comes again, stop and Reset: homing makes lost steps good.",
+            ),
+            Reaction.ASK,
+        ),
+        AlarmDefinition(
             711,
             "board_loose",
             "Board is not held any more",

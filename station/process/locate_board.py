@@ -27,17 +27,13 @@ RESIDUAL_LIMIT_UM = 60.0
 
 async def locate_board(cell: Cell, work: Work) -> BoardLocated:
     """raises   ProcessAlarm fiducial_not_found, board_fit_implausible"""
-    board, light = work.recipe.board, down_light(work.recipe)
+    board = work.recipe.board
     seen: list[MachinePoint] = []
     fixes: list[FiducialFix] = []
     for fiducial in board.fiducials:
-        view = cell.down_view_of(_nominal(cell, fiducial))
-        frames, places = await cell.expose_down((view,), light, cell.gantry.position.theta_deg)
-        fix = await work.eyes.locate_fiducial(frames[0], fiducial, SEARCH_UM)
-        if fix.status != "found":
-            raise ProcessAlarm("fiducial_not_found", name=fiducial.name, reasons="; ".join(fix.reasons))
+        fix, at = await see_fiducial(cell, work, fiducial)
         fixes.append(fix)
-        seen.append(cell.seen_by_down_camera(places[0], ImagePoint(fix.x_um, fix.y_um)))
+        seen.append(at)
     drawn = np.array([(f.x_um, f.y_um) for f in board.fiducials])
     real = np.array([(p.x_um, p.y_um) for p in seen])
     fit = fit_rigid(drawn, real)
@@ -58,7 +54,21 @@ async def locate_board(cell: Cell, work: Work) -> BoardLocated:
         sigma_um=max(fix.sigma_um for fix in fixes),
         residual_um=residuals,
         fixes=tuple(fixes),
+        seen=tuple(seen),
     )
+
+
+async def see_fiducial(cell: Cell, work: Work, fiducial: Fiducial) -> tuple[FiducialFix, MachinePoint]:
+    """Picture one fiducial where it should be -> what was found, and where in the machine.
+
+    raises   ProcessAlarm fiducial_not_found
+    """
+    view = cell.down_view_of(_nominal(cell, fiducial))
+    frames, places = await cell.expose_down((view,), down_light(work.recipe), cell.gantry.position.theta_deg)
+    fix = await work.eyes.locate_fiducial(frames[0], fiducial, SEARCH_UM)
+    if fix.status != "found":
+        raise ProcessAlarm("fiducial_not_found", name=fiducial.name, reasons="; ".join(fix.reasons))
+    return fix, cell.seen_by_down_camera(places[0], ImagePoint(fix.x_um, fix.y_um))
 
 
 def _nominal(cell: Cell, fiducial: Fiducial) -> MachinePoint:

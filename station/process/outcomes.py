@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import hypot
 from typing import Any, TypeVar
 
 from drivers.devices.head import LiftEvidence, PressEvidence
-from station.coordinates import MachinePoint, MachinePose
+from station.coordinates import MachinePoint, MachinePose, Shift
 from vision.results import ArrayFix, DippedFinding, FiducialFix, ImprintFinding, PlacedFix, SiteFix
 
 
@@ -68,6 +69,23 @@ class BoardLocated(Outcome):
     sigma_um: float
     residual_um: tuple[float, ...]
     fixes: tuple[FiducialFix, ...]
+    seen: tuple[MachinePoint, ...]
+    """where each fiducial was"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkSeen(Outcome):
+    """One fiducial, seen again after a placement: how far it is from where it was when the board was located."""
+
+    name: str
+    at: MachinePoint
+    """the gantry's position at the picture"""
+    moved: Shift
+    sigma_um: float
+
+    @property
+    def moved_um(self) -> float:
+        return hypot(self.moved.x_um, self.moved.y_um)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from station.process.dip import dip, go_to_plate
 from station.process.film import judge_film, level_film, measure_film
 from station.process.imprint import judge_imprint, look_at_imprint
 from station.process.locate_board import locate_board
+from station.process.mark_again import look_at_mark
 from station.process.package_looks import expose_dry, expose_wet, judge_dry, judge_wet
 from station.process.pick import go_to_tray, pick
 from station.process.place import align, place
@@ -47,6 +48,7 @@ ALIGN = Step("align", "Travel to site", align)
 PLACE = Step("place", "Place", place, irreversible=True)
 READ_PLACE_CURVE = Step("read_place_curve", "Read place curve", read_place_curve)
 LOOK_AT_PLACED = Step("look_at_placed", "Look at placed package", look_at_placed)
+LOOK_AT_MARK = Step("look_at_mark", "Look at fiducial again", look_at_mark)
 JUDGE_PLACED = Step("judge_placed", "Verify placement", judge_placed)
 
 BIN_PART = Step("bin_part", "Reject part", bin_part, irreversible=True)
@@ -73,6 +75,7 @@ SITE_STEPS = (
     PLACE,
     READ_PLACE_CURVE,
     LOOK_AT_PLACED,
+    LOOK_AT_MARK,
     JUDGE_PLACED,
 )
 ALL_STEPS = (*BOARD_IN_STEPS, *SITE_STEPS, BIN_PART, BOARD_OUT)

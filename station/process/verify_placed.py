@@ -12,7 +12,7 @@ from station.cell import GRIP_LIMIT_KPA, Cell
 from station.coordinates import wrapped_deg
 from station.process.common import down_light, from_image_frame, in_image_frame
 from station.process.nozzle import open_valve
-from station.process.outcomes import PASS, Fate, PlacedExposed, PlacedVerified, SiteLocated, Verdict
+from station.process.outcomes import PASS, Fate, MarkSeen, PlacedExposed, PlacedVerified, SiteLocated, Verdict
 from station.process.site_looks import SEARCH_UM
 from station.process.step import Work
 from vision.results import Pose
@@ -69,7 +69,8 @@ async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
             image=image,
         )
     pose = from_image_frame(cell, site.pose.point, fix.x_um, fix.y_um, fix.theta_deg)
-    away = (pose.point - site.pose.point).turned(-site.pose.theta_deg)
+    mark = work.findings.the(MarkSeen)
+    away = (pose.point - site.pose.point.moved(mark.moved)).turned(-site.pose.theta_deg)
     turn_deg = wrapped_deg(pose.theta_deg - site.pose.theta_deg)
     offset_um = hypot(away.x_um, away.y_um)
     verdict = PASS
@@ -83,7 +84,7 @@ async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
         )
     c, s = cos(radians(site.pose.theta_deg)), sin(radians(site.pose.theta_deg))
     variance_x, variance_y = fix.covariance[0][0], fix.covariance[1][1]
-    site_variance = site.sigma_um**2
+    site_variance = site.sigma_um**2 + mark.sigma_um**2
     return PlacedVerified(
         verdict=verdict,
         fix=fix,

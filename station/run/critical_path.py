@@ -72,7 +72,7 @@ def _durations(cell: Cell, work: Work, started_from: GantryPosition | None) -> d
     site, placed = found.the(o.SiteExposed), found.the(o.Placed)
     up_camera, imprint = profile.up_camera.point, found.find(o.ImprintExposed)
     pocket = profile.tray.pocket(found.the(o.Picked).pocket)
-    after = found.the(o.PlacedExposed)
+    after, mark = found.the(o.PlacedExposed), found.the(o.MarkSeen)
     turn_deg = found.the(o.DryExposed).gantry_theta_deg
     start, start_deg = site.at[0], site.gantry_theta_deg
     if started_from is not None:
@@ -114,6 +114,7 @@ def _durations(cell: Cell, work: Work, started_from: GantryPosition | None) -> d
         + VACUUM_S
         + _up(cell, place_z_um, recipe.place.lift_slow_um, recipe.place.lift_slow_um_per_s),
         "look_at_placed": views(placed.target, placed.target_theta_deg, after.at, placed.target_theta_deg),
+        "look_at_mark": views(after.at[-1], placed.target_theta_deg, (mark.at,), placed.target_theta_deg),
     }
 
 

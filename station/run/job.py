@@ -13,18 +13,19 @@ from typing import Any
 from drivers.devices.gantry import GantryPosition
 from recipes import Recipe
 from recipes.board import Site
-from station.alarms.catalogue import ProcessAlarm
+from station.alarms.catalogue import Answer, ProcessAlarm
 from station.cell import Cell
 from station.process import outcomes as o
 from station.process import sheet
 from station.process.film import film_is_ready
+from station.process.mark_again import moved_too_far
 from station.process.step import Step, Work
 from station.run import record as records
 from station.run.critical_path import critical_path
 from station.run.film_ahead import FilmAhead
 from station.run.package import PackageRun
 from station.run.schedule import FILM, HEAD, PREPARE_FILM, Film, Slot, film_ahead_after, package_slots
-from station.run.steps import PartSettled, StepRunner
+from station.run.steps import PartSettled, RunEnded, StepRunner
 from station.store.event_log import EventLog
 from station.store.journal import INTENT
 from station.store.store import Store
@@ -46,6 +47,7 @@ PART_FINDINGS = (
     o.Placed,
     o.PlaceCurve,
     o.PlacedExposed,
+    o.MarkSeen,
     o.PlacedVerified,
 )
 """Forgotten before every package; film and dip generation stay, so that no film is used twice."""
@@ -275,10 +277,18 @@ class JobRun:
             self._rejects_in_a_row += 1
             if self._rejects_in_a_row >= REJECTS_IN_A_ROW:
                 self._rejects_in_a_row = 0
-                alarm = ProcessAlarm("too_many_rejects", count=REJECTS_IN_A_ROW, reason=verdict.text)
-                await self._ask(alarm, {"site": self.work.the_site.name})
+                await self._ask_about(ProcessAlarm("too_many_rejects", count=REJECTS_IN_A_ROW, reason=verdict.text))
         else:
             self.job.unplaced += 1
+        moved = moved_too_far(found.find(o.MarkSeen))
+        if moved is not None:
+            await self._ask_about(moved)
+            await self._on_board(sheet.LOCATE_BOARD)
+
+    async def _ask_about(self, alarm: ProcessAlarm) -> None:
+        """Something is the matter beyond one package; its record is written. Raises RunEnded when a person stops."""
+        if await self._ask(alarm, {"site": self.work.the_site.name}) is Answer.STOP:
+            raise RunEnded(alarm, abort=False, is_chosen=True)
 
     async def _write_record(self, verdict: o.Verdict, result: str) -> None:
         found = self.work.findings

@@ -57,7 +57,9 @@ PACKAGE: tuple[Slot, ...] = (
     Slot(sheet.PLACE, HEAD),
     Slot(sheet.READ_PLACE_CURVE, IMAGE, after=("place",)),
     Slot(sheet.LOOK_AT_PLACED, HEAD),
-    Slot(sheet.JUDGE_PLACED, IMAGE, after=("look_at_placed",)),
+    Slot(sheet.LOOK_AT_MARK, HEAD),
+    # A board that has moved meanwhile took the placed package along: it is judged by where the board is now.
+    Slot(sheet.JUDGE_PLACED, IMAGE, after=("look_at_mark",)),
 )
 
 LANE_OF = {slot.step.id: slot.lane for slot in (*PREPARE_FILM, *PACKAGE)}

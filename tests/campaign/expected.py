@@ -152,7 +152,7 @@ EXPECTED: dict[str, Expected] = {
     "B01": Expected("R P"),
     "B02": Expected("P"),
     "B03": Expected("P"),
-    "B04": Expected("R P", "Q", "found by the look at the placed package"),
+    "B04": Expected("R P", "Q", "found after the placement; before it is measured it may lie anywhere", ("S06",)),
     "B05": Expected("C"),
     "B06": Expected("S", "R P", "looked at once more, then a person is asked"),
     "B07": Expected("S", "R P", "looked at once more, then a person is asked"),
