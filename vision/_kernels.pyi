@@ -65,3 +65,7 @@ def cut_at(
     slot: Wholes,
     listed: Wholes,
 ) -> int: ...
+def rigid_fit(
+    model: Reals, seen: Reals, weight: Reals, sigma: Reals, ratio: float, minimum: int, rounds: int, used: Flags,
+    residual: Reals, figures: Reals, covariance: Reals,
+) -> int: ...  # fmt: skip

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.arithmetic import median
+from vision.compiled import is_compiled, kernels
 from vision.errors import TooFewPoints
 from vision.frame import FloatArray
 from vision.results import Matrix3, Pose
@@ -122,6 +123,8 @@ def fit_rigid(
     model, seen, weight = _checked(held_scale * np.asarray(model_um), seen_um, weights, 2, "rigid")
     if float(np.ptp(model, axis=0).max()) <= 0:
         raise TooFewPoints("a rigid fit needs points in at least two places")
+    if is_compiled():
+        return _compiled_rigid(model, seen, weight, sigma_um, reject_ratio, held_scale)
 
     def solve(used: NDArray[np.bool_]) -> tuple[tuple[Pose, float], FloatArray]:
         pose, scale = _rigid(model[used], seen[used], weight[used])
@@ -137,6 +140,22 @@ def fit_rigid(
     return RigidFit(
         pose.x_um, pose.y_um, pose.theta_deg, held_scale * scale, covariance, residual, used, rms, held_scale
     )
+
+
+def _compiled_rigid(
+    model: FloatArray, seen: FloatArray, weight: FloatArray, sigma_um: float | FloatArray | None, reject_ratio: float,
+    held_scale: float,
+) -> RigidFit:  # fmt: skip
+    count = len(model)
+    sigma = np.empty(0) if sigma_um is None else np.broadcast_to(np.asarray(sigma_um, np.float64), (count,)).copy()
+    used, residual, figures, covariance = np.empty(count, bool), np.empty((count, 2)), np.empty(5), np.empty((3, 3))
+    kernels.rigid_fit(
+        np.ascontiguousarray(model), np.ascontiguousarray(seen), np.ascontiguousarray(weight), sigma, reject_ratio, 3,
+        ROUNDS_MAX, used, residual, figures, covariance,
+    )  # fmt: skip
+    x_um, y_um, theta_rad, scale, rms_um = figures.tolist()
+    theta_deg = math.degrees(theta_rad)
+    return RigidFit(x_um, y_um, theta_deg, held_scale * scale, covariance, residual, used, rms_um, held_scale)
 
 
 def fit_affine(

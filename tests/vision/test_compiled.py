@@ -10,9 +10,10 @@ import pytest
 from tests.benchmarks.vision.fiducial_scenes import CASES, draw
 from tests.benchmarks.vision.fiducials import ours
 from tests.vision.scenes import POP_168, PackagePart
-from vision import arithmetic, balls, best_place, blobs, compiled, maps
+from vision import arithmetic, balls, best_place, blobs, compiled, maps, pose
 from vision.frame import Frame, mean_levels
 from vision.inspection import inspect_package
+from vision.results import Pose
 
 needs_kernels = pytest.mark.skipif(not compiled.IS_BUILT, reason="the compiled part was not built at set-up")
 
@@ -95,6 +96,26 @@ def test_least_squares_are_the_same_with_weights_and_with_several_sets_of_values
         fast, plain = both(lambda v=of, w=by: arithmetic.least_squares(design, v, w))
         np.testing.assert_allclose(fast, plain, rtol=1e-9)
         assert fast.shape == plain.shape
+
+
+@needs_kernels
+@pytest.mark.parametrize("sigma", [None, 0.5, "each"])
+def test_a_rigid_fit_is_the_same_with_points_far_off_and_weights(rng, sigma):
+    model = rng.uniform(-5000, 5000, (40, 2))
+    seen = pose.apply_pose(Pose(120.0, -40.0, 3.0), model) + rng.normal(0, 2, model.shape)
+    seen[[3, 17]] += 400.0
+    sigmas = rng.uniform(0.5, 2, 40) if sigma == "each" else sigma
+    for weights, scale in ((None, 1.0), (rng.uniform(0.2, 1, 40), 1.001)):
+        fast, plain = both(
+            lambda w=weights, s=scale: pose.fit_rigid(model, seen, sigma_um=sigmas, weights=w, held_scale=s)
+        )
+        assert not fast.used[[3, 17]].any()
+        assert fast.used.sum() > 30
+        np.testing.assert_array_equal(fast.used, plain.used)
+        np.testing.assert_allclose(fast.residual_um, plain.residual_um, atol=1e-8)
+        np.testing.assert_allclose(fast.covariance, plain.covariance, rtol=1e-6)
+        for name in ("x_um", "y_um", "theta_deg", "scale_ratio", "rms_um"):
+            assert getattr(fast, name) == pytest.approx(getattr(plain, name), rel=1e-9, abs=1e-9), name
 
 
 SEEN_WITH = {
