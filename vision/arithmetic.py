@@ -35,8 +35,8 @@ def quantiles(values: FloatArray, shares: Sequence[float]) -> list[float]:
 
 
 def least_squares(design: FloatArray, values: FloatArray, weight: FloatArray | float = 1.0) -> FloatArray:
-    """By normal equations, (unknowns,) or (unknowns, columns of values); a millionth of the weight of all rows pulls
-    towards zero, so that what the rows leave open stays small."""
+    """By normal equations, (unknowns,) or (unknowns, columns of values); a millionth of the number of rows with weight
+    pulls towards zero, so that what the rows leave open stays small."""
     if is_compiled() and design.shape[1] <= UNKNOWNS_MOST:
         each = np.full(len(design), weight) if isinstance(weight, float) else np.ascontiguousarray(weight)
         answer = np.empty((design.shape[1], *values.shape[1:]))
@@ -44,5 +44,6 @@ def least_squares(design: FloatArray, values: FloatArray, weight: FloatArray | f
         return answer
     turned = design.T * weight
     normal = turned @ design
-    normal.flat[:: len(normal) + 1] += 1e-6 * len(design)
+    used = len(design) if isinstance(weight, float) else int(np.count_nonzero(weight))
+    normal.flat[:: len(normal) + 1] += 1e-6 * used
     return np.asarray(np.linalg.solve(normal, turned @ values))

@@ -272,10 +272,9 @@ def _light_change(centres_px: FloatArray, amplitude: FloatArray, members: NDArra
         return np.zeros_like(centres_px)
     middle = centres_px[members].mean(axis=0)
     reach = max(float(np.ptp(centres_px[members], axis=0).max()), 1.0)
-    place = (centres_px - middle) / reach
-    x, y = place[:, 0], place[:, 1]
+    x, y = (centres_px.T - middle[:, None]) / reach
     field = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
-    light = least_squares(field[members], amplitude[members])
+    light = least_squares(field, amplitude, members.astype(np.float64))
     change = light[1:3] + np.stack([2 * light[3] * x + light[4] * y, light[4] * x + 2 * light[5] * y], axis=1)
     return np.asarray(change / (np.maximum(field @ light, 0.1) * reach)[:, None])
 

@@ -82,7 +82,7 @@ void least_squares(const double *design, int64_t count, int64_t n, const double 
     for (int64_t k = 0; k < columns; k++) {
         memset(right, 0, sizeof right);
         for (int64_t r = 0; r < count; r++)
-            for (int64_t i = 0; i < n; i++) right[i] += weight[r] * design[r * n + i] * values[r * columns + k];
+            for (int64_t i = 0; i < n && weight[r] != 0.0; i++) right[i] += weight[r] * design[r * n + i] * values[r * columns + k];
         memcpy(work, normal, sizeof work);
         solved_equations(work, right, n, one);
         for (int64_t i = 0; i < n; i++) answer[i * columns + k] = one[i];
