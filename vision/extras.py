@@ -8,6 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vision.arithmetic import least_squares
 from vision.balls import SOFT_REACH_RATIO, UNCLEAR_MATCH, ArraySeen, looks_like_ball
 from vision.best_place import best_places, drawn_profile
 from vision.blobs import QUICK_RADIUS_PX, bright_blobs
@@ -55,7 +56,7 @@ def _all_places(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> FloatArray:
     discs = seen.discs
     at, lit = discs.centres_px[seen.present], discs.amplitude[seen.present]
     design = np.column_stack([at, np.ones(len(at))])
-    plane = np.linalg.lstsq(design, lit, rcond=None)[0]
+    plane = least_squares(design, lit)
     light = design @ plane
     if light.min() > EVEN_RATIO * light.max():
         return seen.blobs_um

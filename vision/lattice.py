@@ -161,7 +161,10 @@ def _transformed(
     seen = np.zeros(tuple(seen_size))
     seen[tuple(seen_at.T)] = 1.0
     spectrum = np.fft.rfft2(seen, shape)
-    votes = [np.fft.irfft2(spectrum * _spectrum(ball_map, number, shape), shape) for number in range(len(stencils))]
+    # Votes are whole numbers: rounded, so that ties are ties.
+    votes = [
+        np.rint(np.fft.irfft2(spectrum * _spectrum(ball_map, number, shape), shape)) for number in range(len(stencils))
+    ]
     best = max(range(len(stencils)), key=lambda number: float(votes[number].max()))
     peak = np.array(np.unravel_index(int(np.argmax(votes[best])), shape))
     return best, np.where(peak < seen_size, peak, peak - np.array(shape))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vision.frame import FloatArray
 from vision.operators import TILT_X, TILT_Y, Operators
-from vision.profiles import STEP_PX, blurred, blurred_stack
+from vision.profiles import STEP_PX, blurred_alike
 from vision.windows import BIN_PX, Cut
 
 Float32 = NDArray[np.float32]
@@ -96,7 +96,7 @@ def _blurred_cap(radii_px: FloatArray, radius_px: float, blur_px: float) -> Floa
     """Matt light of a sphere from all sides, 1 in the middle, through the point spread; at least a hundredth."""
     coarse_px = np.arange(0.0, radius_px + 4 * blur_px + 4, STEP_PX)
     cap = np.sqrt(np.maximum(1.0 - (coarse_px / radius_px) ** 2, 0.0))[None]
-    soft = blurred(blurred_stack(cap), np.array([0.5 * blur_px**2]))[0]
+    soft = blurred_alike(cap, 0.5 * blur_px**2)[0]
     return np.asarray(np.maximum(np.interp(radii_px, coarse_px, soft), 0.01))
 
 

@@ -117,6 +117,15 @@ def blurred_stack(level: FloatArray) -> FloatArray:
     return np.asarray(level @ blur_operators(level.shape[1]))
 
 
+def blurred_alike(level: FloatArray, half_variance_px2: float) -> FloatArray:
+    """Every profile at one blur, (n, bins): as `blurred`, without the stack."""
+    operators = blur_operators(level.shape[1])
+    place = min(max(half_variance_px2 / BLUR_STEP_PX2, 0.0), len(operators) - 1.001)
+    low = int(place)
+    upper = place - low
+    return np.asarray((level @ operators[low]) * (1.0 - upper) + (level @ operators[low + 1]) * upper)
+
+
 def blurred(stack: FloatArray, half_variance_px2: FloatArray) -> FloatArray:
     """Every profile at its own blur; negative values mean none. (n, bins)"""
     place = np.clip(half_variance_px2 / BLUR_STEP_PX2, 0.0, len(stack) - 1.001)

@@ -10,7 +10,7 @@ import pytest
 from tests.benchmarks.vision.fiducial_scenes import CASES, draw
 from tests.benchmarks.vision.fiducials import ours
 from tests.vision.scenes import POP_168, PackagePart
-from vision import arithmetic, balls, best_place, blobs, compiled, maps, pose
+from vision import arithmetic, balls, best_place, blobs, compiled, lattice, maps, pose
 from vision.frame import Frame, mean_levels
 from vision.inspection import inspect_package
 from vision.results import Pose
@@ -87,6 +87,19 @@ def test_the_fast_look_proposes_the_same_places(rng, dry, um_per_px):
     fast, plain = both(lambda: blobs.bright_blobs(noise, POP_168))
     assert len(fast)
     np.testing.assert_allclose(fast, plain, atol=1e-6)
+
+
+@needs_kernels
+@pytest.mark.parametrize("lost", [0, 60, 110])
+def test_the_lattice_is_laid_over_the_map_alike_also_where_turns_tie(rng, lost):
+    part = PackagePart(POP_168)
+    seen_um = pose.apply_pose(Pose(300.0, -200.0, 33.0), part.local)
+    seen_um = np.concatenate(
+        [np.delete(seen_um, rng.choice(168, lost, replace=False), axis=0), rng.uniform(-9e3, 9e3, (30, 2))]
+    )
+    fast, plain = both(lambda: lattice.placed_on_lattice(seen_um, POP_168, 0.01))
+    assert fast == plain
+    assert (fast is None) == (lost == 110)
 
 
 @needs_kernels

@@ -129,7 +129,8 @@ int64_t best_shift(const int64_t *index, int64_t count, const int64_t *stencil, 
             total[r + 1][c + 1] = (int64_t)(seen[r] >> c & 1) + total[r][c + 1] + total[r + 1][c] - total[r][c];
     for (int64_t d = 0; d < seen_rows + rows - 1; d++)
         for (int64_t e = 0; e < seen_cols + cols - 1; e++) {
-            int64_t down = d < seen_rows ? d : seen_rows - 1 - d, right = e < seen_cols ? e : seen_cols - 1 - e;
+            /* In the order of a transform, which decides ties: shifts back come last, the farthest first. */
+            int64_t down = d < seen_rows ? d : d - seen_rows - rows + 1, right = e < seen_cols ? e : e - seen_cols - cols + 1;
             int64_t top = between(0, down, seen_rows), bottom = between(0, down + rows, seen_rows);
             int64_t left = between(0, right, seen_cols), end = between(0, right + cols, seen_cols);
             /* No more votes than points inside: most shifts are not worth a look. */
