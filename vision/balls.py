@@ -47,6 +47,9 @@ WEAK_AMPLITUDE = 0.5
 WEAK_MATCH_LEAST = 0.80
 """What is weaker than the first must match better: in soft pictures bare lands of amplitude 0.38 reached 0.75."""
 
+PLACES_MOST = 16
+"""Places that only other turns would fill are looked at twice where they are so few that a turn may hang on one."""
+
 WRECK_MATCH = 0.50
 """Balls pressed to 60 to 80 % of their width reach 0.5 to 0.9."""
 
@@ -137,7 +140,8 @@ def see_array(
         again_px, reach_ratio = discs.centres_px, SOFT_REACH_RATIO
         discs = fit_discs(frame.pixels, again_px, radius_px, reach_ratio=reach_ratio, rounds=2, ground_shows=True)
     doubtful = discs.seen & ~(looks_like_ball(discs) & (discs.match > 0.85))
-    doubtful[ball_map.count :] = False
+    if len(doubtful) - ball_map.count > PLACES_MOST:
+        doubtful[ball_map.count :] = False
     if doubtful.any() and not doubtful.all():
         sites_px = frame.to_px(expected_um)  # from the blob beside a ball the ball itself may be out of reach
         discs = _looked_again(frame.pixels, sites_px, discs, doubtful, discs.profile, radius_px, stray_px)

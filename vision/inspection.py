@@ -33,7 +33,7 @@ from vision.frame import FloatArray, Frame
 from vision.health import health_reasons
 from vision.imprint import check_imprint
 from vision.lands import locate_site
-from vision.lattice import placed_on_lattice
+from vision.lattice import in_step, placed_on_lattice
 from vision.light import ring_reasons
 from vision.maps import BallMap
 from vision.material import material_bridges
@@ -268,7 +268,8 @@ def find_array(
 ) -> ArraySeen | None:
     """The array with its quarter turn still open; None when no array is seen.
 
-    The fast look comes first; where it does not show nearly all balls, the thorough one is taken as well.
+    The fast look comes first; where it does not show nearly all balls, or a side without any as an array does that was
+    placed a row off, the thorough one is taken as well.
     """
     best: ArraySeen | None = None
     for look in (bright_blobs, ring_blobs, fine_ring_blobs):
@@ -277,10 +278,12 @@ def find_array(
             coarse = place(blobs_um, ball_map, scale_tolerance)
             if coarse is None:
                 continue
+            if ball_map.is_lattice and place is placed_by_pairs:
+                coarse = in_step(coarse, blobs_um, ball_map)
             seen = see_array(frame, ball_map, coarse, blobs_um, known_profile, may_be_flat=may_be_flat)
             if seen is not None and (best is None or seen.present.sum() > best.present.sum()):
                 best = seen
-            if best is not None and best.present.mean() > SEEN_ENOUGH_RATIO:
+            if best is not None and best.present.mean() > SEEN_ENOUGH_RATIO and not _bare_sides(ball_map, best.present):
                 return best
     return best
 
@@ -345,20 +348,28 @@ def _count_problems(
     return problems
 
 
-def _side_problems(ball_map: BallMap, present: NDArray[np.bool_], fit: RigidFit) -> list[str]:
-    """Sides of the array, named as they lie in the picture, that show too few of their balls."""
-    problems = []
+def _bare_sides(ball_map: BallMap, present: NDArray[np.bool_]) -> list[tuple[int, float, int, int]]:
+    """Sides of the map that show too few of their balls: axis, sign, found, wanted."""
+    bare = []
     for axis in range(2):
         for sign in (-1.0, 1.0):
             along = sign * ball_map.xy_um[:, axis]
             row = along > along.max() - 0.5 * ball_map.pitch_um
             found, wanted = int(present[row].sum()), int(row.sum())
             if found < SIDE_LEAST_RATIO * wanted:
-                normal = turn_matrix(fit.theta_deg)[:, axis] * sign
-                side = ("right" if normal[0] > 0 else "left") if abs(normal[0]) > abs(normal[1]) else (
-                    "upper" if normal[1] > 0 else "lower")  # fmt: skip
-                count = "no balls" if found == 0 else "too few balls"
-                problems.append(f"{count} found on the {side} side: {found} of {wanted}")
+                bare.append((axis, sign, found, wanted))
+    return bare
+
+
+def _side_problems(ball_map: BallMap, present: NDArray[np.bool_], fit: RigidFit) -> list[str]:
+    """Bare sides, named as they lie in the picture."""
+    problems = []
+    for axis, sign, found, wanted in _bare_sides(ball_map, present):
+        normal = turn_matrix(fit.theta_deg)[:, axis] * sign
+        side = ("right" if normal[0] > 0 else "left") if abs(normal[0]) > abs(normal[1]) else (
+            "upper" if normal[1] > 0 else "lower")  # fmt: skip
+        count = "no balls" if found == 0 else "too few balls"
+        problems.append(f"{count} found on the {side} side: {found} of {wanted}")
     return problems
 
 

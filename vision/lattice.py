@@ -38,6 +38,10 @@ BITS = 64
 
 SMOOTH: list[int] = sorted(2**a * 3**b for a in range(12) for b in range(3))
 
+STEPS = ((0, 0), *((right, up) for right in range(-2, 3) for up in range(-2, 3) if right or up))
+STEPS_MOST = 6
+"""Whole pitches, right and up, by which a placement may be off at once, and how often it is moved."""
+
 Placed = tuple[Pose, float]
 """Pose and size against the drawing."""
 
@@ -125,6 +129,24 @@ def _phase(steps: FloatArray) -> FloatArray:
             mode += float(np.mean(off[near])) if near.any() else 0.0
         phase[axis] = mode
     return phase
+
+
+def in_step(coarse: CoarsePose, blobs_um: FloatArray, ball_map: BallMap) -> CoarsePose:
+    """The placement moved by whole pitches to where most sites have a blob: an array a row off has nearly as many."""
+    pitch_um = coarse.scale_ratio * ball_map.pitch_um * turn_matrix(coarse.pose.theta_deg)
+    for _ in range(STEPS_MOST):
+        tried = []
+        for step in STEPS:
+            x_um, y_um = (coarse.pose.x_um, coarse.pose.y_um) + pitch_um @ step
+            pose = Pose(float(x_um), float(y_um), coarse.pose.theta_deg)
+            at_um = apply_pose(pose, coarse.scale_ratio * ball_map.xy_um)
+            near = nearest_within(at_um, blobs_um, 0.5 * NEAR_RATIO * ball_map.pitch_um) >= 0
+            tried.append(CoarsePose(pose, coarse.scale_ratio, float(near.mean())))
+        best = max(tried, key=lambda one: one.covered_ratio)
+        if best.covered_ratio == tried[0].covered_ratio:
+            break
+        coarse = best
+    return coarse
 
 
 def _best_shift(index: NDArray[np.int64], ball_map: BallMap) -> tuple[NDArray[np.int64], NDArray[np.bool_]] | None:

@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.benchmarks.vision.long import attempt
 from tests.vision.scenes import POP_152, POP_168, POP_216, PackagePart, perimeter_map, to_px, turned
 from vision.errors import BadRequest
 from vision.frame import Frame
 from vision.inspection import inspect_package
+from vision.lattice import CoarsePose, in_step
 from vision.maps import BallMap
-from vision.pose import fit_rigid
+from vision.pose import apply_pose, fit_rigid
 from vision.results import Pose
 
 SMALL = perimeter_map(11, 2, 500.0, 320.0, without=("R11C1",))
@@ -258,6 +260,26 @@ def test_an_origin_beside_the_balls_is_claimed_only_as_well_as_their_size_is_kno
         off_um = np.array([fix.x_um, fix.y_um]) - origin_um
         squares.append(off_um @ np.linalg.solve(np.array(fix.covariance)[:2, :2], off_um) / 2)
     assert 0.4 < np.mean(squares) < 2.0, squares
+
+
+@pytest.mark.parametrize("number", [2_000_264, 1_000_234, 2_625])
+def test_an_array_whose_first_look_lies_a_row_off_or_lacks_a_corner_is_found(number):
+    """A full array and five rows about the rim on copper as bright as balls; a corner ball beside a blob."""
+    tally = attempt(number)
+    assert tally.status == "found"
+    assert not tally.is_silent_failure
+    assert (tally.balls_missed, tally.balls_false) == (0, 0)
+
+
+def test_a_placement_whole_pitches_off_is_put_in_step_and_a_right_one_stays():
+    rng = np.random.default_rng(4)
+    true = CoarsePose(Pose(130.0, -70.0, 12.0), 1.01, 1.0)
+    blobs_um = apply_pose(true.pose, 1.01 * SMALL.xy_um) + rng.normal(0, 8.0, (SMALL.count, 2))
+    blobs_um = np.vstack([blobs_um[5:], rng.uniform(-4000, 4000, (150, 2))])
+    assert in_step(true, blobs_um, SMALL).pose == true.pose
+    away = apply_pose(true.pose, 1.01 * np.array([[2000.0, -1500.0]]))[0]
+    found = in_step(CoarsePose(Pose(away[0], away[1], 12.0), 1.01, 0.4), blobs_um, SMALL)
+    assert (found.pose.x_um, found.pose.y_um) == pytest.approx((130.0, -70.0), abs=1e-6)
 
 
 def test_symmetric_array_without_a_readable_mark_is_ambiguous(part):
