@@ -54,9 +54,6 @@ UNCLEAR_AMPLITUDE = 0.2
 UNLIKE_RATIO = 0.85
 """Against the match of the typical ball: dirt on a bare site reached 0.71, the worst 2 balls of 100 stay over 0.96."""
 
-EXTRA_PLAY_PX = 3.0
-"""The coarse look is no better than this."""
-
 PLAIN_RATIO = 0.25
 """Change of level up to 0.55 radii over that of the whole face: 0.35 on a matt ball, more on a shiny one (computed)."""
 
@@ -258,26 +255,6 @@ def dry_profile(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> Floa
     """Mean profile of balls at known places, for `see_array(known_profile=...)`."""
     radius_px = ball_map.radius_um / frame.um_per_px
     return fit_discs(frame.pixels, centres_px, radius_px, reach_ratio=BALL_REACH_RATIO, rounds=1).profile
-
-
-def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
-    """Things away from all sites that look like the balls of this array."""
-    fit = seen.fit
-    away = nearest_within(seen.blobs_um, fit.apply(ball_map.xy_um), 0.5 * ball_map.pitch_um) < 0
-    reach_um = ball_map.reach_um + 2 * ball_map.pitch_um
-    strange = away & (np.hypot(*(seen.blobs_um - (fit.x_um, fit.y_um)).T) < reach_um)
-    if not strange.any():
-        return seen.all_turns.picked(np.zeros(0, dtype=np.int64))
-    radius_px = fit.held_scale * ball_map.radius_um / frame.um_per_px
-    profile, reach_ratio = seen.all_turns.profile, seen.all_turns.reach_ratio
-    template = drawn_profile(profile, reach_ratio * radius_px)
-    places, match = best_places(frame.pixels, frame.to_px(seen.blobs_um[strange]), template, EXTRA_PLAY_PX)
-    alike = places[match > UNCLEAR_MATCH]
-    ground_shows = reach_ratio == SOFT_REACH_RATIO
-    found = fit_discs(
-        frame.pixels, alike, radius_px, reach_ratio=reach_ratio, profile=profile, rounds=3, ground_shows=ground_shows
-    )
-    return found.picked(looks_like_ball(found))
 
 
 def gap_levels(frame: Frame, centres_px: FloatArray, ball_map: BallMap) -> FloatArray:

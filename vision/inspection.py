@@ -19,7 +19,6 @@ from vision.balls import (
     bridged_pairs,
     dry_profile,
     edge_width_um,
-    extra_balls,
     see_array,
     shows_plain_discs,
     turned_array,
@@ -28,6 +27,7 @@ from vision.blobs import bright_blobs, fine_ring_blobs, ring_blobs
 from vision.discs import DiscFit
 from vision.dots import locate_dots
 from vision.errors import BadRequest
+from vision.extras import extra_balls
 from vision.fiducials import locate_fiducial
 from vision.frame import FloatArray, Frame
 from vision.health import health_reasons

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.balls import ArraySeen, ball_findings, bridged_pairs, extra_balls, named, see_array
+from vision.balls import ArraySeen, ball_findings, bridged_pairs, named, see_array
 from vision.blobs import bright_blobs, fine_ring_blobs, ring_blobs
 from vision.errors import TooFewPoints
+from vision.extras import extra_balls
 from vision.frame import FloatArray
 from vision.lattice import CoarsePose, placed_on_lattice
 from vision.maps import BallMap, nearest_within

@@ -309,3 +309,17 @@ def test_senseless_requests_are_errors(dry):
         inspect_package(frame, POP_168, turn_known=True)
     with pytest.raises(BadRequest, match="finite"):
         inspect_package(frame, POP_168, expected=Pose(float("nan"), 0.0, 0.0))
+
+
+def test_an_extra_ball_in_the_dim_part_of_an_uneven_field_is_named():
+    """The fast look takes spots from a third of the typical light: the array's own balls are found without it there."""
+    frame, _ = PackagePart(POP_168, seed=5, body_um=13_500.0).draw(0.0, 0.0, 1.0, extras_um=[(-6100.0, -5900.0)])
+    rows, cols = frame.pixels.shape
+    y, x = np.mgrid[1 : -1 : rows * 1j, -1 : 1 : cols * 1j]
+    pixels = np.round(frame.pixels * (0.6 + 0.2 * (x + y))).clip(0, 255).astype(np.uint8)
+    for lit in (frame, Frame(pixels, frame.um_per_px)):
+        fix = inspect_package(lit, POP_168)
+        assert fix.status == "found", fix.reasons
+        (extra,) = (ball for ball in fix.balls if ball.state == "extra")
+        at = to_px(turned(np.array([[-6100.0, -5900.0]]), 1.0), frame.pixels.shape, 8.0)[0]
+        assert (extra.x_px, extra.y_px) == pytest.approx(at, abs=1.0)

@@ -292,6 +292,13 @@ def test_a_command_is_asked_about_every_sample(tmp_path):
     assert check(tmp_path, [sys.executable, "-c", "print('nothing')"])["noise16"][0].startswith("status 'no JSON")
 
 
+def test_the_command_line_agrees_with_the_truth_of_the_hardest_sample(tmp_path):
+    """Everything at once: faults of every kind, soft, noisy, an uneven and one-sided light."""
+    write_samples(tmp_path, ("mixed",))
+    station = [sys.executable, "-c", "from station.cli.main import app; app()", "vision", "balls"]
+    assert check(tmp_path, station) == {"mixed": [], "mixed-second": []}
+
+
 def test_long_scenes_repeat_and_every_tenth_is_adversarial():
     assert task(4) == task(4)
     kinds = [task(number).kind for number in range(9, 90, 10)]
