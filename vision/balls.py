@@ -23,7 +23,6 @@ from vision.lattice import CoarsePose
 from vision.maps import BallMap, nearest_within
 from vision.one_sided import edge_width_px
 from vision.pose import RigidFit, apply_pose, fit_rigid, turn_matrix
-from vision.results import BallFinding, BallState
 
 BALL_REACH_RATIO = 0.85
 """Window of the fit over the ball radius; farther out the substrate leaks in and costs a factor of four."""
@@ -43,13 +42,16 @@ pictures 135 pads reached 0.60 and 1,473 balls stayed above 0.93."""
 AMPLITUDE_LEAST = 0.4
 """Brightness against the typical ball below which it is a reflection or a pad."""
 
-WEAK_AMPLITUDE = 0.5
+WEAK_AMPLITUDE = 0.6
 WEAK_MATCH_LEAST = 0.80
-"""What is weaker than the first must match better: in soft pictures bare lands of amplitude 0.38 reached 0.75."""
+WEAK_LIKE_RATIO = 0.96
+"""What is weaker than the first must match better, and as well as the typical ball but for this: where few pixels show
+a ball, bare lands reach an amplitude of 0.54 and, in soft pictures, 0.95 of its match (12 to 20 um/px, measured)."""
 
 PLACES_MOST = 16
 """Places that only other turns would fill are looked at twice where they are so few that a turn may hang on one."""
 
+WRECK_AMPLITUDE = 0.5
 WRECK_MATCH = 0.50
 """Balls pressed to 60 to 80 % of their width reach 0.5 to 0.9."""
 
@@ -68,10 +70,6 @@ STRAY_RATIO = 0.35
 
 SCALE_SPREAD = 0.06
 """Width of the range in which the size of a part may lie before it is measured, ratio (estimate)."""
-
-SIZE_TOLERANCE = 0.20
-OVAL_TOLERANCE = 0.20
-"""Beyond these against the typical ball of the same picture a ball is deformed (estimates)."""
 
 GAPS_WITHOUT_BRIDGE = 0.98
 """Share of the gaps that are taken as free of bridges; where more are bridged they must be brighter to be named."""
@@ -150,7 +148,7 @@ def see_array(
             discs = _looked_again(frame.pixels, sites_px, discs, doubtful, known_profile, radius_px, stray_px)
     if discs.reach_ratio < 1:
         on_sites = np.arange(len(discs.seen)) < ball_map.count
-        discs = rounded(frame.pixels, discs, on_sites & (looks_like_ball(discs) | _is_wreck(discs)), radius_px)
+        discs = rounded(frame.pixels, discs, on_sites & (looks_like_ball(discs) | is_wreck(discs)), radius_px)
     return named(frame, ball_map, discs, blobs_um)
 
 
@@ -218,16 +216,15 @@ def turned_array(frame: Frame, ball_map: BallMap, seen: ArraySeen, quarter_turns
     return named(frame, ball_map, seen.all_turns.picked(ball_map.turned_rows[quarter_turns % 4]), seen.blobs_um)
 
 
-def looks_like_ball(discs: DiscFit) -> NDArray[np.bool_]:
+def looks_like_ball(discs: DiscFit, others: DiscFit | None = None) -> NDArray[np.bool_]:
+    """others: balls to compare with, where they are not among `discs`"""
+    known = discs if others is None else others
     with np.errstate(invalid="ignore"):
-        match_least = np.where(discs.amplitude > WEAK_AMPLITUDE, MATCH_LEAST, WEAK_MATCH_LEAST)
+        strong = known.seen & (known.match > MATCH_LEAST) & (known.amplitude > WEAK_AMPLITUDE)
+        typical = float(np.median(known.match[strong])) if strong.any() else 0.0
+        weak_least = max(WEAK_MATCH_LEAST, WEAK_LIKE_RATIO * typical)
+        match_least = np.where(discs.amplitude > WEAK_AMPLITUDE, MATCH_LEAST, weak_least)
         return np.asarray(discs.seen & (discs.match > match_least) & (discs.amplitude > AMPLITUDE_LEAST))
-
-
-def _is_wreck(discs: DiscFit) -> NDArray[np.bool_]:
-    """As bright as a ball and half like one: crushed out of shape, or dirt on its site; never a bare land."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(discs.seen & (discs.match > WRECK_MATCH) & (discs.amplitude > WEAK_AMPLITUDE))
 
 
 def unlike_others(discs: DiscFit, ball: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -236,6 +233,12 @@ def unlike_others(discs: DiscFit, ball: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return ball
     with np.errstate(invalid="ignore"):
         return np.asarray(ball & (discs.match < UNLIKE_RATIO * median(discs.match[ball])))
+
+
+def is_wreck(discs: DiscFit) -> NDArray[np.bool_]:
+    """As bright as a ball and half like one: crushed out of shape, or dirt on its site; never a bare land."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(discs.seen & (discs.match > WRECK_MATCH) & (discs.amplitude > WRECK_AMPLITUDE))
 
 
 def may_be_ball(discs: DiscFit) -> NDArray[np.bool_]:
@@ -312,51 +315,3 @@ def _field(at_px: FloatArray, levels: FloatArray, used: NDArray[np.bool_]) -> Fl
     """Level that the light alone would make at every point: a plane through those used, (n,)."""
     design = np.column_stack([at_px - at_px.mean(axis=0), np.ones(len(at_px))])
     return np.asarray(design @ least_squares(design[used], levels[used]))
-
-
-def ball_findings(
-    frame: Frame,
-    seen: ArraySeen,
-    extras: DiscFit,
-    ball_map: BallMap,
-    pairs: list[tuple[int, int]],
-    *,
-    all_alike: bool = True,
-) -> tuple[BallFinding, ...]:
-    """One finding per site of the map, in its order, then the extra balls.
-
-    all_alike   what does not look like the other balls is deformed: not to be asked where some balls are wet
-    """
-    discs = seen.discs
-    expected_um = seen.fit.apply(ball_map.xy_um)
-    offset_um = np.hypot(*(frame.to_um(discs.centres_px) - expected_um).T)
-    typical_um = 2.0 * ball_map.radius_um * seen.fit.held_scale
-    deformed = (np.abs(discs.size_ratio - 1.0) > SIZE_TOLERANCE) | (discs.oval_ratio > OVAL_TOLERANCE)
-    if all_alike:
-        deformed |= unlike_others(discs, seen.present)
-    state: NDArray[np.object_] = np.where(deformed, "deformed", "ok").astype(object)
-    state[sorted({site for pair in pairs for site in pair})] = "bridged"
-    state[~seen.present] = "missing"
-    if all_alike:
-        state[~seen.present & _is_wreck(discs)] = "deformed"
-    at_px = np.where(seen.present[:, None], discs.centres_px, frame.to_px(expected_um))
-    values = np.column_stack([typical_um * discs.size_ratio, offset_um, _roundness(discs.oval_ratio)])
-    values[~seen.present] = np.nan
-    findings = _listed(ball_map.names, state.tolist(), at_px, values)
-    count = len(extras.centres_px)
-    values = np.column_stack([typical_um * extras.size_ratio, np.full(count, np.nan), _roundness(extras.oval_ratio)])
-    numbers = tuple(f"extra {number + 1}" for number in range(count))
-    return (*findings, *_listed(numbers, ["extra"] * count, extras.centres_px, values))
-
-
-def _roundness(oval_ratio: FloatArray) -> FloatArray:
-    """Shortest over longest diameter."""
-    return (1.0 - 0.5 * oval_ratio) / (1.0 + 0.5 * oval_ratio)
-
-
-def _listed(
-    names: tuple[str, ...], states: list[BallState], at_px: FloatArray, values: FloatArray
-) -> tuple[BallFinding, ...]:
-    """values: diameter um, offset um, roundness"""
-    columns = (names, states, *at_px.T.tolist(), *values.T.tolist(), [1] * len(names))
-    return tuple(tuple.__new__(BallFinding, one) for one in zip(*columns, strict=True))

@@ -47,7 +47,7 @@ def extra_balls(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> DiscFit:
     found = fit_discs(
         frame.pixels, alike, radius_px, reach_ratio=reach_ratio, profile=profile, rounds=3, ground_shows=ground_shows
     )
-    return found.picked(looks_like_ball(found))
+    return found.picked(looks_like_ball(found, seen.all_turns))
 
 
 def _all_places(frame: Frame, ball_map: BallMap, seen: ArraySeen) -> FloatArray:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from vision.balls import (
     ArraySeen,
-    ball_findings,
     bridged_pairs,
     dry_profile,
     edge_width_um,
@@ -44,6 +43,7 @@ from vision.results import NAN, UNKNOWN, ArrayFix, DippedFinding, Pose
 from vision.scattered import placed_by_pairs
 from vision.shots import join_shots, joined_findings
 from vision.turn import decide_turn
+from vision.verdicts import ball_findings
 from vision.wetting import FULL_STRENGTH, judge_wetting, other_part, read_pair
 
 __all__ = [

@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 
 Status = Literal["found", "ambiguous", "refused"]
 SiteStatus = Literal["found", "ambiguous", "refused", "empty", "occupied"]
-BallState = Literal["ok", "missing", "bridged", "deformed", "extra"]
+BallState = Literal["ok", "missing", "bridged", "deformed", "debris", "extra"]
+"""debris: something lies on the ball or in its place that makes it no ball of any shape"""
 WettingState = Literal["dry", "partial", "wet", "excess", "unsure"]
 """unsure is an answer only where no picture before the dip was given"""
 MarkState = Literal["present", "missing", "unseen"]

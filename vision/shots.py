@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.balls import ArraySeen, ball_findings, bridged_pairs, named, see_array
+from vision.balls import ArraySeen, bridged_pairs, named, see_array
 from vision.blobs import bright_blobs, fine_ring_blobs, ring_blobs
 from vision.errors import TooFewPoints
 from vision.extras import extra_balls
@@ -25,6 +25,7 @@ from vision.predicted import Shot
 from vision.results import BallFinding, Pose
 from vision.scattered import placed_by_pairs
 from vision.turn import TurnVerdict, ball_evidence, mark_contrasts, weighed_turns
+from vision.verdicts import ball_findings
 
 CONTRADICTION_SIGMAS = 6.0
 CONTRADICTION_FLOOR_UM = 3.0

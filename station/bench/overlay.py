@@ -28,6 +28,7 @@ COLOURS: dict[str, Colour] = {
     "ok": GOOD, "wet": GOOD, "present": GOOD, "found": GOOD,
     "missing": BAD, "dry": BAD, "refused": BAD,
     "partial": WARN, "deformed": WARN, "ambiguous": WARN,
+    "debris": (255, 150, 190),
     "bridged": (255, 80, 255), "excess": (255, 80, 255),
     "extra": (255, 220, 60),
     "unsure": (190, 190, 190), "unseen": (190, 190, 190),
@@ -35,7 +36,17 @@ COLOURS: dict[str, Colour] = {
 QUIET = frozenset({"ok", "wet", "present", "found", "unsure"})
 """States that need no name beside the ball."""
 
-WORST = {"missing": 0, "dry": 0, "bridged": 1, "extra": 2, "excess": 3, "deformed": 3, "partial": 4, "unseen": 5}
+WORST = {
+    "missing": 0,
+    "dry": 0,
+    "bridged": 1,
+    "extra": 2,
+    "excess": 3,
+    "deformed": 3,
+    "debris": 3,
+    "partial": 4,
+    "unseen": 5,
+}
 
 WORD_COLUMNS = 10
 """Lines for people begin with a word in so many columns."""

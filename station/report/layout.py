@@ -41,6 +41,7 @@ BALL_SHAPES: Final = {
     "dry": RING + "M-1 0H1",
     "bridged": RING + "M-.5 0a.5.5 0 1 0 1 0a.5.5 0 1 0-1 0z",
     "deformed": "M-1-1H1V1H-1z",
+    "debris": "M0-1.1 1.1.85H-1.1z",
     "excess": "M0-1 1 0 0 1-1 0z",
 }
 """Marks about a ball, in units of their reach."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -14,6 +15,7 @@ from tests.hmi import snapshots
 from tests.hmi.browser import CHROMIUM, Watched, chromium, watched_page
 from tests.hmi.make_pictures import write_pictures
 from tests.hmi.stub import Station, serving
+from vision.results import BallState, WettingState
 
 pytestmark = [
     pytest.mark.browser,
@@ -75,6 +77,24 @@ def test_the_camera_picture_and_its_marks_are_drawn(watched: Watched) -> None:
           if (d[i] > 220 && d[i+1] > 140 && d[i+1] < 210 && d[i+2] < 110) amber++;
         } return cyan > 500 && amber > 20; }"""
     watched.page.wait_for_function(bright)
+
+
+def test_every_state_of_a_ball_has_a_word_a_key_and_a_mark_of_its_own(watched: Watched, station: Station) -> None:
+    """A state that the page does not know would be drawn as a ball that was not measured."""
+    shown = snapshots.running()
+    states = (*get_args(BallState), *get_args(WettingState))
+    for ball, state in zip(shown["camera"]["balls"], states, strict=False):
+        ball["state"] = state
+    shown["camera"]["counts"] = dict.fromkeys(states, 1)
+    station.show(shown)
+    keys = watched.page.locator(".legend.keys button")
+    expect(keys).to_have_count(len(states))
+    words = [text.split("\n")[0].strip() for text in keys.all_inner_texts()]
+    assert {"Unsure", "Debris"} < set(words)
+    assert not set(words) & set(states), "no state is left without a word"
+    marks = [key.locator("svg").inner_html() for key in keys.all()]
+    marks_of = dict(zip(words, marks, strict=True))
+    assert len({marks_of[word] for word in ("Unsure", "Debris", "Deformed", "Dry", "Low dip", "Missing")}) == 6
 
 
 def test_hold_is_posted_once_with_its_key_and_told_back(watched: Watched, station: Station) -> None:

@@ -345,3 +345,20 @@ def test_an_extra_ball_in_the_dim_part_of_an_uneven_field_is_named():
         (extra,) = (ball for ball in fix.balls if ball.state == "extra")
         at = to_px(turned(np.array([[-6100.0, -5900.0]]), 1.0), frame.pixels.shape, 8.0)[0]
         assert (extra.x_px, extra.y_px) == pytest.approx(at, abs=1.0)
+
+
+def test_what_is_searched_of_a_huge_picture_of_noise_is_bounded(monkeypatch):
+    """40 million pixels of noise with balls of 4 px took 8 s; time itself belongs to the benchmarks."""
+    searched, search = [], cv2.matchTemplate
+
+    def counted(picture, *rest):
+        searched.append(picture.size)
+        return search(picture, *rest)
+
+    monkeypatch.setattr(cv2, "matchTemplate", counted)
+    noise = np.random.default_rng(3).integers(0, 256, (4000, 6000), dtype=np.uint8)
+    fix = inspect_package(Frame(noise, 40.0), POP_168, polarity="auto")
+    assert fix.status == "refused"
+    assert len(searched) >= 4, "both looks at both polarities"
+    assert max(searched) <= 6_000_000
+    assert sum(searched) <= 24_000_000

@@ -16,6 +16,7 @@ WIDE_CENTRES = ((-4200.0, -5800.0), (4200.0, -5800.0), (4200.0, 5800.0), (-4200.
 
 SMALL = perimeter_map(11, 2, 500.0, 320.0, without=("R11C1",))
 CENTRES = ((-900.0, -1000.0), (900.0, -1000.0), (900.0, 1000.0), (-900.0, 1000.0))
+COARSE = perimeter_map(23, 2, 500.0, 320.0, without=("R23C1",))
 NARROW = {"shape": (600, 640), "traces": 15}
 
 
@@ -114,3 +115,19 @@ def test_the_turn_is_read_over_all_shots_or_taken_from_where_the_part_was_seen_b
     fix = inspect_shots(shots, SMALL, expected=Pose(0.0, 0.0, 180.0), turn_known=True)
     assert fix.status == "found", fix.reasons
     assert abs(error_of(fix, truth)[2]) < 0.01
+
+
+@pytest.mark.parametrize(("um_per_px", "seed"), [(16.0, 1), (18.0, 5), (20.0, 0)])
+def test_bare_pads_are_missing_balls_where_few_pixels_show_a_ball(um_per_px, seed):
+    """In soft pictures of 8 to 10 px a ball, a pad is half as bright as a ball and nearly as like one."""
+    gone = ("R1C3", "R1C11", "R2C6", "R11C22", "R19C22", "R22C20", "R23C9")
+    part = PackagePart(COARSE, seed=seed, body_um=12500.0, missing=gone)
+    side = int(8600 / um_per_px) // 2 * 2
+    centres = [(x, y) for x in (-2300.0, 2300.0) for y in (-2300.0, 2300.0)]
+    optics = {"um_per_px": um_per_px, "shape": (side, side), "traces": 15, "blur_px": 1.8}
+    shots, _ = shots_of(part, (40.0, -60.0, 1.7), centres, **optics)
+    whole, _ = part.draw(40.0, -60.0, 1.7, um_per_px=um_per_px, shape=(850, 850), blur_px=1.8)
+    for fix in (inspect_shots(shots, COARSE), inspect_package(whole, COARSE)):
+        assert fix.status == "found", fix.reasons
+        assert {ball.name for ball in fix.balls if ball.state == "missing"} == set(gone)
+        assert {ball.state for ball in fix.balls} == {"ok", "missing"}

@@ -6,11 +6,12 @@ import { html } from "./html.js";
 import { t, tOr } from "./words.js";
 
 /** Order of the legend; the first two are good. */
-const STATES = ["ok", "wet", "partial", "dry", "excess", "missing", "bridged", "deformed", "extra", "unmeasured"];
+const STATES = ["ok", "wet", "partial", "dry", "unsure", "excess", "missing", "bridged", "deformed", "debris", "extra", "unmeasured"];
 /** Colours on a dark picture, the same in light and dark pages; shape tells the same as colour. */
 const INK = {
   ok: "#2BD9E8", wet: "#2BD9E8", partial: "#FFB938", dry: "#FFB938", excess: "#F2D14B",
-  missing: "#FF5CF4", bridged: "#FF6B6B", deformed: "#FFA24D", extra: "#FF5CF4", unmeasured: "#FFFFFF",
+  missing: "#FF5CF4", bridged: "#FF6B6B", deformed: "#FFA24D", debris: "#C9A2FF", extra: "#FF5CF4",
+  unsure: "#D5DADF", unmeasured: "#FFFFFF",
 };
 const hidden = signal(/** @type {string[]} */ ([]));
 /** Loaded pictures by address, newest last; two are enough for dry and wet. @type {Map<string, HTMLImageElement>} */
@@ -53,7 +54,7 @@ function window_px(camera) {
  */
 function shape(pen, state, x, y, r) {
   pen.beginPath();
-  pen.setLineDash(state === "partial" ? [r * 0.7, r * 0.45] : []);
+  pen.setLineDash(state === "partial" ? [r * 0.7, r * 0.45] : state === "unsure" ? [r * 0.22, r * 0.3] : []);
   switch (state) {
     case "missing": case "extra":
       pen.moveTo(x - r, y - r); pen.lineTo(x + r, y + r); pen.moveTo(x - r, y + r); pen.lineTo(x + r, y - r);
@@ -63,6 +64,7 @@ function shape(pen, state, x, y, r) {
       break;
     case "dry": pen.arc(x, y, r * 1.12, 0, 7); pen.moveTo(x - r * 1.12, y); pen.lineTo(x + r * 1.12, y); break;
     case "deformed": pen.rect(x - r * 1.1, y - r * 1.1, 2.2 * r, 2.2 * r); break;
+    case "debris": pen.moveTo(x, y - 1.3 * r); pen.lineTo(x + 1.3 * r, y + r); pen.lineTo(x - 1.3 * r, y + r); pen.closePath(); break;
     case "excess": pen.moveTo(x, y - 1.5 * r); pen.lineTo(x + 1.5 * r, y); pen.lineTo(x, y + 1.5 * r);
       pen.lineTo(x - 1.5 * r, y); pen.closePath(); break;
     case "unmeasured": pen.arc(x, y, r * 0.25, 0, 7); break;
@@ -118,9 +120,9 @@ function Key({ state }) {
   const r = 8;
   const ink = INK[state] ?? INK.unmeasured;
   const d = {
-    dry: "M3 10a7 7 0 1 0 14 0a7 7 0 1 0-14 0H17", missing: `M4 4 16 16M4 16 16 4`, extra: `M4 4 16 16M4 16 16 4`, deformed: `M3 3H17V17H3z`, excess: `M10 1 19 10 10 19 1 10z`,
+    dry: "M3 10a7 7 0 1 0 14 0a7 7 0 1 0-14 0H17", missing: `M4 4 16 16M4 16 16 4`, extra: `M4 4 16 16M4 16 16 4`, deformed: `M3 3H17V17H3z`, debris: `M10 3 18 17H2z`, excess: `M10 1 19 10 10 19 1 10z`,
   }[state];
-  const dash = state === "partial" ? "5 3" : undefined;
+  const dash = { partial: "5 3", unsure: "1.5 2" }[state];
   return html`<svg class="key" viewBox="0 0 20 20" aria-hidden="true">
     <rect width="20" height="20" fill="#08090A" />
     ${d ? html`<path d=${d} fill="none" stroke=${ink} stroke-width="2" />`
