@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_text
 
 from station.alarms.catalogue import ANSWER_TEXT, AlarmDefinition, Reaction, all_definitions
+from station.alarms.raised_by import shown_by
 from station.alarms.translate import CATALOGUE_MODULES
 
 CHAPTERS = (
@@ -57,6 +58,7 @@ def _chapter(row: AlarmDefinition) -> list[str]:
         f"- **The station:** {retries}",
         f"- **Answers:** {'; '.join(f'{ANSWER_TEXT[a][0]} ({ANSWER_TEXT[a][1]})' for a in row.answers)}",
         *([f"- **Nobody there:** {ANSWER_TEXT[row.unattended][0]}."] if row.reaction is Reaction.ASK else []),
+        f"- **Shown by:** {shown_by(row.number)}",
         f"- **Position trusted:** {trusted}. **Severity:** {row.severity.value}. **Key:** `{row.key}`",
         "",
     ]
