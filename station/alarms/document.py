@@ -32,7 +32,8 @@ def as_markdown() -> str:
         "# Alarms",
         "",
         "Generated from the catalogue in `station/alarms`; `make docs` writes it, a test compares it.",
-        "An alarm asks a person to act. Numbers never change their meaning.",
+        "An alarm asks a person to act. Numbers never change their meaning. Whether the positions of the axes are to",
+        "be trusted is no property of a row: the standing alarm says it, as it was when the alarm was raised.",
         "",
     ]
     for first, chapter in CHAPTERS:
@@ -47,7 +48,6 @@ def _chapter(row: AlarmDefinition) -> list[str]:
     retries = (
         f"tries again {row.retries} times by itself, then: {row.reaction.value}" if row.retries else row.reaction.value
     )
-    trusted = "yes" if row.position_trusted else "no: home again"
     return [
         f"### {row.number} {row.title}",
         "",
@@ -59,7 +59,7 @@ def _chapter(row: AlarmDefinition) -> list[str]:
         f"- **Answers:** {'; '.join(f'{ANSWER_TEXT[a][0]} ({ANSWER_TEXT[a][1]})' for a in row.answers)}",
         *([f"- **Nobody there:** {ANSWER_TEXT[row.unattended][0]}."] if row.reaction is Reaction.ASK else []),
         f"- **Shown by:** {shown_by(row.number)}",
-        f"- **Position trusted:** {trusted}. **Severity:** {row.severity.value}. **Key:** `{row.key}`",
+        f"- **Severity:** {row.severity.value}. **Key:** `{row.key}`",
         "",
     ]
 

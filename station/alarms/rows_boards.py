@@ -104,7 +104,6 @@ register(
             Reaction.ABORT,
             answers=(Answer.ACKNOWLEDGE,),
             severity=Severity.ABORT,
-            position_trusted=False,
         ),
         AlarmDefinition(
             901,
@@ -119,7 +118,6 @@ register(
             Reaction.ASK,
             answers=(Answer.WAS_PLACED, Answer.WAS_NOT_PLACED, Answer.UNKNOWN),
             severity=Severity.ABORT,
-            position_trusted=False,
         ),
         AlarmDefinition(
             903,
@@ -133,7 +131,6 @@ register(
             ),
             Reaction.ASK,
             answers=(Answer.ACKNOWLEDGE,),
-            position_trusted=False,
         ),
         AlarmDefinition(
             904,
@@ -145,7 +142,6 @@ register(
             Reaction.TELL,
             answers=(Answer.ACKNOWLEDGE,),
             severity=Severity.WARN,
-            position_trusted=False,
         ),
         AlarmDefinition(
             902,

@@ -328,7 +328,8 @@ class Controller:
             raise CommandRefused(str(refused)) from refused
 
     def _raise(self, alarm: ProcessAlarm, objects: dict[str, Any] | None = None, *, ask: bool = False) -> ActiveAlarm:
-        active = self.alarms.raise_(alarm, self._utc(), objects or {}, ask=ask)
+        is_trusted = self.guard.is_position_trusted
+        active = self.alarms.raise_(alarm, self._utc(), objects or {}, ask=ask, position_trusted=is_trusted)
         self.store.events.append("fault.raised", active.view())
         self._changed.set()
         return active
