@@ -45,6 +45,7 @@ CELLS: dict[int, str] = {
     702: "B01,S04,before",
     711: "B05,S06,before",
     712: "B04,S19,before",
+    713: "B08,S10,before",
     901: "O08,S22,commanded",
     903: "O08,S11,before",
 }

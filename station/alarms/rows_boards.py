@@ -62,6 +62,19 @@ register(
             Reaction.ASK,
         ),
         AlarmDefinition(
+            713,
+            "board_changed",
+            "Another board lies in the clamp",
+            "Board {found} lies where {serial} was before the station was held.",
+            "The board was changed by hand while the station was held.",
+            (
+                "Reset and start again: the other board is a new one.",
+                "Give the first board in anew: its records are kept.",
+            ),
+            Reaction.STOP,
+            answers=(Answer.ACKNOWLEDGE,),
+        ),
+        AlarmDefinition(
             711,
             "board_loose",
             "Board is not held any more",
