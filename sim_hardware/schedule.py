@@ -19,6 +19,7 @@ ACTS = (
     "hold",
     "hold_long",
     "hand",
+    "swap",
     "start_twice",
     "wrong_answers",
     "second_board",

@@ -14,7 +14,6 @@ _NO_PART_LOOK = "no package is looked at in this step"
 _PICTURE = "a picture is spoilt when it is exposed: the step takes it after its move"
 _NO_BOARD = "nothing of the board is looked at or needed in this step"
 _CLAMPED = ("S06", "S07", "S10", "S13", "S17", "S19", "S20", "S22", "S23")
-_HAND = "somebody's hand knows no commands"
 
 
 class _Rest(TypedDict):
@@ -245,15 +244,13 @@ BOARD_FAULTS = (
         where=("S07",),
         **_BOARD,
     ),
-    machine(
+    operator(
         "B08",
         "board changed by hand",
-        "another board lies in the clamp",
-        F("board_swapped"),
+        "in Held a hand puts another board into the clamp",
         where=_CLAMPED,
         elsewhere="the board has not been read yet, or is done",
-        phases=ONE_PHASE,
-        other_phases=_HAND,
+        note="while something moves the door keeps hands out: opened, it stops the machine (O02)",
     ),
     machine(
         "B09",

@@ -30,6 +30,8 @@ class ActiveAlarm:
     objects: dict[str, Any]
     state_token: str
     answers: tuple[Answer, ...]
+    position_trusted: bool = False
+    """of all axes, at the instant in which it was raised; what nobody could tell counts as not trusted"""
     redoes: tuple[str, ...] = ()
     """titles of the steps that a Retry does again"""
     answer: asyncio.Future[Answer] | None = None
@@ -64,7 +66,7 @@ class ActiveAlarm:
             ],
             "raised_at": self.raised_at,
             "objects": self.objects,
-            "position_trusted": row.position_trusted,
+            "position_trusted": self.position_trusted,
             "state_token": self.state_token,
         }
 
@@ -86,7 +88,15 @@ class AlarmList:
         """Those that wait for a person's answer."""
         return [alarm for alarm in self.standing if alarm.answer is not None and not alarm.answer.done()]
 
-    def raise_(self, alarm: ProcessAlarm, raised_at: str, objects: dict[str, Any], *, ask: bool) -> ActiveAlarm:
+    def raise_(
+        self,
+        alarm: ProcessAlarm,
+        raised_at: str,
+        objects: dict[str, Any],
+        *,
+        ask: bool,
+        position_trusted: bool = False,
+    ) -> ActiveAlarm:
         """Add an alarm. With `ask` it is a question: its `answer` can be awaited, and it stays until it is answered.
 
         Without, the decision has been taken already, and a person can only take note of it.
@@ -101,6 +111,7 @@ class AlarmList:
             objects=objects,
             state_token=f"T{self._count}",
             answers=alarm.definition.answers if ask else (Answer.ACKNOWLEDGE,),
+            position_trusted=position_trusted,
             redoes=alarm.redoes,
             answer=future,
         )

@@ -74,7 +74,6 @@ class AlarmDefinition:
     unattended: Answer = Answer.STOP
     """what the station answers itself where nobody is there: never more than to leave a site out, or to stop"""
     severity: Severity = Severity.STOP
-    position_trusted: bool = True
 
 
 class ProcessAlarm(Exception):

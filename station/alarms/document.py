@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_text
 
 from station.alarms.catalogue import ANSWER_TEXT, AlarmDefinition, Reaction, all_definitions
+from station.alarms.raised_by import shown_by
 from station.alarms.translate import CATALOGUE_MODULES
 
 CHAPTERS = (
@@ -31,7 +32,8 @@ def as_markdown() -> str:
         "# Alarms",
         "",
         "Generated from the catalogue in `station/alarms`; `make docs` writes it, a test compares it.",
-        "An alarm asks a person to act. Numbers never change their meaning.",
+        "An alarm asks a person to act. Numbers never change their meaning. Whether the positions of the axes are to",
+        "be trusted is no property of a row: the standing alarm says it, as it was when the alarm was raised.",
         "",
     ]
     for first, chapter in CHAPTERS:
@@ -46,7 +48,6 @@ def _chapter(row: AlarmDefinition) -> list[str]:
     retries = (
         f"tries again {row.retries} times by itself, then: {row.reaction.value}" if row.retries else row.reaction.value
     )
-    trusted = "yes" if row.position_trusted else "no: home again"
     return [
         f"### {row.number} {row.title}",
         "",
@@ -57,7 +58,8 @@ def _chapter(row: AlarmDefinition) -> list[str]:
         f"- **The station:** {retries}",
         f"- **Answers:** {'; '.join(f'{ANSWER_TEXT[a][0]} ({ANSWER_TEXT[a][1]})' for a in row.answers)}",
         *([f"- **Nobody there:** {ANSWER_TEXT[row.unattended][0]}."] if row.reaction is Reaction.ASK else []),
-        f"- **Position trusted:** {trusted}. **Severity:** {row.severity.value}. **Key:** `{row.key}`",
+        f"- **Shown by:** {shown_by(row.number)}",
+        f"- **Severity:** {row.severity.value}. **Key:** `{row.key}`",
         "",
     ]
 

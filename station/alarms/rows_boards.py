@@ -62,6 +62,19 @@ register(
             Reaction.ASK,
         ),
         AlarmDefinition(
+            713,
+            "board_changed",
+            "Another board lies in the clamp",
+            "Board {found} lies where {serial} was before the station was held.",
+            "The board was changed by hand while the station was held.",
+            (
+                "Reset and start again: the other board is a new one.",
+                "Give the first board in anew: its records are kept.",
+            ),
+            Reaction.STOP,
+            answers=(Answer.ACKNOWLEDGE,),
+        ),
+        AlarmDefinition(
             711,
             "board_loose",
             "Board is not held any more",
@@ -104,7 +117,6 @@ register(
             Reaction.ABORT,
             answers=(Answer.ACKNOWLEDGE,),
             severity=Severity.ABORT,
-            position_trusted=False,
         ),
         AlarmDefinition(
             901,
@@ -119,7 +131,6 @@ register(
             Reaction.ASK,
             answers=(Answer.WAS_PLACED, Answer.WAS_NOT_PLACED, Answer.UNKNOWN),
             severity=Severity.ABORT,
-            position_trusted=False,
         ),
         AlarmDefinition(
             903,
@@ -133,7 +144,6 @@ register(
             ),
             Reaction.ASK,
             answers=(Answer.ACKNOWLEDGE,),
-            position_trusted=False,
         ),
         AlarmDefinition(
             904,
@@ -145,7 +155,6 @@ register(
             Reaction.TELL,
             answers=(Answer.ACKNOWLEDGE,),
             severity=Severity.WARN,
-            position_trusted=False,
         ),
         AlarmDefinition(
             902,

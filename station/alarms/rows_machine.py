@@ -23,7 +23,6 @@ register(
             Reaction.ABORT,
             answers=(Answer.ACKNOWLEDGE,),
             severity=Severity.ABORT,
-            position_trusted=False,
         ),
         AlarmDefinition(
             102,
@@ -45,7 +44,6 @@ register(
             Reaction.ABORT,
             answers=(Answer.ACKNOWLEDGE,),
             severity=Severity.ABORT,
-            position_trusted=False,
         ),
         AlarmDefinition(
             104,
@@ -96,7 +94,6 @@ register(
             Reaction.ABORT,
             answers=(Answer.ACKNOWLEDGE,),
             severity=Severity.ABORT,
-            position_trusted=False,
         ),
         AlarmDefinition(
             202,
@@ -107,7 +104,6 @@ register(
             ("Clear, then Reset: homing starts with Z.",),
             Reaction.STOP,
             answers=(Answer.ACKNOWLEDGE,),
-            position_trusted=False,
         ),
         AlarmDefinition(
             203,
@@ -119,7 +115,6 @@ register(
             Reaction.ABORT,
             answers=(Answer.ACKNOWLEDGE,),
             severity=Severity.ABORT,
-            position_trusted=False,
         ),
         AlarmDefinition(
             204,

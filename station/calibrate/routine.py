@@ -16,6 +16,7 @@ from math import cos, hypot, radians, sin
 import numpy as np
 
 from drivers.devices.head import LiftProfile, PressProfile
+from drivers.errors import EarlyContact, NoContact
 from station.alarms.catalogue import ProcessAlarm
 from station.calibrate.model import Calibration, LensFound
 from station.cell import GRIP_LIMIT_KPA, Cell
@@ -246,7 +247,11 @@ def _glass_lift(cell: Cell) -> LiftProfile:
 async def _take_glass(cell: Cell, at: MachinePoint, theta_deg: float) -> None:
     await cell.go_to(at, theta_deg)
     await cell.head.tare()
-    await cell.head.press(glass_press(cell))
+    try:
+        await cell.head.press(glass_press(cell))
+    except (NoContact, EarlyContact) as error:
+        await cell.head.lift(_glass_lift(cell))
+        raise ProcessAlarm("calibration_failed", what="the glass part does not lie in its holder") from error
     await cell.head.vacuum_on(GRIP_LIMIT_KPA - 10.0, 0.3)
     lift = await cell.head.lift(_glass_lift(cell))
     if not lift.vacuum_kpa <= GRIP_LIMIT_KPA:

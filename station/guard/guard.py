@@ -17,7 +17,7 @@ from station.cell import Cell
 from station.guard import conditions
 from station.guard.conditions import Condition
 from station.guard.facts import FRESH_S, Facts, Place, facts_of_dip_unit, facts_of_head, facts_of_plc, place_now
-from station.guard.position import PositionTrust
+from station.guard.position import FACT_OF, PositionTrust
 from station.guard.table import ACTIONS, BEFORE_STEP, HOMES, INTERLOCKS, ON_ITS_WAY, Action
 from station.run.packml import FEEDING_STATES, MOVING_STATES, State
 
@@ -59,6 +59,12 @@ class Guard:
         for source in sources:
             found |= _READ[source](self._cell)
         return self.position.look(Facts(**found))
+
+    @property
+    def is_position_trusted(self) -> bool:
+        """All axes know where they are, by fresh readings and a homing that this station saw."""
+        facts = self.facts()
+        return all(getattr(facts, name) is True for name in FACT_OF.values())
 
     async def permit(self, channel: str, spec: CommandSpec, args: Mapping[str, Number]) -> None:
         """Asked by a device before it sends a command.

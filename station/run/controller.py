@@ -24,6 +24,7 @@ from station.guard.position import PositionTrust
 from station.process import sheet
 from station.process.outcomes import BoardClamped
 from station.process.step import Step, Work
+from station.run.after_hold import AfterHold
 from station.run.asking import Asking
 from station.run.gate import Gate
 from station.run.homing import home_and_calibrate
@@ -74,6 +75,7 @@ class Controller:
         self.guard = Guard(cell, position, lambda: self.packml.state)
         self.modes = Modes(self.packml, store.events.append)
         self._gate = Gate(self._quiet)
+        self._after_hold = AfterHold(cell)
 
         def question(alarm: ProcessAlarm, objects: dict[str, Any]) -> ActiveAlarm:
             return self._raise(alarm, objects, ask=True)
@@ -315,6 +317,7 @@ class Controller:
         return self._attended and run.job.recipe.recovery.attended
 
     async def _before_try(self, step: Step, work: Work) -> None:
+        await self._after_hold.check(step, work)
         if step is sheet.GO_TO_TRAY:
             work.pocket, work.tray = await self._workshop.tray.next(self.cell)
         await self.guard.require_for(step.id)
@@ -328,7 +331,8 @@ class Controller:
             raise CommandRefused(str(refused)) from refused
 
     def _raise(self, alarm: ProcessAlarm, objects: dict[str, Any] | None = None, *, ask: bool = False) -> ActiveAlarm:
-        active = self.alarms.raise_(alarm, self._utc(), objects or {}, ask=ask)
+        is_trusted = self.guard.is_position_trusted
+        active = self.alarms.raise_(alarm, self._utc(), objects or {}, ask=ask, position_trusted=is_trusted)
         self.store.events.append("fault.raised", active.view())
         self._changed.set()
         return active
@@ -338,6 +342,8 @@ class Controller:
         self.store.events.append(
             "state.changed", {"from": old.title, "to": new.title, "number": int(new), "text": OPERATOR_TEXT[new]}
         )
+        if new is State.HELD:
+            self._after_hold.held()
         if new in WAIT_STATES:
             self.sub_step = ""
         self._changed.set()

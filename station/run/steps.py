@@ -175,7 +175,7 @@ class StepRunner:
         row = alarm.definition
         if op_id is not None:
             evidence = {"alarm": row.number, "text": alarm.text}
-            if row.position_trusted and row.reaction not in (Reaction.STOP, Reaction.ABORT):
+            if row.reaction not in (Reaction.STOP, Reaction.ABORT):
                 # The step itself says how the act ended, and the part with it.
                 self._journal.observed(op_id, evidence)
                 self._journal.closed(op_id, "failed", alarm.text)

@@ -74,7 +74,7 @@ class Person:
             if act.act in ("stop", "abort", "hold"):
                 self._watcher.add(OPERATOR, f"presses {act.act}", {})
                 await controller.command(Command(act.act))
-            elif act.act in ("hold_long", "hand"):
+            elif act.act in ("hold_long", "hand", "swap"):
                 await self._hold(b, act.act)
             elif act.act == "start_twice":
                 assert self._operator is not None
@@ -104,6 +104,9 @@ class Person:
         await b.rest(State.HELD)
         if act == "hand":
             self._watcher.plant.faults.inject(FaultSpec("part_taken"), self._watcher.plant.now())
+            await asyncio.sleep(1.0)
+        elif act == "swap":
+            self._watcher.plant.faults.inject(FaultSpec("board_swapped"), self._watcher.plant.now())
             await asyncio.sleep(1.0)
         else:
             await asyncio.sleep(LONG_HOLD_S)

@@ -15,6 +15,7 @@ from station.process.sheet import ALL_STEPS
 
 ACT_OF = {
     "B03": "second_board",
+    "B08": "swap",
     "O03": "hand",
     "O04": "start_twice",
     "O08": "stop",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim_hardware.faults import FaultSpec
-from station.run.packml import State
+from station.run.packml import Command, State
 from tests.scenarios.bench import bench, numbers
 from tests.support import virtual
 
@@ -27,3 +27,26 @@ def test_a_move_that_did_not_reach_its_target_ends_in_aborted(tmp_path: Path, st
             assert b.happened("crash") == []
 
     story()
+
+
+@virtual
+async def test_an_alarm_says_whether_the_position_is_trusted_as_it_is_in_that_instant(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.order()
+        await b.step("go_to_plate")
+        b.plant.faults.inject(FaultSpec("part_falls"), b.plant.now())
+        asked = await b.alarm()
+        assert (asked.definition.number, asked.view()["position_trusted"]) == (302, True)
+        # The same machine a moment later: the drives have lost their power.
+        b.plant.set_safety(estop_ok=False, drives_enabled=False)
+        assert await b.rest(State.ABORTED) is State.ABORTED
+        stopped = b.controller.alarms.standing[-1]
+        assert (stopped.definition.number, stopped.view()["position_trusted"]) == (201, False)
+
+
+@virtual
+async def test_before_the_first_homing_no_alarm_trusts_the_position(tmp_path: Path) -> None:
+    async with bench(tmp_path, FaultSpec("watchdog_off", target="plc"), is_ready=False) as b:
+        await b.controller.command(Command.RESET)
+        await b.rest(State.STOPPED)
+        assert [alarm.view()["position_trusted"] for alarm in b.controller.alarms.standing] == [False]

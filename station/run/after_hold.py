@@ -1,0 +1,61 @@
+"""After a hold: a hand may have been in the machine. Before the head does anything, the board says who it is and where.
+
+What hangs on the nozzle and how old film and dip are, the steps ask for themselves before every act.
+"""
+
+from __future__ import annotations
+
+from station.alarms.catalogue import ProcessAlarm
+from station.cell import Cell
+from station.coordinates import MachinePoint
+from station.process import sheet
+from station.process.mark_again import look_at_mark, moved_too_far
+from station.process.outcomes import BoardLocated, BoardRead, Placed, SiteLocated
+from station.process.step import Step, Work
+from station.run.schedule import HEAD, LANE_OF
+
+
+class AfterHold:
+    """`held` when the station has come to Held; `check` before every try of a step."""
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self._is_due = False
+
+    def held(self) -> None:
+        self._is_due = True
+
+    async def check(self, step: Step, work: Work) -> None:
+        """Look once, with the first step of the head; what could not be looked at is looked at with the next try.
+
+        raises   ProcessAlarm board_changed, board_unreadable, and what locating board and site raises
+        """
+        read = work.findings.find(BoardRead)
+        if not self._is_due or LANE_OF.get(step.id, HEAD) != HEAD:
+            return
+        if read is not None:
+            await self._who(read)
+            if work.site is not None and work.findings.find(BoardLocated) and not work.findings.find(Placed):
+                await self._where(step, work)
+        self._is_due = False
+
+    async def _who(self, read: BoardRead) -> None:
+        found = await self._cell.board_reader.read_board()
+        if not found:
+            raise ProcessAlarm("board_unreadable", tries=1)
+        if found != read.serial:
+            raise ProcessAlarm("board_changed", serial=read.serial, found=found)
+
+    async def _where(self, step: Step, work: Work) -> None:
+        """A board that was pushed is located anew, and its site with it; then the head stands where it stood."""
+        at = self._cell.gantry.position
+        if moved_too_far(await look_at_mark(self._cell, work)) is not None:
+            again = [sheet.LOCATE_BOARD]
+            if work.findings.find(SiteLocated) is not None:
+                again += [sheet.LOOK_AT_SITE, sheet.LOCATE_SITE]
+            for one in again:
+                work.findings.add(await one.run(self._cell, work))
+            if step is sheet.PLACE:
+                work.findings.add(await sheet.ALIGN.run(self._cell, work))
+                return
+        await self._cell.go_to(MachinePoint(at.x_um, at.y_um), at.theta_deg)
