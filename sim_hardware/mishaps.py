@@ -46,11 +46,13 @@ def _part_taken(plant: Plant, spec: FaultSpec) -> None:
 
 
 def take_part_away(plant: Plant) -> None:
-    """An operator's hand takes the part off the nozzle."""
+    """An operator's hand takes the part off the nozzle; the glass part goes back into its holder."""
     held = plant.held
     if held is None:
         return
-    if not isinstance(held.part, GlassPart):
+    if isinstance(held.part, GlassPart):
+        plant.holder.glass = held.part
+    else:
         plant.rejected.append(held.part)
     plant.record("part taken by hand", serial=held.part.serial)
     plant.release_part()

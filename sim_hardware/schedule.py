@@ -13,6 +13,26 @@ from typing import Any
 from sim_hardware.faults import FaultSpec, Phase
 from sim_hardware.scenario import ScenarioError, from_plain, plain
 
+HOUSE_ACTS = (
+    "disk_full",
+    "io_error",
+    "database_held",
+    "slow_commit",
+    "database_damaged",
+    "other_version",
+    "process_paused",
+    "loop_blocked",
+    "clock_jumps",
+    "task_dies",
+    "second_service",
+    "order_twice",
+    "other_order_under_the_key",
+    "flood",
+    "bombs",
+    "recipe_edited",
+    "absurd_recipe",
+)
+"""what happens to the host of the service, or is asked of it: no person, and no machine"""
 ACTS = (
     "stop",
     "abort",
@@ -26,6 +46,7 @@ ACTS = (
     "power_cut",
     "kill",
     "answer",
+    *HOUSE_ACTS,
 )
 """`second_board` orders another job after this one; `hold` ends when the person has nothing else to do, `hold_long`
 after film and dipped package have grown too old"""

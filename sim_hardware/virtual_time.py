@@ -325,13 +325,25 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return ", ".join(names) or "no task at all"
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
-        """Run the job now: the clock stands still while it works and its result comes in a fixed order."""
+        """Run the job now: the clock stands still while it works and its result comes in a fixed order.
+
+        An executor with an attribute `takes_s` is slow: the job runs, and ends, so much later.
+        """
         future: asyncio.Future[T] = self.create_future()
+        takes_s: float = getattr(executor, "takes_s", 0.0)
+        if takes_s > 0.0:
+            self.call_later(takes_s, self._run_job, future, func, args)
+        else:
+            self._run_job(future, func, args)
+        return future
+
+    def _run_job(self, future: asyncio.Future[T], func: Callable[..., T], args: tuple[Any, ...]) -> None:
+        if future.cancelled():
+            return
         try:
             future.set_result(contextvars.copy_context().run(func, *args))
         except Exception as error:
             future.set_exception(error)
-        return future
 
     async def create_server(  # type: ignore[override]
         self, protocol_factory: Callable[[], asyncio.BaseProtocol], host: Any = None, port: Any = None, **_: Any
@@ -361,12 +373,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return near, near_protocol
 
 
-def run(main: Coroutine[Any, Any, T], *, latency_s: float = 0.0) -> T:
+def run(main: Coroutine[Any, Any, T], *, latency_s: float = 0.0, loop_type: type[VirtualTimeLoop] | None = None) -> T:
     """Run `main` to its end in virtual time and close everything it left open.
 
     raises   Stalled when all tasks wait for one another
     """
-    loop = VirtualTimeLoop(latency_s=latency_s)
+    loop = (loop_type or VirtualTimeLoop)(latency_s=latency_s)
     asyncio.set_event_loop(loop)
     thresholds = gc.get_threshold()
     # Hours pass in seconds: what stands at the start stays, and what comes is mostly freed without the collector.

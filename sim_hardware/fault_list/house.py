@@ -2,41 +2,81 @@
 
 from __future__ import annotations
 
-from sim_hardware.fault_list.model import ONE_PHASE, machine, nothing, operator, process
+from sim_hardware.fault_list.model import ONE_PHASE, host, machine, nothing, operator, process
+from sim_hardware.fault_list.steps import PHASES
 from sim_hardware.faults import FaultSpec as F
 
 _NOT_HERE = "a job that stands or has ended is not what this is about"
+_AT_START = "read when the service starts: while it runs it has its file open"
+_STANDS = "nothing is under way that the host could miss"
+_NEIGHBOURS = "the real campaign `neighbours`"
 _RUNS = tuple(f"S{number:02d}" for number in range(4, 25))
 
 HOST_FAULTS = (
-    process("H01", "killed", "the service is killed at any instant", note="the crash points play it in virtual time"),
-    process("H02", "disk full", "there is no room for the next event"),
-    process("H03", "database locked", "another process holds the database"),
-    process("H04", "slow disk", "a commit takes five seconds"),
-    process("H05", "I/O error", "a commit fails"),
-    process("H06", "database damaged", "bytes of the database are wrong, or it is another one"),
-    process("H07", "clock jumps", "the wall clock jumps by an hour"),
-    process("H08", "process paused", "the service stands still for up to half a minute"),
-    process("H09", "memory grows", "the service runs out of memory"),
-    process("H10", "task dies", "a background task ends with an error"),
-    process("H11", "loop blocked", "nothing runs for half a second"),
-    process("H12", "second instance", "the service is started twice"),
-    process("H13", "other version", "the database is that of another version"),
-    process("H14", "log flood", "a million lines to log"),
+    host(
+        "H01",
+        "killed",
+        "the service is killed at any instant",
+        where=_RUNS,
+        phases=PHASES,
+        elsewhere=_NOT_HERE,
+        note="the crash points kill at every commit and every step of a task, the real campaign a real process",
+    ),
+    host("H02", "disk full", "there is no room for the next event", note="the real campaign fills a real disk"),
+    host("H03", "database locked", "another program holds the database for longer than a write waits"),
+    host("H04", "slow disk", "a commit takes five seconds"),
+    host("H05", "I/O error", "a commit fails"),
+    host("H06", "database damaged", "bytes of the database are wrong", where=("S01",), elsewhere=_AT_START),
+    host("H07", "clock jumps", "the wall clock jumps by an hour"),
+    host(
+        "H08",
+        "process paused",
+        "the service stands still for three seconds",
+        where=("S02", *_RUNS),
+        phases=PHASES,
+        elsewhere=_STANDS,
+        note="the real campaign stops a real process by SIGSTOP",
+    ),
+    host(
+        "H09",
+        "memory grows",
+        "the kernel ends the service because the memory is used up",
+        where=("S07", "S18", "S21"),
+        elsewhere="the end is that of H01, which is played in every step; here where pictures are judged",
+    ),
+    host("H10", "task dies", "the watch beside everything ends with an error"),
+    host(
+        "H11",
+        "loop blocked",
+        "nothing runs for half a second",
+        where=("S02", *_RUNS),
+        phases=PHASES,
+        elsewhere=_STANDS,
+    ),
+    host("H12", "second instance", "the service is started twice on one memory"),
+    host("H13", "other version", "the database is that of another version", where=("S01",), elsewhere=_AT_START),
+    nothing("H14", "log flood", "a million lines to log", "nothing but failed requests and lost brokers is logged"),
 )
 
 NETWORK_FAULTS = (
-    process("N01", "broker down", "the broker is away for hours"),
-    process("N02", "duplicates", "the broker gets a message twice"),
-    process("N03", "job sent twice", "the MES sends the same order again"),
-    process("N04", "same key, other order", "the MES uses one key for two orders"),
-    process("N05", "answer lost", "the MES does not get the answer to its order"),
-    process("N06", "MES down at release", "the MES does not take the record"),
-    process("N07", "slow client", "a page reads one byte a second"),
-    process("N08", "flood of requests", "five thousand requests a second"),
-    process("N09", "bombs", "huge or deep JSON, archives, images"),
-    process("N10", "command by MQTT", "somebody publishes a command"),
-    process("N11", "expired certificate", "names or certificates are out of date"),
+    process("N01", "broker down", "the broker is away for hours", note=_NEIGHBOURS),
+    process(
+        "N02", "duplicates", "the broker gets a message twice", note="tests/outlets kills a broker and starts it again"
+    ),
+    host("N03", "job sent twice", "the MES sends the same order again, with the same key"),
+    host("N04", "same key, other order", "the MES uses one key for two orders"),
+    process(
+        "N05",
+        "answer lost",
+        "the MES does not get the answer to its order",
+        note="after every kill of the real campaign each answered order is sent again: the answer is the same",
+    ),
+    nothing("N06", "MES down at release", "the MES does not take the record", "the station calls no MES: it is asked"),
+    process("N07", "slow client", "a page does not read", note=_NEIGHBOURS),
+    host("N08", "flood of requests", "more requests at once than the service takes"),
+    host("N09", "bombs", "deep JSON, huge JSON, an archive"),
+    process("N10", "command by MQTT", "somebody publishes a command", note=_NEIGHBOURS),
+    process("N11", "expired certificate", "nobody has signed the certificate of the broker", note=_NEIGHBOURS),
 )
 
 OPERATOR_FAULTS = (
@@ -59,8 +99,8 @@ OPERATOR_FAULTS = (
     nothing(
         "O05", "wrong recipe", "the recipe does not fit the board", "what belongs together is known to the MES: see B02"
     ),
-    process("O06", "recipe edited", "the recipe is changed while it runs", note="the recipe store belongs to the API"),
-    process("O07", "absurd recipe", "a recipe with impossible numbers", note="the recipe tests feed such recipes"),
+    host("O06", "recipe edited", "the recipe is changed while it runs", where=_RUNS, elsewhere=_NOT_HERE),
+    host("O07", "absurd recipe", "a recipe with impossible numbers is brought in", note="the recipe tests feed more"),
     operator("O08", "Stop in every state", "somebody presses Stop"),
     operator(
         "O09",

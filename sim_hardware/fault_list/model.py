@@ -16,6 +16,8 @@ class Means(StrEnum):
     MACHINE = "simulated machine"
     OPERATOR = "operator"
     """what a person does at the station; the harness plays the person"""
+    HOST = "seam of the host"
+    """host, disk, clock, orders; the harness brings it about where the service meets them"""
     PROCESS = "process campaign"
     """host, disk and network: needs a real process"""
     NOTHING = "not injectable"
@@ -104,6 +106,21 @@ def machine(
 ) -> Fault:
     """A fault that the simulated machine can have."""
     return Fault(id, name, meaning, Means.MACHINE, inject, where, phases, elsewhere, other_phases, made_at, note)
+
+
+def host(
+    id: str,
+    name: str,
+    meaning: str,
+    *,
+    where: tuple[str, ...] = EVERYWHERE,
+    phases: tuple[Phase, ...] = ONE_PHASE,
+    elsewhere: str = "",
+    other_phases: str = "the phases of a command make no difference to it",
+    note: str = "",
+) -> Fault:
+    """What happens to the host of the service, or is asked of it."""
+    return Fault(id, name, meaning, Means.HOST, (), where, phases, elsewhere, other_phases, note=note)
 
 
 def process(id: str, name: str, meaning: str, note: str = "") -> Fault:

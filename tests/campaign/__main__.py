@@ -184,7 +184,8 @@ def _all(options: argparse.Namespace) -> int:
 
 
 def _page(options: argparse.Namespace) -> int:
-    page.keep(page.lines_of(options.matrix), page.lines_of(options.crash) if options.crash.exists() else [])
+    crashes = page.lines_of(options.crash) if options.crash.exists() else []
+    page.keep(page.lines_of(options.matrix), crashes, options.matrix.parent)
     page.PAGE.write_text(page.document(), encoding="utf-8")
     return 0
 

@@ -39,6 +39,7 @@ class Expected:
 
 
 BEFORE_A_JOB = ("S01", "S02", "S03")
+STARTED_ANEW = "what a start of the service after a break asks about"
 UNCONNECTED = ("S02",)
 """before Reset connects there is nothing to lose: the station announces itself afterwards"""
 EXPECTED: dict[str, Expected] = {
@@ -159,6 +160,25 @@ EXPECTED: dict[str, Expected] = {
     "B08": Expected("C P"),
     "B09": Expected("C P"),
     "B10": Expected("P"),
+    "H01": Expected(".", "P S J R", STARTED_ANEW),
+    "H02": Expected("C", "P S J R", STARTED_ANEW),
+    "H03": Expected("C", "P S J R", STARTED_ANEW),
+    "H04": Expected(".", "R", "whatever aged meanwhile is done anew"),
+    "H05": Expected("C", "P S J R", STARTED_ANEW),
+    "H06": Expected("refused"),
+    "H07": Expected("."),
+    "H08": Expected("I C P", "."),
+    "H09": Expected(".", "P S J R", STARTED_ANEW),
+    "H10": Expected("C", "I", STRICTER),
+    "H11": Expected("C", ". I", "shorter than the dead-man of the devices: nothing was missed"),
+    "H12": Expected("refused"),
+    "H13": Expected("refused"),
+    "N03": Expected("."),
+    "N04": Expected("refused"),
+    "N08": Expected("refused"),
+    "N09": Expected("refused"),
+    "O06": Expected("."),
+    "O07": Expected("refused"),
     "O01": Expected("I", "", "", BEFORE_A_JOB),
     "O02": Expected("C I", "", "", BEFORE_A_JOB),
     "O03": Expected("P", "J", "the package that is missing is asked for"),
@@ -178,7 +198,7 @@ def verdict_of(line: dict[str, Any]) -> tuple[str, str]:
     if "struck" not in line:
         return ERROR, line["why"]
     fault, broken, letters = BY_ID[line["fault"]], line["broken"], line["reaction"]
-    wanted = {ACT_OF[fault.id]} if fault.means is Means.OPERATOR else {spec.kind for spec in fault.inject}
+    wanted = {spec.kind for spec in fault.inject} if fault.means is Means.MACHINE else {ACT_OF[fault.id]}
     if not wanted <= set(line["struck"]):
         return MISSED, "the fault was given and never struck"
     others = [one for one in broken if one[0] != 36]

@@ -20,6 +20,7 @@ from tests.campaign.run import run
 from tests.campaign.schedule import of_cell
 
 SEED = 11
+INJECTABLE = (Means.MACHINE, Means.OPERATOR, Means.HOST)
 CPU_LIMIT_S = 60
 """real seconds after which a cell counts as hanging: 100 times what one takes"""
 
@@ -48,7 +49,7 @@ def schedule_of(words: str) -> Schedule:
     return of_cell(fault.id, step, phase)
 
 
-def cells(means: Sequence[Means] = (Means.MACHINE, Means.OPERATOR)) -> list[Cell]:
+def cells(means: Sequence[Means] = INJECTABLE) -> list[Cell]:
     """All cells that can be run here, in the order of the list."""
     return [
         Cell(fault.id, step.id, phase.value)

@@ -10,7 +10,7 @@ from collections import Counter
 
 from sim_hardware.mishaps import take_part_away, unknown_part
 from sim_hardware.schedule import Act
-from sim_hardware.world.places import SafetyInputs
+from sim_hardware.world.places import GlassPart, SafetyInputs
 from sim_hardware.world.things import PackageTruth
 from station.alarms.active import ActiveAlarm
 from station.run.controller import CommandRefused
@@ -25,6 +25,8 @@ PATIENCE_S = 900.0
 REST_WITHIN_S = 120.0
 """virtual seconds without any change after which the station counts as hanging"""
 REPAIR_S = 1.0
+NOT_EMPTY = 303
+"""asks about what hangs on the nozzle"""
 RETRIES = 2
 """so often the same question is answered with Retry before something else is tried"""
 _BAD_BOARD = (501, 502, 702, 703, 704)
@@ -74,6 +76,9 @@ class Operator:
     async def _once(self) -> None:
         controller = self.bench.controller
         state = controller.packml.state
+        if self.bench.store.failure is not None and state in WAITING:
+            await self._start_the_service_anew()
+            return
         if self._is_asked() or state in (State.ABORTED, State.HELD):
             await self._repair()
             self._look_for_motion()
@@ -103,6 +108,13 @@ class Operator:
                 await self._command(Command.UNHOLD)
         except CommandRefused as refused:
             self.watcher.add(OPERATOR, "was refused", {"text": str(refused)})
+
+    async def _start_the_service_anew(self) -> None:
+        """What the alarm of a failed memory asks for, after the disk was put right."""
+        self.watcher.add(OPERATOR, "starts the service anew", {})
+        await asyncio.sleep(REPAIR_S)
+        self._look_for_motion()
+        await self.bench.die()
 
     def _look_for_motion(self) -> None:
         """A person who has put something right sees whether anything is still under way in a machine at rest."""
@@ -182,6 +194,10 @@ class Operator:
             board, site = alarm.objects.get("board"), alarm.objects.get("site")
             there = any((p["board"], p["site"]) == (board, site) for p in self.bench.placements())
             return "was_placed" if there else "was_not_placed"
+        held = self.bench.plant.held
+        if number == NOT_EMPTY and held is not None and isinstance(held.part, GlassPart):
+            # What calibrates the cameras is no package for the bin.
+            take_part_away(self.bench.plant)
         self._asked[number] += 1
         for answer in _ORDER:
             if answer in permitted and (answer != "retry" or self._asked[number] <= RETRIES):

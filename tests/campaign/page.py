@@ -17,7 +17,8 @@ from sim_hardware.faults import FaultSpec
 from tests.campaign import crash
 from tests.campaign.expected import BROKEN, ERROR, EXPECTED, HANGS, MISSED, OTHER, PROVED
 from tests.campaign.judged import ROWS
-from tests.campaign.matrix import judged
+from tests.campaign.matrix import INJECTABLE, judged
+from tests.campaign.real.counted import counted
 from tests.campaign.run import INVARIANT_MODULES
 from tests.campaign.schedule import ACT_OF
 
@@ -47,8 +48,8 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def keep(matrix: Sequence[dict[str, Any]], crashes: Sequence[dict[str, Any]]) -> None:
-    """Keep what the page needs."""
+def keep(matrix: Sequence[dict[str, Any]], crashes: Sequence[dict[str, Any]], real_lines: Path) -> None:
+    """Keep what the page needs; of real processes whatever stands in this folder, else what was kept before."""
     cells = {
         f"{line['fault']} {line['step']} {line['phase']}": [
             line["verdict"],
@@ -58,7 +59,11 @@ def keep(matrix: Sequence[dict[str, Any]], crashes: Sequence[dict[str, Any]]) ->
         ]
         for line in map(judged, matrix)
     }
-    kept: dict[str, Any] = {"cells": cells}
+    kept: dict[str, Any] = {"cells": cells, "real": measured().get("real", {})}
+    for path in sorted(real_lines.glob("real_*.jsonl")):
+        runs = lines_of(path)
+        bad = [line for line in runs if line["wrong"]]
+        kept["real"][path.stem.removeprefix("real_")] = [len(runs), len(bad), counted(runs)]
     if crashes:
         counts = Counter(line["at"] for line in crashes)
         bad = [line for line in crashes if line["broken"] or line["problems"] or not line["killed"]]
@@ -69,8 +74,8 @@ def keep(matrix: Sequence[dict[str, Any]], crashes: Sequence[dict[str, Any]]) ->
 
 def _one_cell_a_line(kept: dict[str, Any]) -> str:
     cells = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in kept["cells"].items())
-    crashes = json.dumps(kept.get("crash"))
-    return f'{{"crash": {crashes},\n"cells": {{\n{cells}\n}}}}\n'
+    crashes, real = json.dumps(kept.get("crash")), json.dumps(kept["real"], sort_keys=True)
+    return f'{{"crash": {crashes},\n"real": {real},\n"cells": {{\n{cells}\n}}}}\n'
 
 
 def measured() -> dict[str, Any]:
@@ -82,7 +87,16 @@ def document() -> str:
     """The page."""
     kept = measured()
     cells: dict[str, list[Any]] = kept["cells"]
-    return "\n".join([*_head(), *_numbers(cells, kept.get("crash")), *_sections(cells), *_invariants(), ""])
+    return "\n".join(
+        [
+            *_head(),
+            *_numbers(cells, kept.get("crash")),
+            *_real(kept.get("real", {})),
+            *_sections(cells),
+            *_invariants(),
+            "",
+        ]
+    )
 
 
 def _head() -> list[str]:
@@ -116,7 +130,7 @@ def _numbers(cells: dict[str, list[Any]], crashes: dict[str, Any] | None) -> lis
     sums = [0] * 5
     for letter, (title, count) in SECTIONS.items():
         faults = [fault for fault in FAULTS if fault.id[0] == letter]
-        here = [fault for fault in faults if fault.means in (Means.MACHINE, Means.OPERATOR)]
+        here = [fault for fault in faults if fault.means in INJECTABLE]
         keys = [key for fault in faults for key in keys_of(fault)]
         proved = sum(verdict(cells, key) == PROVED for key in keys)
         row = [count, len(here), len(keys), proved, len(keys) - proved]
@@ -140,6 +154,32 @@ def _numbers(cells: dict[str, list[Any]], crashes: dict[str, Any] | None) -> lis
             "",
         ]
     return lines
+
+
+REAL = {
+    "kills": "H01, N05: SIGKILL at a random instant, now and then again while it starts; all told must still be known",
+    "disk": "H02, H03: no room on the disk, the database held by another program",
+    "wires": "H08, M03, M04, M15, M18, M19, L01, L02: SIGSTOP, bad cables through a proxy, a foreign master",
+    "neighbours": "N01, N07, N10, N11: brokers away or not to be trusted, commands by MQTT, pages that do not read",
+}
+
+
+def _real(kept: dict[str, list[Any]]) -> list[str]:
+    """What was measured with real processes."""
+    if not kept:
+        return []
+    lines = [
+        "## Real processes",
+        "",
+        "Machine and service as processes on real sockets and a real disk, struck at random instants by seed",
+        "(`make campaign-real`). Nothing that was told by stream or answer may be unknown afterwards, no act may",
+        "happen twice, the service asks about what is open and about nothing else, and a board is finished.",
+        "",
+        "| Campaign | What happens | Runs | Wrong | Counts |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    lines += [f"| `{name}` | {REAL[name]} | {runs} | {bad} | {sums} |" for name, (runs, bad, sums) in kept.items()]
+    return [*lines, ""]
 
 
 def _sections(cells: dict[str, list[Any]]) -> list[str]:
@@ -177,8 +217,9 @@ def _injector(fault: Fault) -> str:
         return "; ".join(_spec(spec) for spec in fault.inject) + (
             f", given with {fault.made_at}" if fault.made_at else ""
         )
-    if fault.means is Means.OPERATOR:
-        return f"a person ({ACT_OF[fault.id]})"
+    if fault.means in (Means.OPERATOR, Means.HOST):
+        who = "a person" if fault.means is Means.OPERATOR else fault.means.value
+        return f"{who} ({ACT_OF[fault.id]})"
     return fault.means.value
 
 

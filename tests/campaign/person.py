@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
 from sim_hardware.faults import FaultSpec, Phase
 from sim_hardware.schedule import Act
@@ -11,6 +12,7 @@ from station.alarms.active import AnswerRefused
 from station.run.controller import CommandRefused
 from station.run.packml import Command, State
 from station.store.errors import StoreFailed
+from tests.campaign import house
 from tests.campaign.operator import Operator
 from tests.campaign.watcher import OPERATOR, Watcher
 from tests.scenarios.bench import Bench
@@ -36,6 +38,13 @@ class Person:
         self.done: list[str] = []
         self.is_killed, self.dead_for_s = False, 0.0
         watcher.on_phase.append(self._reached)
+
+    def before_the_start(self, data_dir: Path) -> None:
+        """What a service finds when it starts."""
+        for act in [act for act in self._acts if act.act in house.AT_START]:
+            self._acts.remove(act)
+            house.damaged_at_start(data_dir, act.act, self._watcher)
+            self.done.append(act.act)
 
     def at(self, b: Bench) -> Operator:
         self._bench = b
@@ -67,8 +76,10 @@ class Person:
         b, plant = self._bench, self._watcher.plant
         assert b is not None
         await asyncio.sleep(act.after_s)
-        self.done.append(act.act)
         self._watcher.add(OPERATOR, f"does {act.act}", {})
+        if act.act in house.ACTS:
+            await self._house(b, act.act)
+        self.done.append(act.act)
         controller = b.controller
         try:
             if act.act in ("stop", "abort", "hold"):
@@ -95,6 +106,13 @@ class Person:
                 await b.die()
         except CommandRefused as refused:
             self._watcher.add(OPERATOR, "was refused", {"text": str(refused)})
+
+    async def _house(self, b: Bench, act: str) -> None:
+        """Nobody reaches a service that stands still."""
+        assert self._operator is not None
+        self._operator.waits = act in house.STAND_STILL
+        await house.ACTS[act](b, self._watcher)
+        self._operator.waits = False
 
     async def _hold(self, b: Bench, act: str) -> None:
         self._watcher.add(OPERATOR, "presses hold", {})

@@ -18,6 +18,7 @@ from sim_hardware.plant import Plant
 from sim_hardware.schedule import Act, Entry
 from sim_hardware.world.places import SafetyInputs
 from tests.campaign import invariants_motion, invariants_product, invariants_records
+from tests.campaign.host_loop import HostLoop
 from tests.campaign.judged import Judged, violations
 from tests.campaign.operator import Hangs
 from tests.campaign.person import Person
@@ -26,6 +27,8 @@ from tests.campaign.watcher import OPERATOR, PLANT, STATION, Watcher
 from tests.scenarios.bench import bench, recipe, world
 
 INVARIANT_MODULES = (invariants_motion, invariants_product, invariants_records)
+STARTED_ANEW_S = 1.0
+"""what a person needs to start the service again after its memory failed"""
 
 
 @dataclass(slots=True)
@@ -63,7 +66,7 @@ def run(
     """
     folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=fast_folder()))
     try:
-        return virtual_time.run(_run(schedule, seed, folder, boards, drawn or recipe(), heals_at_s))
+        return virtual_time.run(_run(schedule, seed, folder, boards, drawn or recipe(), heals_at_s), loop_type=HostLoop)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         gc.collect(0)
@@ -81,6 +84,7 @@ async def _run(
     await plant.start()
     watcher = Watcher(plant)
     person = Person(watcher, [entry for entry in schedule if isinstance(entry, Act)])
+    person.before_the_start(folder / "store")
     for entry in schedule:
         if isinstance(entry, FaultSpec):
             plant.faults.inject(entry, plant.now())
@@ -100,8 +104,8 @@ async def _run(
                 await operator.finish_a_board(boards)
             except Hangs as hanging:
                 hang = str(hanging)
-            if person.is_killed and not hang and b.is_dead:
-                await asyncio.sleep(person.dead_for_s)
+            if b.is_dead and not hang:
+                await asyncio.sleep(person.dead_for_s if person.is_killed else STARTED_ANEW_S)
                 restarts.append(plant.now())
                 continue
             await person.gone()

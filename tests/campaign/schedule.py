@@ -12,10 +12,12 @@ from sim_hardware.faults import FaultSpec, Phase
 from sim_hardware.schedule import Act, Entry, Schedule
 from sim_hardware.world.places import SafetyInputs
 from station.process.sheet import ALL_STEPS
+from tests.campaign import house
 
 ACT_OF = {
     "B03": "second_board",
     "B08": "swap",
+    **house.ACT_OF,
     "O03": "hand",
     "O04": "start_twice",
     "O08": "stop",

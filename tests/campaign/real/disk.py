@@ -15,28 +15,25 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from station.store.database import DATABASE_NAME
-from tests.campaign.operator import Hangs
 from tests.campaign.real import judge
-from tests.campaign.real.hand import Hand
-from tests.campaign.real.kills import BOARD_S, SAID_KEPT
+from tests.campaign.real.hand import STORE_FAILED, Hand
+from tests.campaign.real.kills import BOARD_S
+from tests.campaign.real.lines import SAID_KEPT, line_for
 from tests.campaign.real.told import Told
 from tests.scenarios.live import Line, wait_for
 
 DISK_BYTES = 24_000_000
 LEFT_BYTES = 40_000
 """at most so much room is left when the disk is filled: some tens of commits"""
-STOPS_WITHIN_S = 30.0
-"""of the machine's time, from the fault to rest: the room that is left lasts for some steps"""
-STORE_FAILED = 801
+STOPS_WITHIN_S = 120.0
+"""of the machine's time, from the fault to the alarm: the room that is left lasts for some steps, seldom for a board"""
 REFUSED = 5
 """exit code of a service that does not start on such a memory"""
 
@@ -76,18 +73,12 @@ def run(seed: int, speed: float = 1.0) -> Troubled:
     began_s = time.monotonic()
     trouble = TROUBLES[seed % len(TROUBLES)]
     found = Troubled(seed, trouble.value)
-    folder = Path(tempfile.mkdtemp(prefix="disk-"))
-    with small_disk(folder / "disk") as means:
-        found.means = means
-        line = Line(folder, seed=seed, speed=speed, data_dir=folder / "disk" / "data")
-        try:
-            _run(line, found, trouble, random.Random(seed))
-        except (AssertionError, Hangs, httpx.HTTPError) as failed:
-            said = line.service.said[-SAID_KEPT:] if line.service is not None else ""
-            found.wrong.append(f"{type(failed).__name__}: {failed} {said}")
-        finally:
-            line.close()
-    shutil.rmtree(folder, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="disk-") as disk,
+        small_disk(Path(disk)) as found.means,
+        line_for(found.wrong, seed, speed, lambda folder: Path(disk) / "data") as line,
+    ):
+        _run(line, found, trouble, random.Random(seed))
     found.seconds = round(time.monotonic() - began_s, 2)
     return found
 
@@ -95,7 +86,6 @@ def run(seed: int, speed: float = 1.0) -> Troubled:
 @contextmanager
 def small_disk(at: Path) -> Iterator[str]:
     """A disk of its own where this user may mount one; yields what it is."""
-    at.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(at)], capture_output=True, check=False
     )
@@ -119,7 +109,7 @@ def _run(line: Line, found: Troubled, trouble: Trouble, chance: random.Random) -
         _goes_on(line, found)
     else:
         with _without_room(line, found, chance) if trouble is Trouble.FULL else _held(line, found):
-            _stops_safely(line, found)
+            _stops_safely(line, hand, found)
             assert line.service is not None
             line.service.end()
             if trouble is Trouble.FULL and chance.random() < 0.5:
@@ -142,7 +132,8 @@ def _without_room(line: Line, found: Troubled, chance: random.Random) -> Iterato
     if found.means == "tmpfs":
         ballast, left = line.data_dir.parent / "ballast", chance.randrange(LEFT_BYTES)
         free = shutil.disk_usage(line.data_dir).free
-        with ballast.open("wb") as file:
+        # The service writes meanwhile and may take what is left.
+        with suppress(OSError), ballast.open("wb", buffering=0) as file:
             file.write(b"\0" * max(0, free - left))
         yield
         ballast.unlink()
@@ -172,12 +163,16 @@ def _hold(line: Line, held_s: float) -> None:
         other.execute("ROLLBACK")
 
 
-def _stops_safely(line: Line, found: Troubled) -> None:
+def _stops_safely(line: Line, hand: Hand, found: Troubled) -> None:
     """The station says 801, comes to rest, takes a Stop, and the machine stands."""
     began_s = time.monotonic()
 
     def says_so() -> bool:
-        return any(alarm["number"] == STORE_FAILED for alarm in line.get("/v1/alarms")["items"])
+        if any(alarm["number"] == STORE_FAILED for alarm in line.get("/v1/alarms")["items"]):
+            return True
+        if line.state() != "Execute":
+            hand.step()  # what is left was enough for this board: go on until it is not
+        return False
 
     assert line.service is not None
     wait_for("alarm 801", line.service, condition=says_so, within_s=STOPS_WITHIN_S / line.speed + 5.0)
@@ -213,7 +208,6 @@ def _does_not_start(line: Line, found: Troubled) -> None:
 
 
 def _goes_on(line: Line, found: Troubled) -> None:
-    """A commit that waits holds nothing else up: no device has missed its host."""
-    numbers = [alarm["number"] for alarm in line.get("/v1/alarms")["items"]]
-    if numbers:
-        found.wrong.append(f"a commit of less than 2 s raises {numbers}")
+    """A commit that waits for less than the limit is no failure; that nothing else waits for it shows in H04."""
+    if any(alarm["number"] == STORE_FAILED for alarm in line.get("/v1/alarms")["items"]):
+        found.wrong.append("a commit that waited for less than 2 s failed")

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from tests.campaign.operator import _ORDER as ANSWERS_IN_ORDER
-from tests.campaign.operator import RETRIES, Hangs
+from tests.campaign.operator import NOT_EMPTY, RETRIES, Hangs
 from tests.campaign.real.told import Answer, Told
 from tests.scenarios.bench import RECIPE
 from tests.scenarios.live import Line
@@ -22,6 +22,8 @@ PATIENCE_S = 240.0
 """of the machine's time: from the first act to the finished board"""
 
 
+STORE_FAILED = 801
+"""asks for a new start of the service, and is no question of this hand"""
 RESET, START = "reset", "start"
 """verbs that others may wait for, see `Hand.when`"""
 
@@ -59,7 +61,7 @@ class Hand:
         self._is_complete = False
         while time.monotonic() < give_up_s:
             try:
-                self._once()
+                self.step()
             except httpx.TransportError as error:
                 assert self.line.service is not None
                 if not _ends(self.line.service.process):
@@ -70,11 +72,12 @@ class Hand:
             time.sleep(LOOKS_EVERY_S / self.line.speed)
         raise Hangs(f"{what} in {PATIENCE_S:.0f} s of the machine: {self.line.state()}, {self._standing()}")
 
-    def _once(self) -> None:
+    def step(self) -> None:
         """Do what the station needs now."""
         state = self.line.state()
         for alarm in self.line.get("/v1/alarms")["items"]:
-            self._answer(alarm)
+            if alarm["number"] != STORE_FAILED:
+                self._answer(alarm)
         if state == "Aborted":
             self._command("clear")
         elif state == "Stopped" or (state == "Complete" and self._job is None):
@@ -117,6 +120,8 @@ class Hand:
             board, site = alarm["objects"].get("board"), alarm["objects"].get("site")
             placed = self.line.ask(do="truth")["placements"]
             return "was_placed" if any((p["board"], p["site"]) == (board, site) for p in placed) else "was_not_placed"
+        if number == NOT_EMPTY and str(self.line.ask(do="truth")["nozzle"]).startswith("GLASS"):
+            self.line.ask(do="take_part_away")
         self.asked[number] += 1
         for answer in ANSWERS_IN_ORDER:
             if answer in permitted and (answer != "retry" or self.asked[number] <= RETRIES):

@@ -7,20 +7,15 @@ board must be finished.
 from __future__ import annotations
 
 import random
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-import httpx
-
-from tests.campaign.operator import Hangs
 from tests.campaign.real import judge
 from tests.campaign.real.hand import RESET, START, Gone, Hand
+from tests.campaign.real.lines import line_for
 from tests.campaign.real.told import Told
 from tests.scenarios.live import Line
 
@@ -35,8 +30,6 @@ AGAIN_SHARE = 0.3
 AGAIN_WITHIN_S = 3.0
 WAITS_SHARE = 0.5
 """of the new services come only when the machine has come to rest; the others at once, while it still moves"""
-SAID_KEPT = 2_000
-"""characters of what the service said last, kept where something was wrong"""
 
 
 @dataclass(slots=True)
@@ -60,17 +53,9 @@ class Killed:
 def run(seed: int, speed: float = 1.0, kills: int = 1) -> Killed:
     """One machine and one memory; so many times: work, die, start anew, finish a board."""
     began_s = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="kills-"))
     found = Killed(seed)
-    line = Line(folder, seed=seed, speed=speed)
-    try:
+    with line_for(found.wrong, seed, speed) as line:
         _run(line, found, random.Random(seed), kills)
-    except (AssertionError, Hangs, httpx.HTTPError) as failed:
-        said = line.service.said[-SAID_KEPT:] if line.service is not None else ""
-        found.wrong.append(f"{type(failed).__name__}: {failed} {said}")
-    finally:
-        line.close()
-        shutil.rmtree(folder, ignore_errors=True)
     found.seconds = round(time.monotonic() - began_s, 2)
     return found
 
@@ -84,7 +69,7 @@ def _run(line: Line, found: Killed, chance: random.Random, kills: int) -> None:
         _die(line, hand, found, chance)
         while True:
             if chance.random() < WAITS_SHARE:
-                _wait_for_standstill(line, found)
+                found.wrong += wait_for_standstill(line)
             if chance.random() >= AGAIN_SHARE:
                 began_s = time.monotonic()
                 line.start_service()
@@ -150,16 +135,16 @@ def _where(line: Line) -> str:
     return str(events[-1]["kind"]) if events else "nothing"
 
 
-def _wait_for_standstill(line: Line, found: Killed) -> None:
-    """The dead-man of every device stops what its dead host had begun."""
+def wait_for_standstill(line: Line) -> list[str]:
+    """The dead-man of every device stops what its silent host had begun. Returns what is wrong."""
     give_up_s = time.monotonic() + STANDS_WITHIN_S / line.speed + 1.0
     now = line.ask(do="still")
     died_s = now["time_s"]
     while now["is_moving"] or now["under_way"]:
         if time.monotonic() > give_up_s:
-            found.wrong.append(f"still under way after the host's death: {now}")
-            return
+            return [f"still under way after the host fell silent: {now}"]
         time.sleep(0.01)
         now = line.ask(do="still")
     if now["time_s"] - died_s > STANDS_WITHIN_S:
-        found.wrong.append(f"stood only {now['time_s'] - died_s:.2f} s after the host's death")
+        return [f"stood only {now['time_s'] - died_s:.2f} s after the host fell silent"]
+    return []

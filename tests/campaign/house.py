@@ -1,0 +1,289 @@
+"""What happens to the host and around it: disk, memory, clock, scheduler, a second service, orders of the MES.
+
+Every act is brought about at a seam of the real service: the driver of the database, the executor that writes, the wall
+clock, the loop's turns, the web service. An act returns when it has struck.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+import recipes
+from station.api.app import create_app
+from station.clock import SIMULATION_EPOCH_UTC, Clock
+from station.door import Door
+from station.store import open_store
+from station.store.database import BUSY_LIMIT_S, DATABASE_NAME
+from station.store.errors import SQLITE_BUSY, SQLITE_FULL, StoreError
+from station.store.schema import SCHEMA_VERSION
+from tests.campaign.host_loop import HostLoop
+from tests.campaign.watcher import OPERATOR, Watcher
+from tests.scenarios.bench import RECIPE, Bench, recipe
+
+SQLITE_IOERR = 10
+SLOW_COMMIT_S = 5.0
+PAUSE_S = 3.0
+BLOCK_S = 0.5
+CLOCK_JUMP = timedelta(hours=1)
+FLOOD = 1_300
+"""requests at one instant, more than the burst that the service takes"""
+BASE = "http://127.0.0.1:8600"
+
+Act = Callable[[Bench, Watcher], Awaitable[None]]
+
+
+# -- disk ------------------------------------------------------------------------------------------------------------
+
+
+class _FailingDriver:
+    """Stands before the driver of the database and fails every write with this result code."""
+
+    def __init__(self, driver: sqlite3.Connection, code: int, struck: asyncio.Event) -> None:
+        self._driver, self._code, self._struck = driver, code, struck
+
+    def __enter__(self) -> _FailingDriver:
+        self._driver.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._driver.__exit__(*error)
+
+    def executemany(self, statement: str, rows: object) -> None:
+        self._struck.set()
+        error = sqlite3.OperationalError(f"planted, result code {self._code}")
+        error.sqlite_errorcode = self._code
+        raise error
+
+
+async def _fail_writes(b: Bench, code: int) -> None:
+    struck = asyncio.Event()
+    database: Any = b.store.database
+    database._writer_driver = _FailingDriver(database._writer_driver, code, struck)
+    await struck.wait()
+
+
+async def disk_full(b: Bench, watcher: Watcher) -> None:
+    await _fail_writes(b, SQLITE_FULL)
+
+
+async def io_error(b: Bench, watcher: Watcher) -> None:
+    await _fail_writes(b, SQLITE_IOERR)
+
+
+async def database_held(b: Bench, watcher: Watcher) -> None:
+    """Another program holds the database for longer than a write waits."""
+    _slow(b, BUSY_LIMIT_S)
+    await _fail_writes(b, SQLITE_BUSY)
+
+
+async def slow_commit(b: Bench, watcher: Watcher) -> None:
+    """One commit needs five seconds of the disk."""
+    _slow(b, SLOW_COMMIT_S)
+    done = asyncio.Event()
+    b.store.writing.after_commit.append(lambda rows: done.set())
+    while b.store.last_commit_s < SLOW_COMMIT_S:  # the commit that is under way now may still be a quick one
+        done.clear()
+        await done.wait()
+        await asyncio.sleep(0)
+    _slow(b, 0.0)
+
+
+def _slow(b: Bench, takes_s: float) -> None:
+    writer: Any = b.store.database.writer
+    writer.takes_s = takes_s
+
+
+# -- process and clock -----------------------------------------------------------------------------------------------
+
+
+async def process_paused(b: Bench, watcher: Watcher) -> None:
+    await _stand_still(PAUSE_S)
+
+
+async def loop_blocked(b: Bench, watcher: Watcher) -> None:
+    await _stand_still(BLOCK_S)
+
+
+async def _stand_still(for_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, HostLoop)
+    loop.stand_still(for_s)
+    await asyncio.sleep(for_s)
+
+
+async def clock_jumps(b: Bench, watcher: Watcher) -> None:
+    clock = b.controller.clock
+    clock._wall = lambda: SIMULATION_EPOCH_UTC + timedelta(seconds=clock.mono_s()) + CLOCK_JUMP
+
+
+async def task_dies(b: Bench, watcher: Watcher) -> None:
+    """The watch beside everything meets a mistake of ours."""
+    struck = asyncio.Event()
+    modes: Any = b.controller.modes
+    look = modes.look
+
+    def dies(*_: object, **__: object) -> None:
+        modes.look = look
+        struck.set()
+        raise RuntimeError("planted: the watch dies")
+
+    modes.look = dies
+    await struck.wait()
+
+
+async def second_service(b: Bench, watcher: Watcher) -> None:
+    _refused_by(lambda: open_store(b.store.data_dir, Clock()).close(), watcher)
+
+
+def damaged_at_start(data_dir: Path, act: str, watcher: Watcher) -> None:
+    """The memory of an earlier day is damaged, or that of another version: it is refused, and its backup restored."""
+    store = open_store(data_dir, Clock(lambda: SIMULATION_EPOCH_UTC))
+    for number in range(200):
+        store.events.append("station.online", {"number": number})
+    store.close()
+    path = data_dir / DATABASE_NAME
+    backup = path.read_bytes()
+    if act == "other_version":
+        with sqlite3.connect(path) as connection:
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        connection.close()
+    else:
+        middle = len(backup) // 2
+        path.write_bytes(backup[:middle] + bytes(4096) + backup[middle + 4096 :])
+    _refused_by(lambda: open_store(data_dir, Clock(lambda: SIMULATION_EPOCH_UTC)).close(), watcher)
+    shutil.rmtree(data_dir)
+    data_dir.mkdir()
+    path.write_bytes(backup)
+
+
+def _refused_by(opening: Callable[[], None], watcher: Watcher) -> None:
+    try:
+        opening()
+        watcher.add(OPERATOR, "was not refused", {})
+    except StoreError as refused:
+        watcher.add(OPERATOR, "was refused", {"text": str(refused)})
+
+
+# -- orders ----------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _web(b: Bench) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(Door(b.controller), b.store, simulated=True, screens=Path("no such folder"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as client:
+        yield client
+
+
+def _judge_refusal(watcher: Watcher, is_refused: bool, what: object) -> None:
+    watcher.add(OPERATOR, "was refused" if is_refused else "was not refused", {"text": str(what)})
+
+
+async def order_twice(b: Bench, watcher: Watcher) -> None:
+    """The MES sends an order, does not hear the answer, and sends it again: one job, the same answer."""
+    async with _web(b) as client:
+        order = {"json": {"recipe": RECIPE, "boards": 1}, "headers": {"Idempotency-Key": "order-1"}}
+        before = len(b.controller.jobs.views())
+        first, second = await client.post("/v1/jobs", **order), await client.post("/v1/jobs", **order)  # type: ignore[arg-type]
+        if first.json() != second.json() or len(b.controller.jobs.views()) != before + 1:
+            watcher.add(OPERATOR, "was not refused", {"text": f"two jobs by one key: {first.text} {second.text}"})
+
+
+async def other_order_under_the_key(b: Bench, watcher: Watcher) -> None:
+    async with _web(b) as client:
+        key = {"Idempotency-Key": "order-2"}
+        await client.post("/v1/jobs", json={"recipe": RECIPE, "boards": 1}, headers=key)
+        second = await client.post("/v1/jobs", json={"recipe": RECIPE, "boards": 2}, headers=key)
+        _judge_refusal(watcher, second.status_code == 422, second.text)
+
+
+async def flood(b: Bench, watcher: Watcher) -> None:
+    """More requests at once than the service takes; a Hold would still pass, see the command lane."""
+    async with _web(b) as client:
+        answers = [(await client.get("/v1/health")).status_code for _ in range(FLOOD)]
+        _judge_refusal(watcher, answers.count(429) > 0 and set(answers) <= {200, 429}, set(answers))
+
+
+async def bombs(b: Bench, watcher: Watcher) -> None:
+    """JSON that is deep, JSON that is huge, an archive where JSON is wanted."""
+    async with _web(b) as client:
+        for content, kind in (
+            ("[" * 10_000 + "]" * 10_000, "application/json"),
+            ('{"recipe": "' + "x" * 2_000_000 + '"}', "application/json"),
+            ("PK\x03\x04", "application/zip"),
+        ):
+            headers = {"content-type": kind, "Idempotency-Key": f"bomb-{len(content)}"}
+            answer = await client.post("/v1/jobs", content=content, headers=headers)
+            _judge_refusal(watcher, 400 <= answer.status_code < 500, answer.text)
+
+
+async def recipe_edited(b: Bench, watcher: Watcher) -> None:
+    """From now on the name of the recipe stands for another content."""
+    document = recipe().as_data()
+    document["place"]["hold_s"] += 0.1
+    edited = recipes.from_data(document, RECIPE)
+    assert edited.content_hash != recipe().content_hash
+    jobs: Any = b.controller.jobs
+    jobs._find_recipe = lambda _: edited
+
+
+async def absurd_recipe(b: Bench, watcher: Watcher) -> None:
+    """A recipe whose film is thicker than a package."""
+    document = recipe().as_data()
+    document["film"]["target_um"] = 5_000.0
+    async with _web(b) as client:
+        answer = await client.put("/v1/recipes/absurd", json=document, headers={"If-None-Match": "*"})
+        _judge_refusal(watcher, answer.status_code == 422, answer.text)
+
+
+STAND_STILL = ("process_paused", "loop_blocked")
+AT_START = ("database_damaged", "other_version")
+"""what is found by a service that starts"""
+ACTS: dict[str, Act] = {
+    "disk_full": disk_full,
+    "io_error": io_error,
+    "database_held": database_held,
+    "slow_commit": slow_commit,
+    "process_paused": process_paused,
+    "loop_blocked": loop_blocked,
+    "clock_jumps": clock_jumps,
+    "task_dies": task_dies,
+    "second_service": second_service,
+    "order_twice": order_twice,
+    "other_order_under_the_key": other_order_under_the_key,
+    "flood": flood,
+    "bombs": bombs,
+    "recipe_edited": recipe_edited,
+    "absurd_recipe": absurd_recipe,
+}
+"""what happens while it runs"""
+ACT_OF = {
+    "H01": "kill",
+    "H02": "disk_full",
+    "H03": "database_held",
+    "H04": "slow_commit",
+    "H05": "io_error",
+    "H06": "database_damaged",
+    "H07": "clock_jumps",
+    "H08": "process_paused",
+    "H09": "kill",
+    "H10": "task_dies",
+    "H11": "loop_blocked",
+    "H12": "second_service",
+    "H13": "other_version",
+    "N03": "order_twice",
+    "N04": "other_order_under_the_key",
+    "N08": "flood",
+    "N09": "bombs",
+    "O06": "recipe_edited",
+    "O07": "absurd_recipe",
+}
+"""which act is which fault of the list"""
