@@ -36,6 +36,9 @@ SETTLED_TOGETHER_PX = 0.1
 but one: the last solution starts a tenth of that from its end (measured), where the linear model holds. What all discs
 share goes slowly, because a profile learned off the centre holds them there."""
 
+TOLD_BY_LEAST = 24
+"""Fewer discs tell nothing of the light across the picture or of what it tilts, and a second look is at a few."""
+
 MEMBER_AMPLITUDE = 0.3
 """Brightness over the typical disc from which the profile is learned from a disc."""
 
@@ -258,7 +261,7 @@ def _true_shift(
     together = np.abs(tilt[members].mean(axis=0))
     moves = shape.lit.open @ laid_out.along
     covariance = np.eye(len(moves))
-    if len(moves) and together.max() > TILT_LEAST:
+    if len(moves) and together.max() > TILT_LEAST and int(members.sum()) >= TOLD_BY_LEAST:
         light = change * final[:, 4:5]
         shares = shares_seen(cut, laid_out, final[members], members, light[members], shape.level, shape.lit)
         shift -= tilt * float(shares.value @ moves)
@@ -268,7 +271,7 @@ def _true_shift(
 
 def _light_change(centres_px: FloatArray, amplitude: FloatArray, members: NDArray[np.bool_]) -> FloatArray:
     """Relative change of the light per pixel at every disc, (n, 2): of a quadratic field through the amplitudes."""
-    if int(members.sum()) < 24:
+    if int(members.sum()) < TOLD_BY_LEAST:
         return np.zeros_like(centres_px)
     middle = centres_px[members].mean(axis=0)
     reach = max(float(np.ptp(centres_px[members], axis=0).max()), 1.0)

@@ -5,6 +5,8 @@ Nothing here looks for balls; places and fits come from `vision.balls` and `visi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,16 +48,23 @@ def ball_findings(
     deformed = (np.abs(discs.size_ratio - 1.0) > SIZE_TOLERANCE) | (discs.oval_ratio > OVAL_TOLERANCE)
     if all_alike:
         deformed |= unlike_others(discs, seen.present)
-    state: NDArray[np.object_] = np.where(deformed, "deformed", "ok").astype(object)
-    state[sorted({site for pair in pairs for site in pair})] = "bridged"
-    state[~seen.present] = "missing"
-    if all_alike:
-        state[~seen.present & is_wreck(discs)] = "deformed"
-        state[(state == "deformed") & _is_dirty(discs, seen.present)] = "debris"
+    states: list[BallState] = ["ok"] * ball_map.count
+    wrecks = ~seen.present & is_wreck(discs) if all_alike else np.zeros(ball_map.count, dtype=bool)
+    named_so: tuple[tuple[BallState, Iterable[int]], ...] = (
+        ("deformed", np.flatnonzero(deformed).tolist()),
+        ("bridged", (site for pair in pairs for site in pair)),
+        ("missing", np.flatnonzero(~seen.present).tolist()),
+        ("deformed", np.flatnonzero(wrecks).tolist()),
+    )
+    for state, sites in named_so:  # the later counts
+        for site in sites:
+            states[site] = state
+    for site in np.flatnonzero(_is_dirty(discs, seen.present)).tolist() if all_alike else ():
+        states[site] = "debris" if states[site] == "deformed" else states[site]
     at_px = np.where(seen.present[:, None], discs.centres_px, frame.to_px(expected_um))
     values = np.column_stack([typical_um * discs.size_ratio, offset_um, _roundness(discs.oval_ratio)])
     values[~seen.present] = np.nan
-    findings = _listed(ball_map.names, state.tolist(), at_px, values)
+    findings = _listed(ball_map.names, states, at_px, values)
     count = len(extras.centres_px)
     values = np.column_stack([typical_um * extras.size_ratio, np.full(count, np.nan), _roundness(extras.oval_ratio)])
     numbers = tuple(f"extra {number + 1}" for number in range(count))

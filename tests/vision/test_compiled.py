@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from vision.frame import Frame, mean_levels
 from vision.inspection import inspect_package
 from vision.results import Pose
 
+ROOT = Path(__file__).resolve().parents[2]
 needs_kernels = pytest.mark.skipif(not compiled.IS_BUILT, reason="the compiled part was not built at set-up")
 
 
@@ -213,3 +218,44 @@ def test_levels_about_points_are_the_same_also_beside_the_border(rng):
     points, offsets = rng.uniform(12, 57, (40, 2)), rng.uniform(-12, 12, (9, 2))
     fast, plain = both(lambda: mean_levels(pixels, points, offsets))
     np.testing.assert_allclose(fast, plain, rtol=1e-12)
+
+
+NARROW = """
+import sys
+import numpy as np
+from tests.benchmarks.vision.fiducial_scenes import CASES, draw
+from tests.benchmarks.vision.fiducials import ours
+from tests.vision.scenes import POP_168, PackagePart
+from vision import compiled
+from vision.inspection import inspect_package
+assert compiled.is_compiled()
+assert compiled.kernels.__file__.startswith(sys.argv[1]), compiled.kernels.__file__
+frame, _ = PackagePart(POP_168, seed=5, missing=POP_168.names[30:33]).draw(-150.0, 320.0, 91.7, seed=2, blur_px=3.0)
+print(inspect_package(frame, POP_168), ours(draw(CASES["nominal"], 3).pixels, CASES["nominal"]))
+"""
+
+
+def said_with(folder: Path, name: str) -> str:
+    """What a process says that takes the compiled part from another folder."""
+    load = f"import importlib.util, sys; s = importlib.util.spec_from_file_location('vision._kernels', {name!r}); "
+    load += "sys.modules['vision._kernels'] = m = importlib.util.module_from_spec(s); s.loader.exec_module(m)\n"
+    load += "import vision; vision._kernels = m\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", load + NARROW, str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@needs_kernels
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no compiler on this machine")
+def test_processors_without_wide_registers_give_the_same_bits(tmp_path):
+    sources = sorted(str(path) for path in (ROOT / "vision" / "kernels").glob("*.c"))
+    flags = ["-O2", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC", "-DNARROW"]
+    library = tmp_path / "_kernels.so"
+    include = sysconfig.get_paths()["include"]
+    subprocess.run(["gcc", *flags, f"-I{include}", *sources, "-o", str(library), "-lm"], check=True)
+    installed = Path(compiled.kernels.__file__)
+    narrow, wide = said_with(tmp_path, str(library)), said_with(installed.parent, str(installed))
+    assert "found" in wide
+    assert narrow == wide

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GLIBC__)
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(NARROW)
 #define WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define WIDE

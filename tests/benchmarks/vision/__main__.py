@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 
 from tests.benchmarks.vision import rows
+from tests.benchmarks.vision.ours import MADE_OF
 from tests.benchmarks.vision.samples import write_samples
 from tests.benchmarks.vision.table import Row, printed
 
@@ -44,7 +45,8 @@ def main() -> None:
     count = rows.counts(wanted.quick)
     title = (
         f"Vision against the noise bound: {count.images} pictures a case, baselines {count.baseline_images}; "
-        "simulated pictures, no real ball stands behind them.\n[low, high] is a 95 % interval over pictures."
+        f"simulated pictures, no real ball stands behind them; ours on {MADE_OF}.\n"
+        "[low, high] is a 95 % interval over pictures."
     )
     text = printed(found, title)
     verdicts = [row.verdict for row in found if row.verdict]
