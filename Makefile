@@ -53,7 +53,7 @@ shift: $(SETUP)  ## eight hours of machine time
 bench-vision: $(SETUP)  ## vision against the noise bound and practitioners' tools; table and samples in report/bench-vision
 	@$(BIN)/python -m tests.benchmarks.vision --out report/bench-vision
 
-bench-vision-long: $(SETUP)  ## a million balls, 10,000 poses; resumable; LONG="--seconds 600" ends it early
+bench-vision-long: $(SETUP)  ## a million balls, 10,000 poses, on all cores; resumable; LONG="--seconds 600" ends it early
 	@$(BIN)/python -m tests.benchmarks.vision.long $(LONG)
 
 docs: $(SETUP)  ## write the generated pages

@@ -325,8 +325,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return ", ".join(names) or "no task at all"
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
-        """Run the job now: the clock stands still while it works and its result comes in a fixed order. An executor with
-        an attribute `takes_s` is slow: the job runs, and ends, so much later."""
+        """Run the job now: the clock stands still while it works and its result comes in a fixed order. An executor
+        with an attribute `takes_s` is slow: the job runs, and ends, so much later."""
         future: asyncio.Future[T] = self.create_future()
         takes_s: float = getattr(executor, "takes_s", 0.0)
         if takes_s > 0.0:

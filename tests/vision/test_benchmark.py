@@ -306,6 +306,12 @@ def test_long_scenes_repeat_and_every_tenth_is_adversarial():
     assert all(task(number).kind == "in range" for number in (0, 8, 10, 18))
 
 
+def test_a_long_run_on_two_cores_says_what_one_says_in_the_same_order(tmp_path):
+    one, two = (long.run(tmp_path / f"{cores}.jsonl", balls=0, poses=5, seconds=120, cores=cores) for cores in (1, 2))
+    assert [replace(tally, spent_s=0.0) for tally in two] == [replace(tally, spent_s=0.0) for tally in one]
+    assert [tally.number for tally in long.read(tmp_path / "2.jsonl")] == [0, 1, 2, 3, 4]
+
+
 def test_a_long_run_goes_on_where_it_was_ended_but_not_with_other_code(tmp_path, monkeypatch):
     tried = []
 

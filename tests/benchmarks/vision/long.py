@@ -10,10 +10,16 @@ import argparse
 import hashlib
 import json
 import math
+import os
 import sys
 import time
-from contextlib import suppress
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import count
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +95,8 @@ def _finite(value: float) -> float | None:
 def code_digest() -> str:
     """Of finder and benchmark: figures of two versions are not to be added up."""
     here = Path(__file__).parent
-    files = [*sorted(here.glob("*.py")), *sorted((here.parents[2] / "vision").glob("*.py"))]
+    vision = here.parents[2] / "vision"
+    files = [*sorted(here.glob("*.py")), *sorted(vision.glob("*.py")), *sorted((vision / "kernels").glob("*.[ch]"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -116,16 +123,19 @@ def _head() -> str:
     return json.dumps({"code": code_digest()})
 
 
-def run(path: Path, balls: int, poses: int, seconds: float) -> list[Tally]:
-    """Go on until both counts are reached, the time is up or somebody ends it; every scene is written at once."""
+def run(path: Path, balls: int, poses: int, seconds: float, cores: int = 1) -> list[Tally]:
+    """Go on until both counts are reached, the time is up or somebody ends it; every scene is written at once.
+
+    cores   processes that judge scenes; what they say is written in the order of the scenes, whoever was first
+    """
     done = read(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{_head()}\n" + "".join(map(_line, done)), encoding="utf-8")
     started_s = told_s = time.monotonic()
     tried = sum(tally.balls_tried for tally in done)
-    with path.open("a", encoding="utf-8") as file, suppress(KeyboardInterrupt):
+    with path.open("a", encoding="utf-8") as file, _attempts(len(done), cores) as tallies, suppress(KeyboardInterrupt):
         while (tried < balls or len(done) < poses) and time.monotonic() - started_s < seconds:
-            tally = attempt(len(done))
+            tally = next(tallies)
             file.write(_line(tally))
             file.flush()
             done.append(tally)
@@ -135,6 +145,27 @@ def run(path: Path, balls: int, poses: int, seconds: float) -> list[Tally]:
                 silent = sum(t.is_silent_failure for t in done)
                 print(f"{len(done):,} poses, {tried:,} balls, {silent} silent failures", file=sys.stderr, flush=True)
     return done
+
+
+@contextmanager
+def _attempts(first: int, cores: int) -> Iterator[Iterator[Tally]]:
+    """Scenes from `first` on, judged, in their order; never more of them under way than keep the cores busy."""
+    if cores == 1:
+        yield map(attempt, count(first))
+        return
+    with ProcessPoolExecutor(cores, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+        ahead = deque(pool.submit(attempt, first + number) for number in range(2 * cores))
+
+        def judged() -> Iterator[Tally]:
+            for number in count(first + len(ahead)):
+                tally = ahead.popleft().result()
+                ahead.append(pool.submit(attempt, number))
+                yield tally
+
+        try:
+            yield judged()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _line(tally: Tally) -> str:
@@ -184,13 +215,14 @@ def main() -> None:
     parser.add_argument("--poses", type=int, default=10_000, help="and so many poses")
     parser.add_argument("--seconds", type=float, default=math.inf, help="but end after this time")
     parser.add_argument("--file", type=Path, default=Path("report/bench-vision/long.jsonl"))
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: all)")
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run")
     wanted = parser.parse_args()
     cv2.setNumThreads(1)
     if wanted.fresh:
         wanted.file.unlink(missing_ok=True)
     try:
-        done = run(wanted.file, wanted.balls, wanted.poses, wanted.seconds)
+        done = run(wanted.file, wanted.balls, wanted.poses, wanted.seconds, max(1, wanted.cores))
     except ValueError as refused:
         raise SystemExit(str(refused)) from None
     tried = sum(t.balls_tried for t in done)
