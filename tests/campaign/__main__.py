@@ -10,17 +10,21 @@ import json
 import multiprocessing
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import recipes
 from sim_hardware.schedule import Plan, dump, load_plan
-from tests.campaign import crash, matrix, page, shrink, swarm
+from tests.campaign import crash, matrix, page, reached, shrink, swarm
 from tests.campaign.run import run
 from tests.campaign.schedule import check_names
 
 CRASH_SLICE = 1
+BYTE_SLICE = 97
+RUNS = ("matrix", "swarm", "live")
+RUN_OF_POINTS = 100
+"""crash points that share one run; after each run the file is up to date"""
 TELL_EVERY = 100
 
 
@@ -51,9 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     whole.add_argument("--faults", default="", help="only these, for instance M01,V04; their lines replace older ones")
     crashes = command("crash", _crash, "kill the station at every commit and every step of its tasks")
     crashes.add_argument("--every", type=int, default=CRASH_SLICE, help="every nth step of a task only")
+    crashes.add_argument("--every-byte", type=int, default=BYTE_SLICE, help="every nth byte on a wire only")
+    crashes.add_argument("--again", type=int, default=0, help="so many points with a second kill after the restart")
+    crashes.add_argument("--part", default="1/1", help="2/4: the second quarter of the points")
+    crashes.add_argument("--fresh", action="store_true", help="run all points, also those that the file has")
     crashes.add_argument("--out", type=Path, default=Path("report/crash.jsonl"))
     many = command("swarm", _swarm, "random schedules by seed")
     many.add_argument("--count", type=int, default=200)
+    many.add_argument("--fresh", action="store_true", help="run all seeds, also those that the file has")
     many.add_argument("--out", type=Path, default=Path("report/swarm.jsonl"))
     one = command("run", _run, "run one schedule: verdict, invariants, story")
     one.add_argument("--schedule", type=Path, help="JSON list of faults and acts")
@@ -61,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--shrink", action="store_true", help="make a schedule that breaks something small first")
     one.add_argument("--heal-at", type=float, default=0.0, help="simulated s at which all faults end by themselves")
     one.set_defaults(seed=None)
+    lives = command("live", _live, "nobody repairs, all faults cease by themselves, a board must come of it")
+    lives.add_argument("--count", type=int, default=50, help="seeds of the swarm")
+    lives.add_argument("--out", type=Path, default=Path("report/live.jsonl"))
+    some = command("reached", _reached, "what the runs so far came by: faults, alarms, reactions, answers, states")
+    some.add_argument("--least", type=int, default=1, help="runs in which each must have been")
+    some.add_argument("--files", type=Path, nargs="*", default=[Path(f"report/{name}.jsonl") for name in RUNS])
     everything = command("all", _all, "matrix, crash points, swarm and page")
     everything.add_argument("--swarm", type=int, default=200, help="seeds of the swarm")
     told = command("page", _page, "write docs/fault_matrix.md from the lines of matrix and crash")
@@ -108,20 +123,57 @@ def _summed(lines: Sequence[dict[str, Any]], what: str) -> int:
 
 
 def _crash(options: argparse.Namespace) -> int:
-    points = crash.points(options.every, options.seed)
+    """Points that the file has already are not run again: what was begun is gone on with."""
+    part, parts = _part(options.part)
+    wanted = crash.points(options.every, options.every_byte, options.again, options.seed)[part - 1 :: parts]
+    older = [] if options.fresh or not options.out.exists() else page.lines_of(options.out)
+    have = {(line["at"], line["n"], line.get("again", 0)) for line in older}
+    left = [point for point in dict.fromkeys(wanted) if (point.at.value, point.n, point.again) not in have]
+    sys.stdout.write(f"{len(wanted)} crash points, {len(left)} to run\n")
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = matrix.write(options.out, _spread(crash.line, [(p, options.seed) for p in points], options.workers))
+    lines = list(older)
+    with options.out.open("w" if options.fresh else "a", encoding="utf-8") as file:
+        for begin in range(0, len(left), RUN_OF_POINTS):
+            run_of = left[begin : begin + RUN_OF_POINTS]
+            for line in crash.crash_many(run_of, options.seed, options.workers) if run_of else ():
+                file.write(json.dumps(line, sort_keys=True) + "\n")
+                lines.append(line)
+            file.flush()
+            _tell(min(begin + RUN_OF_POINTS, len(left)), len(left))
     bad = [line for line in lines if line["broken"] or line["problems"] or not line["killed"]]
-    sys.stdout.write(f"{len(lines)} crash points, {len(lines) - len(bad)} good, {len(bad)} bad\n")
+    sorts = ", ".join(f"{n} {at}" for at, n in Counter(line["at"] for line in lines).items())
+    twice = sum(bool(line.get("again")) for line in lines)
+    sys.stdout.write(f"{len(lines)} crash points ({sorts}; {twice} killed again), {len(bad)} bad\n")
     for line in bad[:40]:
-        sys.stdout.write(f"  {line['at']} {line['n']}: {line['broken'] or line['problems']}\n")
+        sys.stdout.write(f"  {line['at']} {line['n']} {line.get('again', 0)}: {line['broken'] or line['problems']}\n")
     return int(bool(bad))
 
 
+def _part(words: str) -> tuple[int, int]:
+    part, _, parts = words.partition("/")
+    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+        raise ValueError(f"--part {words}: write 1/4, 2/4 ...")
+    return int(part), int(parts)
+
+
 def _swarm(options: argparse.Namespace) -> int:
+    """Seeds that the file has already are not run again."""
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    seeds = range(options.seed, options.seed + options.count)
-    lines = matrix.write(options.out, _spread(swarm.line, seeds, options.workers))
+    lines = [] if options.fresh or not options.out.exists() else page.lines_of(options.out)
+    have = {line["seed"] for line in lines}
+    left = [batch for batch in swarm.batches(options.seed, options.count) if not set(batch) <= have]
+    done = 0
+    with (
+        options.out.open("w" if options.fresh else "a", encoding="utf-8") as file,
+        multiprocessing.get_context("spawn").Pool(max(1, options.workers)) as pool,
+    ):
+        for batch in pool.imap(swarm.batch, left):
+            new = [line for line in batch if line["seed"] not in have]
+            file.writelines(json.dumps(line, sort_keys=True) + "\n" for line in new)
+            file.flush()
+            lines += new
+            done += 1
+            _tell(done, len(left))
     bad = [line for line in lines if line.get("error") or line["broken"]]
     sys.stdout.write(f"{len(lines)} seeds, {len(bad)} with something broken\n")
     for line in bad[:40]:
@@ -131,12 +183,28 @@ def _swarm(options: argparse.Namespace) -> int:
     return int(bool(bad))
 
 
-def _spread(work: Callable[[Any], dict[str, Any]], jobs: Iterable[Any], workers: int) -> Iterable[dict[str, Any]]:
-    listed = list(jobs)
-    with multiprocessing.get_context("spawn").Pool(max(1, workers)) as pool:
-        for done, line in enumerate(pool.imap(work, listed, chunksize=4), 1):
-            _tell(done, len(listed))
-            yield line
+def _live(options: argparse.Namespace) -> int:
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    jobs = [(seed, 11) for seed in range(options.seed, options.seed + options.count)]
+    with multiprocessing.get_context("spawn").Pool(max(1, options.workers)) as pool:
+        lines = matrix.write(options.out, pool.imap(swarm.live, jobs))
+    bad = [line for line in lines if line.get("error") or line["broken"]]
+    sys.stdout.write(f"{len(lines)} seeds whose faults ceased by themselves, {len(bad)} with something broken\n")
+    for line in bad[:40]:
+        broken = line.get("error") or line["broken"]
+        sys.stdout.write(f"  seed {line['seed']} healed at {line['healed_at_s']} s: {broken}\n")
+    return int(bool(bad))
+
+
+def _reached(options: argparse.Namespace) -> int:
+    lines = [line for file in options.files if file.exists() for line in page.lines_of(file)]
+    if not lines:
+        raise ValueError(f"no runs in {', '.join(map(str, options.files))}: run matrix, swarm or live first")
+    told, missing = reached.document(reached.counted(lines), options.least)
+    sys.stdout.write("\n".join([f"{len(lines)} runs", *told]) + "\n")
+    if missing:
+        sys.stdout.write(f"reached in fewer than {options.least}: {', '.join(missing)}\n")
+    return int(bool(missing))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -176,8 +244,8 @@ def _all(options: argparse.Namespace) -> int:
     common = ["--seed", str(options.seed), "--workers", str(options.workers)]
     found = [
         main(["matrix", *common]),
-        main(["crash", *common]),
-        main(["swarm", "--count", str(options.swarm), *common]),
+        main(["crash", "--fresh", "--again", "200", *common]),
+        main(["swarm", "--fresh", "--count", str(options.swarm), *common]),
         main(["page", *common]),
     ]
     return max(found)

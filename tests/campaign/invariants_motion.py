@@ -128,11 +128,13 @@ def homed_after_power(run: Judged) -> Iterator[str]:
             yield f"{entry.at_s:.3f} s: a gantry move was carried out after a loss of drive power without homing"
 
 
-@invariant(9, "every command number is executed at most once")
+@invariant(9, "every command number is executed at most once, and in doubt it is read before it is written again")
 def executed_once(run: Judged) -> Iterator[str]:
     for (channel, session, seq), count in run.executed.items():
         if count > 1:
             yield f"{channel} session {session} number {seq} was begun {count} times"
+    for at_s, channel, seq in run.written_blindly:
+        yield f"{at_s:.3f} s: {channel} number {seq} was written again before anything was read"
 
 
 @invariant(10, "motion is commanded only in states that may move")

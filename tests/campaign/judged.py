@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from recipes import Recipe
@@ -20,6 +20,7 @@ class Judged:
     records    all placement records, events all durable events: (kind, data)
     is_sound   the hash chain of the log verifies
     restarts   times at which the station was killed
+    written_blindly  command blocks that came again before anything was read: (time, channel, number)
     """
 
     plant: Plant
@@ -32,6 +33,7 @@ class Judged:
     is_finished: bool
     hang: str
     restarts: list[float]
+    written_blindly: list[tuple[float, str, int]] = field(default_factory=list)
 
     def of(self, source: str, *kinds: str) -> Iterator[Entry]:
         return (entry for entry in self.entries if entry.source == source and (not kinds or entry.kind in kinds))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 from sim_hardware.mishaps import take_part_away, unknown_part
 from sim_hardware.schedule import Act
@@ -41,13 +42,19 @@ class Hangs(AssertionError):
 class Operator:
     """One person at one station; `repairs` is what has been put right."""
 
-    def __init__(self, bench: Bench, watcher: Watcher, *, script: list[Act] | None = None) -> None:
-        """script: answers that are given first, each to the next question of its number; used up as they are given."""
+    def __init__(
+        self, bench: Bench, watcher: Watcher, *, script: list[Act] | None = None, repairs: bool = True
+    ) -> None:
+        """script: answers that are given first, each to the next question of its number; used up as they are given.
+        repairs: False: a person who answers and presses, and puts nothing right."""
+        self.repairs = repairs
         self.bench, self.watcher, self.script = bench, watcher, script if script is not None else []
         self.job: Job | None = None
         self.resets = self.orders = 0
         self.jobs_wanted = self.boards = 1
         self._takes_board = False
+        self.at_idle: Callable[[], None] | None = None
+        """called once, when the station is ready and before anything is ordered"""
         self.waits = False
         """somebody else is at the station"""
         self._asked: Counter[int] = Counter()
@@ -101,6 +108,9 @@ class Operator:
                 self.watcher.announce("home")
                 await self._command(Command.RESET)
             elif state is State.IDLE:
+                if self.at_idle is not None:
+                    at_idle, self.at_idle = self.at_idle, None
+                    at_idle()
                 self.orders += 1
                 self.watcher.announce("recipe_load")
                 self.job = self.bench.order(self.boards)
@@ -149,7 +159,7 @@ class Operator:
     async def _repair(self) -> None:
         """Put right what is wrong with the machine, as a person would before answering."""
         plant = self.bench.plant
-        if not self._is_something_wrong():
+        if not self.repairs or not self._is_something_wrong():
             return
         self.watcher.add(OPERATOR, "repairs", {})
         await asyncio.sleep(REPAIR_S)

@@ -67,7 +67,7 @@ def keep(matrix: Sequence[dict[str, Any]], crashes: Sequence[dict[str, Any]], re
     if crashes:
         counts = Counter(line["at"] for line in crashes)
         bad = [line for line in crashes if line["broken"] or line["problems"] or not line["killed"]]
-        whole = {at.value: crash.count(at) for at in crash.At}
+        whole = {at.value: count for at, count in crash.count().items()}
         kept["crash"] = {"points": dict(counts), "whole": whole, "bad": [[line["at"], line["n"]] for line in bad]}
     MEASURED.write_text(_one_cell_a_line(kept), encoding="utf-8")
 

@@ -26,10 +26,10 @@ KILLED_FOR_S = 2.0
 class Person:
     """Acts when their instant has come, beside the operator who answers."""
 
-    def __init__(self, watcher: Watcher, acts: list[Act]) -> None:
-        self._watcher = watcher
-        self._acts = [act for act in acts if act.act != "answer"]
-        self._answers = [act for act in acts if act.act == "answer"]
+    def __init__(self, watcher: Watcher, *, repairs: bool = True) -> None:
+        self._watcher, self._repairs = watcher, repairs
+        self._acts: list[Act] = []
+        self._answers: list[Act] = []
         self._announced: Counter[str] = Counter()
         self._seen: list[Act] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -46,9 +46,14 @@ class Person:
             house.damaged_at_start(data_dir, act.act, self._watcher)
             self.done.append(act.act)
 
+    def takes(self, acts: list[Act]) -> None:
+        """What there is to do from now on."""
+        self._acts += [act for act in acts if act.act != "answer"]
+        self._answers += [act for act in acts if act.act == "answer"]
+
     def at(self, b: Bench) -> Operator:
         self._bench = b
-        self._operator = Operator(b, self._watcher, script=self._answers)
+        self._operator = Operator(b, self._watcher, script=self._answers, repairs=self._repairs)
         return self._operator
 
     async def gone(self) -> None:

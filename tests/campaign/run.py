@@ -6,8 +6,9 @@ import asyncio
 import gc
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,19 @@ from recipes import Recipe
 from sim_hardware import virtual_time
 from sim_hardware.faults import FaultSpec
 from sim_hardware.plant import Plant
-from sim_hardware.schedule import Act, Entry
+from sim_hardware.schedule import Act, Entry, Schedule
 from sim_hardware.world.places import SafetyInputs
 from tests.campaign import invariants_motion, invariants_product, invariants_records
+from tests.campaign.folders import fast_folder
+from tests.campaign.forked import AllSplit, Brood, copied, move_to, or_error
 from tests.campaign.host_loop import HostLoop
 from tests.campaign.judged import Judged, violations
 from tests.campaign.operator import Hangs
 from tests.campaign.person import Person
+from tests.campaign.reached import reached
 from tests.campaign.reaction import Reaction, reaction_of
 from tests.campaign.watcher import OPERATOR, PLANT, STATION, Watcher
-from tests.scenarios.bench import bench, recipe, world
+from tests.scenarios.bench import Bench, bench, recipe, world
 
 INVARIANT_MODULES = (invariants_motion, invariants_product, invariants_records)
 STARTED_ANEW_S = 1.0
@@ -38,6 +42,7 @@ class Outcome:
     struck      kinds of faults and acts that truly happened
     broken      (number, sentence of the violation)
     reaction    what the station did about it
+    reached     what came by, for the counts of the whole campaign
     story       what happened, for people
     """
 
@@ -45,6 +50,7 @@ class Outcome:
     broken: list[tuple[int, str]]
     reaction: Reaction
     is_finished: bool
+    reached: list[str] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,6 +59,7 @@ class Outcome:
             "broken": [list(one) for one in self.broken],
             **self.reaction.as_dict(),
             "finished": self.is_finished,
+            "reached": self.reached,
         }
 
 
@@ -62,7 +69,8 @@ def run(
     """Run the schedule in virtual time on a machine of this seed.
 
     drawn       the recipe that is built; None: that of the bench
-    heals_at_s  when all faults end by themselves, simulated s; 0: only a person puts anything right
+    heals_at_s  liveness: nobody repairs anything, at this simulated time all faults cease, and a board must come of it;
+                0: a person puts right what is wrong before he answers
     """
     folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=fast_folder()))
     try:
@@ -72,22 +80,72 @@ def run(
         gc.collect(0)
 
 
-def fast_folder() -> str | None:
-    memory = Path("/dev/shm")
-    return str(memory) if memory.is_dir() else None
+BEFORE_AN_ORDER = ("boot", "home", "recipe_load")
+"""what is announced before anything is ordered; only recipe_load comes after the station is ready"""
+
+
+def shares_beginning(schedule: Sequence[Entry]) -> bool:
+    """Whether nothing of it can strike before a station that is ready: it may be given then as well as at the start."""
+    return all(entry.step and entry.step not in ("boot", "home") for entry in schedule)
+
+
+def run_many(
+    schedules: Sequence[tuple[Schedule, Any]],
+    seed: int,
+    at_once: int = 1,
+    enough: Callable[[Any, dict[str, Any]], bool] | None = None,
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Run many schedules (schedule, tag) on one machine of this seed, homed and calibrated once: (tag, outcome).
+
+    Every schedule must share its beginning with a run without faults. The outcome is that of `run`, as a dict.
+
+    enough   told of every outcome as it comes; True: the rest is not run
+    """
+    folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=fast_folder()))
+    brood = Brood(at_once, enough)
+
+    def at_idle(b: Bench, person: Person) -> None:
+        for number, (schedule, tag) in enumerate(schedules):
+            # Before the split: the parent writes on while a child that is late would still copy.
+            copy = copied(folder / "store", number)
+            if brood.split(tag):
+                move_to(b.store, copy)
+                _give(schedule, b.plant, person)
+                return
+        raise AllSplit
+
+    def whole() -> dict[str, Any]:
+        return virtual_time.run(_run((), seed, folder, 1, recipe(), 0.0, at_idle), loop_type=HostLoop).as_dict()
+
+    try:
+        or_error(brood, whole)
+        yield from brood.results()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _give(schedule: Sequence[Entry], plant: Plant, person: Person) -> None:
+    person.takes([entry for entry in schedule if isinstance(entry, Act)])
+    for entry in schedule:
+        if isinstance(entry, FaultSpec):
+            plant.faults.inject(entry, plant.now())
 
 
 async def _run(
-    schedule: Sequence[Entry], seed: int, folder: Path, boards: int, drawn: Recipe, heals_at_s: float
+    schedule: Sequence[Entry],
+    seed: int,
+    folder: Path,
+    boards: int,
+    drawn: Recipe,
+    heals_at_s: float,
+    at_idle: Callable[[Bench, Person], None] | None = None,
 ) -> Outcome:
     plant = world(seed=seed, drawn=drawn)
     await plant.start()
     watcher = Watcher(plant)
-    person = Person(watcher, [entry for entry in schedule if isinstance(entry, Act)])
+    person = Person(watcher, repairs=not heals_at_s)
+    _give(schedule, plant, person)
     person.before_the_start(folder / "store")
-    for entry in schedule:
-        if isinstance(entry, FaultSpec):
-            plant.faults.inject(entry, plant.now())
     if heals_at_s:
         plant.call_at(heals_at_s, _heal, plant)
     hang, lives = "", 0
@@ -97,6 +155,8 @@ async def _run(
         async with bench(folder / "store", plant=plant, seed=seed + lives, is_ready=False, drawn=drawn) as b:
             watcher.attach(b)
             operator = person.at(b)
+            if at_idle is not None and lives == 1:
+                operator.at_idle = partial(at_idle, b, person)
             if lives == 1:
                 watcher.announce("boot")
                 await asyncio.sleep(0.02)
@@ -122,17 +182,20 @@ async def _run(
                 not hang,
                 hang,
                 restarts,
+                list(watcher.written_blindly),
             )
             told = story(judged)
             break
     await plant.stop()
     broken = violations(judged)
     struck = [kind for _, kind in plant.faults.struck] + person.done
+    reaction = reaction_of(judged)
     return Outcome(
         struck,
         broken,
-        reaction_of(judged),
+        reaction,
         not hang,
+        reached(judged, reaction),
         told + [f"broken: invariant {n}: {text}" for n, text in broken],
     )
 
@@ -143,6 +206,7 @@ def _heal(plant: Plant) -> None:
     for cable in plant.cabling.cables.values():
         cable.refuses_until_s, cable.kept = 0.0, None
     plant.set_safety(**{name: getattr(SafetyInputs(), name) for name in SafetyInputs.__slots__})
+    plant.film.refill()
 
 
 LINES_MAX = 22

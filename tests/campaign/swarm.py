@@ -1,32 +1,35 @@
 """Swarm: random schedules by seed. Each run leaves out a random half of the faults, because faults hide one another.
 
 Source: Groce, Zhang, Eide, Chen, Regehr, Swarm Testing, 2012.
+
+A batch of seeds shares one machine, homed and calibrated once; the process is split for each schedule. A schedule with
+a fault that can strike before the station is ready gets a run of its own, on the machine of the same batch.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from sim_hardware.fault_list.steps import BY_ID as STEP_BY_ID
-from sim_hardware.faults import Phase
+from sim_hardware.faults import FaultSpec, Phase
 from sim_hardware.schedule import Entry, Schedule, dump
 from tests.campaign.matrix import Cell, cells
-from tests.campaign.run import Outcome, run
+from tests.campaign.run import Outcome, run, run_many, shares_beginning
 from tests.campaign.schedule import of_cell
 
 FAULTS_MAX = 4
+BATCH = 50
+"""seeds on one machine"""
 NOT_TOGETHER = ("O13", "O09")
 """acts that need the station for themselves"""
 
 
 def schedule_of(seed: int) -> Schedule:
     """The schedule of this seed: 1 to 4 cells of the matrix, out of a random half of the faults."""
-    chance = random.Random(seed)
-    by_fault: dict[str, list[Cell]] = {}
-    for cell in cells():
-        if cell.fault not in NOT_TOGETHER:
-            by_fault.setdefault(cell.fault, []).append(cell)
+    chance, by_fault = random.Random(seed), _by_fault()
     allowed = chance.sample(sorted(by_fault), len(by_fault) // 2)
     entries: list[Entry] = []
     for fault in chance.sample(allowed, chance.randint(1, FAULTS_MAX)):
@@ -35,15 +38,63 @@ def schedule_of(seed: int) -> Schedule:
     return tuple(entries)
 
 
+@cache
+def _by_fault() -> dict[str, list[Cell]]:
+    found: dict[str, list[Cell]] = {}
+    for cell in cells():
+        if cell.fault not in NOT_TOGETHER:
+            found.setdefault(cell.fault, []).append(cell)
+    return found
+
+
+def machine_of(seed: int) -> int:
+    """Seed of the machine on which this seed of the swarm runs."""
+    return seed // BATCH
+
+
 def swarm(seed: int) -> tuple[Schedule, Outcome]:
+    """One seed alone; the same outcome as in its batch."""
     schedule = schedule_of(seed)
-    return schedule, run(schedule, seed)
+    return schedule, run(schedule, machine_of(seed))
 
 
-def line(seed: int) -> dict[str, Any]:
-    """One run of the swarm as data."""
+def batch(seeds: tuple[int, ...]) -> list[dict[str, Any]]:
+    """The lines of seeds that share a machine, in their order."""
+    schedules = {seed: schedule_of(seed) for seed in seeds}
+    shared = [(schedule, seed) for seed, schedule in schedules.items() if shares_beginning(schedule)]
+    told: dict[int, dict[str, Any]] = dict(run_many(shared, machine_of(seeds[0]))) if shared else {}
+    for seed, schedule in schedules.items():
+        if seed not in told:
+            told[seed] = _alone(schedule, machine_of(seed))
+    return [{"seed": seed, "schedule": dump(schedules[seed]), **told[seed]} for seed in seeds]
+
+
+def _alone(schedule: Schedule, machine: int) -> dict[str, Any]:
     try:
-        schedule, outcome = swarm(seed)
+        return run(schedule, machine).as_dict()
     except Exception as error:
-        return {"seed": seed, "schedule": dump(schedule_of(seed)), "error": f"{type(error).__name__}: {error}"[:300]}
-    return {"seed": seed, "schedule": dump(schedule), **outcome.as_dict()}
+        return {"error": f"{type(error).__name__}: {error}"[:300]}
+
+
+def live(job: tuple[int, int]) -> dict[str, Any]:
+    """Liveness, (seed, machine): nobody repairs; the faults cease between 20 and 90 s, and a board must come of it."""
+    seed, machine = job
+    schedule = tuple(entry for entry in schedule_of(seed) if isinstance(entry, FaultSpec))
+    at_s = round(random.Random(seed).uniform(20.0, 90.0), 3)
+    line = {"seed": seed, "schedule": dump(schedule), "healed_at_s": at_s}
+    try:
+        return {**line, **run(schedule, machine, heals_at_s=at_s).as_dict()}
+    except Exception as error:
+        return {**line, "error": f"{type(error).__name__}: {error}"[:300]}
+
+
+def batches(first: int, count: int) -> Iterator[tuple[int, ...]]:
+    """Seeds `first` to `first + count - 1`, split where the machine changes."""
+    here: list[int] = []
+    for seed in range(first, first + count):
+        if here and machine_of(seed) != machine_of(here[0]):
+            yield tuple(here)
+            here = []
+        here.append(seed)
+    if here:
+        yield tuple(here)

@@ -54,6 +54,8 @@ class Watcher:
     entries: list[Entry] = field(default_factory=list)
     executed: dict[tuple[str, int, int], int] = field(default_factory=dict)
     """how often each command number was begun: (device.channel, session, number)"""
+    written_blindly: list[tuple[float, str, int]] = field(default_factory=list)
+    """command blocks that came again before the host had read anything: (time, device.channel, number)"""
     on_phase: list[Hook] = field(default_factory=list)
     """told of every command and its phase"""
     bench: Bench | None = None
@@ -111,6 +113,27 @@ class Watcher:
             if spec is not None:
                 self.add(ENDED, f"{device}.{spec.name}", {"result": result.name})
 
+        newest = (0, 0)
+        has_read = True
+        offer, packed, fields = channel.offer, channel.packed, channel.fields
+
+        def offered(session: int, seq: int, *args: Any, **more: Any) -> bool:
+            nonlocal newest, has_read
+            if (session, seq) == newest and not has_read:
+                self.written_blindly.append((self.plant.now(), f"{device}.{channel.name}", seq))
+            newest, has_read = (session, seq), False
+            return offer(session, seq, *args, **more)
+
+        def told(tell: Any) -> Any:
+            def telling() -> Any:
+                nonlocal has_read
+                has_read = True
+                return tell()
+
+            return telling
+
+        channel.offer = offered  # type: ignore[method-assign]
+        channel.packed, channel.fields = told(packed), told(fields)  # type: ignore[method-assign]
         channel._accept = accepted  # type: ignore[method-assign]
         channel.finish = finished  # type: ignore[method-assign]
 

@@ -192,6 +192,7 @@ async def bench(
     is_ready: bool = True,
     attended: bool = True,
     drawn: recipes.Recipe | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Bench]:
     """A station, homed and calibrated where `is_ready`; everything is closed at the end.
 
@@ -202,7 +203,7 @@ async def bench(
     machine = world(*faults, seed=seed, fidelity=fidelity) if plant is None else plant
     ports = await machine.start() if own else machine.cabling.ports
     assert ports is not None
-    clock = Clock()
+    clock = clock or Clock()
     store = open_store(folder, clock, durability="normal")
     controller = build_controller(
         reference_profile(),

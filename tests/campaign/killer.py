@@ -1,0 +1,139 @@
+"""When the station is killed: at the nth commit, step of a task, or byte on a wire, counted from a moment on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sim_hardware import virtual_time
+from tests.scenarios.bench import Bench
+
+MAIN_TASK = "the story"
+"""a name of its own: the number that asyncio gives depends on what the process ran before"""
+
+
+class At(StrEnum):
+    """Where the counting is done."""
+
+    BEFORE_COMMIT = "before commit"
+    AFTER_COMMIT = "after commit"
+    TASK_STEP = "task step"
+    BYTE_OUT = "written byte"
+    """the nth byte that the station writes to any device: those before it arrive, it does not"""
+    BYTE_IN = "read byte"
+    """the nth byte that comes from any device: the station has read those before it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The nth occasion after the order was given; n = 0 kills nobody and counts.
+
+    again   the restarted station is killed too, at this step of one of its tasks; 0: it is not
+    """
+
+    at: At
+    n: int
+    again: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.at.value} {self.n}" + (f", again at step {self.again}" if self.again else "")
+
+
+Reached = Callable[[At, int], bool]
+
+
+class Killer:
+    """Counts occasions while it is armed; at a wanted one it kills where `reached` says so."""
+
+    def __init__(self, wanted: Iterable[Point], reached: Reached = lambda *_: True) -> None:
+        self.counts: Counter[At] = Counter()
+        self.is_armed = False
+        self.has_killed = False
+        self.kill: Callable[[], None] = lambda: None
+        self.want(wanted, reached)
+
+    def want(self, wanted: Iterable[Point], reached: Reached = lambda *_: True) -> None:
+        self._numbers: dict[At, list[int]] = {at: [] for at in At}
+        for point in wanted:
+            self._numbers[point.at].append(point.n)
+        self._numbers = {at: sorted(set(numbers)) for at, numbers in self._numbers.items()}
+        self._reached = reached
+
+    def arm(self, kill: Callable[[], None]) -> None:
+        self.counts.clear()
+        self.kill, self.is_armed, self.has_killed = kill, True, False
+
+    def occasion(self, at: At) -> None:
+        self.pass_until(at, 1)
+
+    def pass_until(self, at: At, size: int) -> int:
+        """So many occasions at once, the bytes of a frame; how many pass: fewer than `size` when one is the last."""
+        if not self.is_armed or self.has_killed:
+            return size
+        before = self.counts[at]
+        numbers = self._numbers[at]
+        for number in numbers[bisect_right(numbers, before) :]:
+            if number > before + size:
+                break
+            if self._reached(at, number):
+                self.counts[at], self.has_killed = number, True
+                self.kill()
+                return number - before - 1
+        self.counts[at] = before + size
+        return size
+
+    def watch_commits(self, b: Bench, durable: dict[int, str]) -> None:
+        """`durable` grows: number and hash of every event that was told to be on the disk."""
+        writing = b.store.writing
+        write = writing._database.write
+
+        def written(groups: Any) -> None:
+            self.occasion(At.BEFORE_COMMIT)
+            if writing.failure is not None:
+                raise writing.failure
+            write(groups)
+            self.occasion(At.AFTER_COMMIT)
+
+        writing._database.write = written  # type: ignore[method-assign]
+        writing.after_commit.append(lambda rows: durable.update({row[0]: row[6] for row in rows}))
+
+
+class KillersLoop(virtual_time.VirtualTimeLoop):
+    """Tells the killer of every step of a task that is not the test's own (the machine has no tasks), and of bytes."""
+
+    killer: Killer
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        owner = getattr(callback, "__self__", None)
+        if isinstance(owner, asyncio.Task) and owner.get_name() != MAIN_TASK:
+            return super().call_soon(self._step, callback, args, context=context)
+        return super().call_soon(callback, *args, context=context)
+
+    def _step(self, callback: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.killer.occasion(At.TASK_STEP)
+        callback(*args)
+
+    async def create_connection(self, *args: Any, **more: Any) -> Any:
+        near, protocol = await super().create_connection(*args, **more)
+        write, deliver = near.write, near.deliver
+
+        def written(data: Any) -> None:
+            passed = self.killer.pass_until(At.BYTE_OUT, len(data))
+            if passed:
+                write(data[:passed])
+
+        def delivered(data: bytes) -> None:
+            passed = self.killer.pass_until(At.BYTE_IN, len(data))
+            if passed:
+                deliver(data[:passed])
+
+        near.write, near.deliver = written, delivered  # type: ignore[method-assign]
+        return near, protocol
