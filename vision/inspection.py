@@ -208,7 +208,7 @@ def inspect_dipped(
     dry, dry_fix    picture before the dip and what `inspect_package` said of it; the part keeps its quarter turn
     full_strength   taught effect of a full coat: unit of `strength_ratio` and base of partial and excess
     returns         no wetting is reported when either fix is not found, or where a segment of the ring light is dead in
-                    either picture (material is read from the ring on the ball): the caller must not place
+                    either picture, for an eighth of every ball is not seen: the caller must not place
     raises          BadRequest when `dry_fix` belongs to another map
     """
     if dry_fix.expected_count != ball_map.count:

@@ -33,7 +33,7 @@ async def judge_dry(cell: Cell, work: Work) -> PackageInspected:
     """
     shot = work.findings.the(DryExposed)
     fix = await work.eyes.inspect_package(shot.frames[0], work.recipe.package, _expected(cell, shot.gantry_theta_deg))
-    if fix.notes:  # before the dip: in such light nobody could say whether the balls took material
+    if fix.notes:  # before the dip: an eighth of every ball would not be seen afterwards
         raise ProcessAlarm("ring_light_dead", what="; ".join(fix.notes))
     return PackageInspected(
         verdict=_judge_array(fix, work, _expected(cell, shot.gantry_theta_deg)),

@@ -1,5 +1,5 @@
-"""C03, C17 in part: one segment of a light dies. The balls are found all the same, but nobody could say whether they
-took material, so nothing is dipped in such light; a site in the dark half of the field is not believed either."""
+"""C03, C17 in part: one segment of a light dies. The balls are found all the same, but an eighth of each is not seen:
+nothing is dipped in such light; a site in a field with a dark side is not believed either."""
 
 from __future__ import annotations
 

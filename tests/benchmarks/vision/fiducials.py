@@ -9,13 +9,15 @@ import argparse
 import math
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from tests.benchmarks.vision import second_fiducials
 from tests.benchmarks.vision.fiducial_baselines import FAILED_UM, METHODS, Settings, tuned
-from tests.benchmarks.vision.fiducial_scenes import CASES, SIZE_UM, UM_PER_PX, FiducialCase, bound_um, draw
+from tests.benchmarks.vision.fiducial_scenes import CASES, SIZE_UM, UM_PER_PX, Drawn, FiducialCase, bound_um, draw
 from tests.benchmarks.vision.score import Interval, bootstrapped, share
 from tests.benchmarks.vision.table import Row, printed
 from vision.fiducials import locate_fiducial
@@ -25,6 +27,9 @@ from vision.results import FiducialFix
 SEARCH_UM = 1_300.0
 FULL_COUNTS, QUICK_COUNTS = (100, 25, 200), (4, 2, 8)
 """Pictures per case, of those for the baselines, pictures without a mark."""
+
+SECOND = ("clean", "nominal", "gradient", "noise16", "defocus", "all", "cross")
+"""cases that are drawn by the second optics as well"""
 
 REPEATS = 15
 
@@ -52,8 +57,8 @@ def ours(pixels: np.ndarray, case: FiducialCase) -> FiducialFix:
     return locate_fiducial(frame, SIZE_UM, shape=case.shape, search_um=SEARCH_UM)  # type: ignore[arg-type]
 
 
-def sight(case: FiducialCase, number: int) -> Sighting:
-    drawn = draw(case, number)
+def sight(case: FiducialCase, number: int, drawing: Callable[..., Drawn] = draw) -> Sighting:
+    drawn = drawing(case, number)
     fix = ours(drawn.pixels, case)
     middle_px = (drawn.pixels.shape[1] - 1) / 2
     true_um = ((drawn.x_px - middle_px) * UM_PER_PX, (middle_px - drawn.y_px) * UM_PER_PX)
@@ -73,6 +78,7 @@ def rows(quick: bool) -> list[Row]:
     found.append(_failure_row(everything))
     found.append(_claim_row(everything))
     found.append(_absent_row(empty))
+    found += [_second_row(CASES[name], baseline_images) for name in SECOND]
     found.append(_time_row(settings, 3 if quick else 8))
     return found
 
@@ -117,6 +123,20 @@ def _baseline(name: str, case: FiducialCase, settings: Settings, count: int, bou
         return f"all {count} failed"
     rms = _rms(np.array(square))
     return f"{rms:.3g} um ({rms / bound:.3g}){failed}"
+
+
+def _second_row(case: FiducialCase, count: int) -> Row:
+    """Error under the second optics over error under the first, rms over as many pictures of each."""
+    print(f"{case.what}, second optics: {count} pictures", file=sys.stderr, flush=True)
+    first, second = ([sight(case, n, drawing) for n in range(count)] for drawing in (draw, second_fiducials.draw))
+    kept = [[one for one in seen if one.is_answered and not one.is_wrong] for seen in (first, second)]
+    rms_um = [_rms(np.array([0.5 * (one.x_um**2 + one.y_um**2) for one in seen])) for seen in kept]
+    ratio = rms_um[1] / rms_um[0]
+    note = (
+        f"rms {rms_um[0]:.3f} and {rms_um[1]:.3f} um; under the second optics not answered or over {FAILED_UM:.0f} um "
+        f"{count - len(kept[1])} of {count}, normalised {_normalised(kept[1])}"
+    )
+    return Row(f"{case.what}: second optics / first", f"{ratio:.2g}", "1 = alike", 3.0, 2.0, note=note, value=ratio)
 
 
 def _failure_row(sightings: list[Sighting]) -> Row:
