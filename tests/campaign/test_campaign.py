@@ -68,6 +68,27 @@ def test_the_same_cell_gives_the_same_line_in_another_process_with_another_hash_
     assert json.loads(lines.pop())["struck"]
 
 
+@pytest.mark.campaign
+def test_the_same_seed_gives_the_same_bits_however_many_threads_the_computer_offers() -> None:
+    code = (
+        "import tests, asyncio, pathlib, tempfile; from sim_hardware import virtual_time; "
+        "from tests.scenarios.bench import bench\n"
+        "async def story():\n"
+        "    async with bench(pathlib.Path(tempfile.mkdtemp())) as b:\n"
+        "        b.order(); await b.rest(); print(b.plant.now(), b.controller.cell.calibration)\n"
+        "virtual_time.run(story())"
+    )
+    bare = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env={**bare, **more}, capture_output=True, text=True, check=True
+        ).stdout
+        for more in ({}, {"OPENBLAS_NUM_THREADS": "1"})
+    }
+    assert len(said) == 1
+    assert "down=" in said.pop()
+
+
 def test_a_run_without_faults_breaks_nothing_and_needs_nobody() -> None:
     outcome = run(())
     assert outcome.broken == []
