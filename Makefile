@@ -8,7 +8,7 @@ SEED ?= 7
 # Small matrices only: threads of the linear algebra cost more than they save.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check run campaign campaign-ci campaign-planted numbers numbers-bad shift bench-vision bench-vision-long docs lock clean
+.PHONY: help setup demo test check run campaign campaign-ci campaign-planted campaign-real numbers numbers-bad shift bench-vision bench-vision-long docs lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -35,7 +35,7 @@ check: $(SETUP)  ## format, lint, types, layers, house tests; under a minute
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/house
 
-campaign-ci: $(SETUP)  ## a slice of the fault campaign, some planted bugs, crash points, the bank; two minutes
+campaign-ci: $(SETUP)  ## a slice of the fault campaign, some planted bugs, crash points, the bank, some real kills; some minutes
 	@$(BIN)/python -m pytest tests/campaign
 
 campaign: $(SETUP)  ## every fault in every step and phase, crash points, a swarm; writes docs/fault_matrix.md; an hour
@@ -43,6 +43,9 @@ campaign: $(SETUP)  ## every fault in every step and phase, crash points, a swar
 
 campaign-planted: $(SETUP)  ## 70 bugs planted one by one, and what the campaign finds; writes docs/planted_bugs.md; half an hour
 	@$(BIN)/python -m tests.campaign.planted
+
+campaign-real: $(SETUP)  ## real processes killed, stopped, without disk, on bad cables; resumable; REAL="--seconds 600"
+	@for name in kills disk wires neighbours; do $(BIN)/python -m tests.campaign.real $$name $(REAL) || exit; done
 
 numbers: $(SETUP)  ## 200 packages of all three library recipes with pictures, against truth; some minutes
 	@$(BIN)/station demo --seed $(SEED) --boards 34 --out report/numbers

@@ -328,8 +328,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Run the job now: the clock stands still while it works and its result comes in a fixed order. An executor
         with an attribute `takes_s` is slow: the job runs, and ends, so much later."""
         future: asyncio.Future[T] = self.create_future()
-        takes_s: float = getattr(executor, "takes_s", 0.0)
-        if takes_s > 0.0:
+        if (takes_s := getattr(executor, "takes_s", 0.0)) > 0.0:
             self.call_later(takes_s, self._run_job, future, func, args)
         else:
             self._run_job(future, func, args)

@@ -15,7 +15,7 @@ from tests.campaign.expected import BROKEN
 from tests.campaign.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
-SLICE = 120
+SLICE = 150
 """cells: every fault once, and some more; half a minute on one core"""
 CRASHES = (
     (crash.At.BEFORE_COMMIT, 14),
