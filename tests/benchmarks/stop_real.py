@@ -99,10 +99,11 @@ def _stops(line: Line, flood: Flood | None, options: argparse.Namespace) -> Iter
     while done < options.stops and time.monotonic() < give_up_s:
         in_execute = done % IN_EXECUTE_EVERY == 0
         _bring(line, hand, in_execute)
-        _wait_until_it_moves(line, chance.uniform(0.0, BOARD_LASTS_S if in_execute else RESET_LASTS_S))
+        time.sleep(chance.uniform(0.0, BOARD_LASTS_S if in_execute else RESET_LASTS_S))
         if flood is not None:
             flood.begin()
             time.sleep(FLOODED_BEFORE_S)
+        _wait_until_it_moves(line)
         one = press_stop(line)
         if flood is not None:
             flood.rest()
@@ -122,8 +123,7 @@ def _bring(line: Line, hand: Hand, in_execute: bool) -> None:
         time.sleep(0.02)
 
 
-def _wait_until_it_moves(line: Line, after_s: float) -> None:
-    time.sleep(after_s)
+def _wait_until_it_moves(line: Line) -> None:
     give_up_s = time.monotonic() + 3.0
     while not line.ask(do="still")["is_moving"] and time.monotonic() < give_up_s:
         time.sleep(LOOK_S)

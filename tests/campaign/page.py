@@ -174,6 +174,7 @@ def _real(kept: dict[str, list[Any]]) -> list[str]:
         "Machine and service as processes on real sockets and a real disk, struck at random instants by seed",
         "(`make campaign-real`). Nothing that was told by stream or answer may be unknown afterwards, no act may",
         "happen twice, the service asks about what is open and about nothing else, and a board is finished.",
+        "Times are those of the computer at hand, which may have been busy with other work.",
         "",
         "| Campaign | What happens | Runs | Wrong | Counts |",
         "| --- | --- | --- | --- | --- |",

@@ -119,3 +119,17 @@ async def test_a_late_reply_of_an_end_that_was_closed_does_not_arrive() -> None:
     asyncio.get_running_loop().call_at(1.5, far.transport.close)
     await asyncio.sleep(3.0)
     assert near.received == [b"in time"]
+
+
+def test_a_slow_executor_does_its_job_so_much_later_and_the_clock_goes_on_meanwhile() -> None:
+    class Slow:
+        takes_s = 5.0
+
+    async def main() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        job = loop.run_in_executor(Slow(), loop.time)  # type: ignore[arg-type]
+        await asyncio.sleep(1.0)
+        assert not job.done()
+        return await job, loop.time()
+
+    assert virtual_time.run(main()) == (5.0, 5.0)
