@@ -33,6 +33,7 @@ IN_EXECUTE_EVERY = 20
 RESET_LASTS_S, BOARD_LASTS_S = 6.0, 10.0
 STARTS_S = 1.0
 FLOODED_BEFORE_S = 0.3
+LIMITER_REFILLS_S = 1.0
 GIVE_UP_S = 60.0
 
 
@@ -107,6 +108,7 @@ def _stops(line: Line, flood: Flood | None, options: argparse.Namespace) -> Iter
         one = press_stop(line)
         if flood is not None:
             flood.rest()
+            time.sleep(LIMITER_REFILLS_S)
         if one is not None:
             done += 1
             yield {**one, "in": "Execute" if in_execute else "Resetting"}

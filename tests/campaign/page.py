@@ -63,7 +63,8 @@ def keep(matrix: Sequence[dict[str, Any]], crashes: Sequence[dict[str, Any]], re
     for path in sorted(real_lines.glob("real_*.jsonl")):
         runs = lines_of(path)
         bad = [line for line in runs if line["wrong"]]
-        kept["real"][path.stem.removeprefix("real_")] = [len(runs), len(bad), counted(runs)]
+        if runs:
+            kept["real"][path.stem.removeprefix("real_")] = [len(runs), len(bad), counted(runs)]
     if crashes:
         counts = Counter(line["at"] for line in crashes)
         bad = [line for line in crashes if line["broken"] or line["problems"] or not line["killed"]]

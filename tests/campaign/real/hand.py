@@ -64,9 +64,9 @@ class Hand:
                 self.step()
             except httpx.TransportError as error:
                 assert self.line.service is not None
-                if not _ends(self.line.service.process):
-                    raise
-                raise Gone from error
+                if _ends(self.line.service.process):
+                    raise Gone from error
+                continue  # a service that stood still has let the connection go: asked again
             if is_done():
                 return
             time.sleep(LOOKS_EVERY_S / self.line.speed)
