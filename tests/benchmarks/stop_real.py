@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stack.callback(line.close)
         line.start_service()
         flood = None if options.no_flood else Flood(line)
+        if flood is not None:
+            stack.callback(flood.end)
         found = []
         with options.out.open("a", encoding="utf-8") as file:
             for one in _stops(line, flood, options):
@@ -60,8 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if len(found) % 50 == 0:
                     tell(found)
         tell(found)
-        if flood is not None:
-            flood.end()
 
 
 class Flood:
