@@ -26,7 +26,9 @@ KILLED_FOR_S = 2.0
 class Person:
     """Acts when their instant has come, beside the operator who answers."""
 
-    def __init__(self, watcher: Watcher, *, repairs: bool = True) -> None:
+    def __init__(self, watcher: Watcher, store_folder: Path, *, repairs: bool = True) -> None:
+        """store_folder: where a station that is started anew finds what it wrote."""
+        self.store_folder = store_folder
         self._watcher, self._repairs = watcher, repairs
         self._acts: list[Act] = []
         self._answers: list[Act] = []

@@ -110,6 +110,7 @@ def run_many(
             copy = copied(folder / "store", number)
             if brood.split(tag):
                 move_to(b.store, copy)
+                person.store_folder = copy
                 _give(schedule, b.plant, person)
                 return
         raise AllSplit
@@ -143,7 +144,7 @@ async def _run(
     plant = world(seed=seed, drawn=drawn)
     await plant.start()
     watcher = Watcher(plant)
-    person = Person(watcher, repairs=not heals_at_s)
+    person = Person(watcher, folder / "store", repairs=not heals_at_s)
     _give(schedule, plant, person)
     person.before_the_start(folder / "store")
     if heals_at_s:
@@ -152,7 +153,7 @@ async def _run(
     restarts: list[float] = []
     while True:
         lives += 1
-        async with bench(folder / "store", plant=plant, seed=seed + lives, is_ready=False, drawn=drawn) as b:
+        async with bench(person.store_folder, plant=plant, seed=seed + lives, is_ready=False, drawn=drawn) as b:
             watcher.attach(b)
             operator = person.at(b)
             if at_idle is not None and lives == 1:

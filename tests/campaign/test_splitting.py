@@ -19,7 +19,7 @@ from tests.campaign.run import run, run_many, shares_beginning
 from tests.campaign.specials import SPECIALS
 
 ROOT = Path(__file__).resolve().parents[2]
-CELLS = ("V02,S17,running", "D01,S08,before", "O08,S14,running")
+CELLS = ("V02,S17,running", "D01,S08,before", "O08,S14,running", "O13,S14,running")
 
 
 def plain(value: Any) -> Any:
