@@ -24,8 +24,9 @@ from station.run.packml import State
 from station.store.errors import StoreFailed
 from tests.campaign.folders import fast_folder
 from tests.campaign.forked import Brood, abandon, copied, or_error
+from tests.campaign.host_loop import MAIN_TASK
 from tests.campaign.judged import Judged, violations
-from tests.campaign.killer import MAIN_TASK, At, Killer, KillersLoop, Point
+from tests.campaign.killer import At, Killer, KillersLoop, Point
 from tests.campaign.operator import Hangs, Operator
 from tests.campaign.run import story
 from tests.campaign.watcher import OPERATOR, Watcher
@@ -144,12 +145,7 @@ def _in_folder(work: Callable[[Path], Crash]) -> Crash:
 
 
 def _looped(told: _Story) -> Crash:
-    usual = virtual_time.VirtualTimeLoop
-    try:
-        virtual_time.VirtualTimeLoop = type("Loop", (KillersLoop,), {"killer": told.killer})  # type: ignore[misc]
-        return virtual_time.run(told.tell())
-    finally:
-        virtual_time.VirtualTimeLoop = usual  # type: ignore[misc]
+    return virtual_time.run(told.tell(), loop_type=type("Loop", (KillersLoop,), {"killer": told.killer}))
 
 
 class _Story:

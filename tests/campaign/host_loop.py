@@ -13,7 +13,8 @@ from typing import Any
 
 from sim_hardware.virtual_time import VirtualTimeLoop
 
-MAIN_TASK = "Task-1"
+MAIN_TASK = "the story"
+"""a name of its own: the number that asyncio gives depends on what the process ran before"""
 PERSON = "person"
 
 

@@ -12,10 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 from sim_hardware import virtual_time
+from tests.campaign.host_loop import MAIN_TASK
 from tests.scenarios.bench import Bench
-
-MAIN_TASK = "the story"
-"""a name of its own: the number that asyncio gives depends on what the process ran before"""
 
 
 class At(StrEnum):

@@ -21,7 +21,8 @@ from sim_hardware.world.places import SafetyInputs
 from tests.campaign import invariants_motion, invariants_product, invariants_records
 from tests.campaign.folders import fast_folder
 from tests.campaign.forked import AllSplit, Brood, copied, move_to, or_error
-from tests.campaign.host_loop import HostLoop
+from tests.campaign.host_loop import MAIN_TASK, HostLoop
+from tests.campaign.house import AT_START
 from tests.campaign.judged import Judged, violations
 from tests.campaign.operator import Hangs
 from tests.campaign.person import Person
@@ -80,13 +81,12 @@ def run(
         gc.collect(0)
 
 
-BEFORE_AN_ORDER = ("boot", "home", "recipe_load")
-"""what is announced before anything is ordered; only recipe_load comes after the station is ready"""
-
-
 def shares_beginning(schedule: Sequence[Entry]) -> bool:
     """Whether nothing of it can strike before a station that is ready: it may be given then as well as at the start."""
-    return all(entry.step and entry.step not in ("boot", "home") for entry in schedule)
+    return all(
+        entry.step and entry.step not in ("boot", "home") and getattr(entry, "act", "") not in AT_START
+        for entry in schedule
+    )
 
 
 def run_many(
@@ -141,6 +141,9 @@ async def _run(
     heals_at_s: float,
     at_idle: Callable[[Bench, Person], None] | None = None,
 ) -> Outcome:
+    task = asyncio.current_task()
+    assert task is not None
+    task.set_name(MAIN_TASK)
     plant = world(seed=seed, drawn=drawn)
     await plant.start()
     watcher = Watcher(plant)
