@@ -240,6 +240,19 @@ register(
             answers=_PART,
         ),
         AlarmDefinition(
+            309,
+            "glass_on_nozzle",
+            "Glass part may hang on the nozzle",
+            "A calibration was cut off, and {vacuum_kpa:.1f} kPa show that something hangs on the nozzle.",
+            "The station was stopped, or lost power, while the glass part was on its way.",
+            (
+                "Take it off by hand; the vacuum holds it until then.",
+                "Put the glass part into its holder, then Retry.",
+            ),
+            Reaction.ASK,
+            answers=_RETRY_STOP,
+        ),
+        AlarmDefinition(
             305,
             "tray_empty",
             "No more packages",

@@ -219,8 +219,10 @@ class Controller:
 
     async def _reset(self) -> None:
         async def reset() -> None:
-            log, position = self.store.events, self.guard.position
-            await home_and_calibrate(self.cell, self.eyes, self.clock, log, position, self._show, self._asking.ask)
+            position = self.guard.position
+            await home_and_calibrate(
+                self.cell, self.eyes, self.clock, self.store, position, self._show, self._asking.ask
+            )
 
         if await self._guarded(reset, "Reset"):
             self.packml.completed(State.RESETTING)

@@ -18,10 +18,12 @@ from station.eyes import Eyes
 from station.guard.position import PositionTrust
 from station.process.nozzle import open_valve, prove_open_nozzle_empty
 from station.run.steps import RunEnded
-from station.store.event_log import EventLog
+from station.store.store import Store
 
 RELEASE_WITHIN_S = 0.5
 BLOW_OFF_S = 0.1
+GLASS_AWAY = "glass_away"
+"""fact of the store: a calibration has begun and has not ended, the glass part may be anywhere"""
 
 Ask = Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Answer]]
 
@@ -30,7 +32,7 @@ async def home_and_calibrate(
     cell: Cell,
     eyes: Eyes,
     clock: Clock,
-    log: EventLog,
+    store: Store,
     position: PositionTrust,
     show: Callable[[str], None],
     ask: Ask,
@@ -53,11 +55,14 @@ async def home_and_calibrate(
     position.homed("gantry")
     position.homed("blade")
     show("Look at the nozzle")
-    await _empty_nozzle(cell, log, ask)
+    await _empty_nozzle(cell, store, ask)
     if calibration_is_due(cell, clock):
         show("Calibrate")
+        store.remember(GLASS_AWAY, "calibrating")
+        await store.commit()
         found = await calibrate(cell, eyes)
-        log.append("calibration.done", {"hash": found.hash, **_plain(found)})
+        store.remember(GLASS_AWAY, "")
+        store.events.append("calibration.done", {"hash": found.hash, **_plain(found)})
 
 
 def _check_nozzle(cell: Cell) -> None:
@@ -66,8 +71,9 @@ def _check_nozzle(cell: Cell) -> None:
         raise ProcessAlarm("wrong_nozzle", fitted=fitted, wanted=wanted)
 
 
-async def _empty_nozzle(cell: Cell, log: EventLog, ask: Ask) -> None:
-    """What an earlier run left on the nozzle belongs to nobody: after a person's word it goes to the bin.
+async def _empty_nozzle(cell: Cell, store: Store, ask: Ask) -> None:
+    """What an earlier run left on the nozzle belongs to nobody: after a person's word it goes to the bin. Where a
+    calibration was cut off it may be the glass part: that is taken off by hand.
 
     Looked at with the valve open: what sticks without vacuum shows only then.
     """
@@ -77,6 +83,8 @@ async def _empty_nozzle(cell: Cell, log: EventLog, ask: Ask) -> None:
             prove_open_nozzle_empty(vacuum_kpa)
         except ProcessAlarm as found:
             alarm = found
+            if store.remembered(GLASS_AWAY) and found.definition.key == "nozzle_not_empty":
+                alarm = ProcessAlarm("glass_on_nozzle", vacuum_kpa=vacuum_kpa)
         else:
             break
         answer = await ask(alarm, {})
@@ -90,7 +98,7 @@ async def _empty_nozzle(cell: Cell, log: EventLog, ask: Ask) -> None:
         # How far it hangs down is not known here: it is let go at safe height.
         await cell.go_to(cell.profile.bin.point)
         await cell.head.vacuum_off(BLOW_OFF_S, RELEASE_WITHIN_S)
-        log.append("part.binned", {"reason": alarm.text})
+        store.events.append("part.binned", {"reason": alarm.text})
     await cell.head.vacuum_off(0.0, RELEASE_WITHIN_S)
 
 

@@ -14,6 +14,7 @@ from sim_hardware.schedule import Act
 from sim_hardware.world.places import GlassPart, SafetyInputs
 from sim_hardware.world.things import PackageTruth
 from station.alarms.active import ActiveAlarm
+from station.alarms.catalogue import definition
 from station.run.controller import CommandRefused
 from station.run.job import Job
 from station.run.packml import Command, State
@@ -32,6 +33,7 @@ RETRIES = 2
 """so often the same question is answered with Retry before something else is tried"""
 _BAD_BOARD = (501, 502, 702, 703, 704)
 """where Retry did not help, the board itself is bad"""
+GLASS_ASKED = definition("glass_on_nozzle").number
 _ORDER = ("retry", "new_part", "skip_site", "acknowledge", "stop")
 
 
@@ -171,7 +173,7 @@ class Operator:
             plant.set_safety(**wrong)
         if plant.film.reservoir_nl < 1_000_000:
             plant.film.refill()
-        if plant.held is not None and isinstance(plant.held.part, PackageTruth) and unknown_part(plant.held.part):
+        if self._hangs_wrongly():
             take_part_away(plant)
         await asyncio.sleep(REPAIR_S)
 
@@ -182,8 +184,17 @@ class Operator:
             or any(getattr(plant.safety, name) is not value for name, value in _WELL.items())
             or plant.film.reservoir_nl < 1_000_000
             or any(cable.refuses_until_s > plant.now() for cable in plant.cabling.cables.values())
-            or (plant.held is not None and isinstance(plant.held.part, PackageTruth) and unknown_part(plant.held.part))
+            or self._hangs_wrongly()
         )
+
+    def _hangs_wrongly(self) -> bool:
+        """A package of nobody, or the glass part where the station asks for it."""
+        held = self.bench.plant.held
+        if held is None:
+            return False
+        if isinstance(held.part, PackageTruth):
+            return unknown_part(held.part)
+        return any(alarm.definition.number == GLASS_ASKED for alarm in self.bench.controller.alarms.standing)
 
     def _answer(self, alarm: ActiveAlarm) -> None:
         answer = self._choose(alarm)

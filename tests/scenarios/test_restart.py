@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sim_hardware.faults import FaultSpec
+from sim_hardware.mishaps import take_part_away
 from station.run.controller import CommandRefused
 from station.run.packml import Command, State
 from tests.scenarios.bench import Bench, bench, numbers, world
@@ -142,4 +143,27 @@ async def test_a_board_of_which_one_site_is_done_gets_only_the_other_after_a_res
         pockets = [i["args"]["pocket"] for i in await b.events("journal.intent") if i["step"] == "pick"]
         assert pockets == [0, 1], "the tray is counted on, not begun again"
         assert [r["site"] for r in await b.records()] == ["1.U1", "2.U1"]
+    await plant.stop()
+
+
+@virtual
+async def test_a_glass_part_left_on_the_nozzle_by_a_kill_in_calibration_never_goes_to_the_bin(tmp_path: Path) -> None:
+    plant = world()
+    await plant.start()
+    async with bench(tmp_path / "a", plant=plant, is_ready=False) as b:
+        await b.controller.command(Command.RESET)
+        await b.until(lambda: plant.held is not None)
+        await b.die()
+    await asyncio.sleep(2.0)
+    async with bench(tmp_path / "a", plant=plant, seed=12, is_ready=False) as b:
+        await b.controller.command(Command.RESET)
+        alarm = await b.alarm()
+        assert alarm.definition.number == 309, b.alarm_text()
+        assert [answer.value for answer in alarm.answers] == ["retry", "stop"]
+        take_part_away(plant)
+        await asyncio.sleep(1.0)
+        b.answer(alarm, "retry")
+        assert await b.rest() is State.IDLE, b.alarm_text()
+        assert plant.holder.glass is not None
+        assert b.happened("part dropped") == []
     await plant.stop()
