@@ -19,12 +19,16 @@ from station.api import problems
 BODY_LIMIT_BYTES = 1_000_000
 JSON_DEPTH_LIMIT = 20
 BODY_LIMIT_S = 10.0  # a client that sends slower than this is let go
-REQUESTS_PER_S = 500.0
-REQUEST_BURST = 1_000.0
+REQUESTS_PER_S = 100.0
+"""ten pages and an MES ask for less; the machine is stopped by the same loop that answers"""
+REQUEST_BURST = 300.0
+REFUSED_AFTER_S = 0.1
+"""a refusal is no cheaper than an answer: whoever asks too often waits for it, and so asks less"""
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 ALWAYS_OPEN = "/v1/station/commands"
 """Not counted by the limiter: a flood elsewhere must never keep a stop command out."""
 
+TOO_MANY = 429
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 SECURITY_HEADERS = (
     (
@@ -70,6 +74,8 @@ class Guard:
             if scope["method"] not in SAFE_METHODS:
                 receive = await _collected(scope, receive)
         except problems.Trouble as trouble:
+            if trouble.status == TOO_MANY:
+                await asyncio.sleep(REFUSED_AFTER_S)
             await _refuse(trouble, trace_id, send)
             return
         await self._app(scope, receive, _with_security_headers(send))
@@ -86,7 +92,7 @@ class Guard:
                 raise problems.Trouble(403, "foreign-origin", "Only the station's own pages may send commands.")
         if scope["path"] != ALWAYS_OPEN and not self._takes_token():
             raise problems.Trouble(
-                429, "too-many-requests", "Too many requests; wait a second.", headers={"retry-after": "1"}
+                TOO_MANY, "too-many-requests", "Too many requests; wait a second.", headers={"retry-after": "1"}
             )
 
     def _takes_token(self) -> bool:

@@ -28,12 +28,16 @@ WANTED_MS = 300.0
 WATCHED_S = 0.8
 """so long the machine is watched after a Stop"""
 LOOK_S = 0.002
+ON_THE_WAY = ("Stopping", "Stopped", "Aborting", "Aborted", "Clearing", "Resetting")
+"""states that lead to a Reset; from any other a Stop does"""
+LOOKS_EVERY_S = 0.1
+"""a person is no flood"""
 IN_EXECUTE_EVERY = 20
 """every 20th Stop comes while a board is built, the others while it homes and calibrates: that takes a tenth"""
-RESET_LASTS_S, BOARD_LASTS_S = 6.0, 10.0
+RESET_LASTS_S, BOARD_LASTS_S = 1.0, 10.0
 STARTS_S = 1.0
 FLOODED_BEFORE_S = 0.3
-LIMITER_REFILLS_S = 1.0
+LIMITER_REFILLS_S = 0.5
 GIVE_UP_S = 60.0
 
 
@@ -115,14 +119,20 @@ def _stops(line: Line, flood: Flood | None, options: argparse.Namespace) -> Iter
 
 
 def _bring(line: Line, hand: Hand, in_execute: bool) -> None:
-    """From wherever it is: to a board that is being built, or to the beginning of a Reset."""
+    """From wherever it is: to a board that is being built, or to a Reset that asks nothing."""
     if in_execute:
         hand.begin_a_board()
         return
     give_up_s = time.monotonic() + GIVE_UP_S
-    while line.state() != "Resetting" and time.monotonic() < give_up_s:
-        hand.step()
-        time.sleep(0.02)
+    while time.monotonic() < give_up_s:
+        state = line.state()
+        if state == "Resetting" and not line.get("/v1/alarms")["items"]:
+            return
+        if state in ON_THE_WAY:
+            hand.step()
+        else:
+            hand.post("/v1/station/commands", command="stop")
+        time.sleep(LOOKS_EVERY_S)
 
 
 def _wait_until_it_moves(line: Line) -> None:
