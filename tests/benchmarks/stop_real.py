@@ -28,17 +28,10 @@ WANTED_MS = 300.0
 WATCHED_S = 0.8
 """so long the machine is watched after a Stop"""
 LOOK_S = 0.002
-ON_THE_WAY = ("Stopping", "Stopped", "Aborting", "Aborted", "Clearing", "Resetting")
-"""states that lead to a Reset; from any other a Stop does"""
-LOOKS_EVERY_S = 0.1
-"""a person is no flood"""
-IN_EXECUTE_EVERY = 20
-"""every 20th Stop comes while a board is built, the others while it homes and calibrates: that takes a tenth"""
-RESET_LASTS_S, BOARD_LASTS_S = 1.0, 10.0
+BOARD_LASTS_S = 10.0
 STARTS_S = 1.0
 FLOODED_BEFORE_S = 0.3
 LIMITER_REFILLS_S = 0.5
-GIVE_UP_S = 60.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -102,9 +95,8 @@ def _stops(line: Line, flood: Flood | None, options: argparse.Namespace) -> Iter
     give_up_s = time.monotonic() + options.seconds
     done = 0
     while done < options.stops and time.monotonic() < give_up_s:
-        in_execute = done % IN_EXECUTE_EVERY == 0
-        _bring(line, hand, in_execute)
-        time.sleep(chance.uniform(0.0, BOARD_LASTS_S if in_execute else RESET_LASTS_S))
+        hand.begin_a_board()
+        time.sleep(chance.uniform(0.0, BOARD_LASTS_S))
         if flood is not None:
             flood.begin()
             time.sleep(FLOODED_BEFORE_S)
@@ -115,24 +107,7 @@ def _stops(line: Line, flood: Flood | None, options: argparse.Namespace) -> Iter
             time.sleep(LIMITER_REFILLS_S)
         if one is not None:
             done += 1
-            yield {**one, "in": "Execute" if in_execute else "Resetting"}
-
-
-def _bring(line: Line, hand: Hand, in_execute: bool) -> None:
-    """From wherever it is: to a board that is being built, or to a Reset that asks nothing."""
-    if in_execute:
-        hand.begin_a_board()
-        return
-    give_up_s = time.monotonic() + GIVE_UP_S
-    while time.monotonic() < give_up_s:
-        state = line.state()
-        if state == "Resetting" and not line.get("/v1/alarms")["items"]:
-            return
-        if state in ON_THE_WAY:
-            hand.step()
-        else:
-            hand.post("/v1/station/commands", command="stop")
-        time.sleep(LOOKS_EVERY_S)
+            yield one
 
 
 def _wait_until_it_moves(line: Line) -> None:
