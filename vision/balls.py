@@ -52,8 +52,8 @@ PLACES_MOST = 16
 """Places that only other turns would fill are looked at twice where they are so few that a turn may hang on one."""
 
 BARE_MATCH = 0.45
-"""Likeness to a ball at the likest place about a site below which the site is bare: bare ones reach 0.2 to 0.41, on a
-heavy substrate 0.48, balls that the first look lost 0.96 and more (23 pictures)."""
+"""Likeness to a ball at the likest place about a dim site below which the site is bare: bare ones reach 0.2 to 0.41,
+on a heavy substrate 0.48, balls that the first look lost 0.96 and more (23 pictures)."""
 
 WRECK_AMPLITUDE = 0.5
 WRECK_MATCH = 0.50
@@ -259,7 +259,9 @@ def _looked_again(
     template = drawn_profile(profile, discs.reach_ratio * radius_px)
     sites = np.flatnonzero(doubtful)
     starts, likeness = best_places(pixels, start_px[sites], template, reach_px)
-    sites, starts = sites[likeness > BARE_MATCH], starts[likeness > BARE_MATCH]
+    with np.errstate(invalid="ignore"):
+        is_worth_it = (likeness > BARE_MATCH) | (discs.amplitude[sites] > WRECK_AMPLITUDE)
+    sites, starts = sites[is_worth_it], starts[is_worth_it]
     if len(sites) == 0:  # bare sites: nowhere about them is anything like a ball
         return discs
     again = fit_discs(

@@ -15,6 +15,7 @@ from typing import Any
 import recipes
 from sim_hardware.control import truth
 from sim_hardware.faults import FaultSpec
+from sim_hardware.mishaps import take_part_away
 from sim_hardware.plant import Plant
 from sim_hardware.scenario import Rendering
 from sim_hardware.world.machine import Fidelity
@@ -78,13 +79,18 @@ class Bench:
     # -- the operator's hand ---------------------------------------------------------------------------------
 
     async def ready(self) -> None:
-        """Home, calibrate: from Stopped to Idle. What hangs on the nozzle may go to the bin."""
+        """Home, calibrate: from Stopped to Idle. What hangs on the nozzle goes to the bin or its holder."""
         await self.controller.command(Command.RESET)
         await self.until(lambda: self.controller.packml.state in WAITING or self.controller.alarms.standing != [])
         if self.controller.packml.state is State.RESETTING:
             alarm = self.controller.alarms.standing[0]
-            assert alarm.definition.number == 303, self.alarm_text()
-            self.answer(alarm, "new_part")
+            if alarm.definition.number == 309:
+                take_part_away(self.plant)
+                await asyncio.sleep(1.0)
+                self.answer(alarm, "retry")
+            else:
+                assert alarm.definition.number == 303, self.alarm_text()
+                self.answer(alarm, "new_part")
         state = await self.rest()
         assert state is State.IDLE, f"{state.title}: {self.alarm_text()}"
 
