@@ -66,7 +66,7 @@ def keep(matrix: Sequence[dict[str, Any]], crashes: Sequence[dict[str, Any]], re
         if runs:
             kept["real"][path.stem.removeprefix("real_")] = [len(runs), len(bad), counted(runs)]
     if crashes:
-        counts = Counter(line["at"] for line in crashes)
+        counts = Counter("again" if line["again"] else line["at"] for line in crashes)
         bad = [line for line in crashes if line["broken"] or line["problems"] or not line["killed"]]
         whole = {at.value: count for at, count in crash.count().items()}
         kept["crash"] = {"points": dict(counts), "whole": whole, "bad": [[line["at"], line["n"]] for line in bad]}
@@ -150,7 +150,8 @@ def _numbers(cells: dict[str, list[Any]], crashes: dict[str, Any] | None) -> lis
         run, bad = crashes["points"], len(crashes["bad"])
         points = ", ".join(f"{run.get(at, 0)} of {count:,} {at}s" for at, count in crashes["whole"].items())
         lines += [
-            f"Crash points of a one-board job, the service killed there and started anew: {points}. "
+            f"Crash points of a one-board job, the service killed there and started anew: {points}; "
+            f"{run.get('again', 0)} killed once more inside that start. "
             f"{sum(run.values()) - bad} good, {bad} bad.",
             "",
         ]
