@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sim_hardware.mishaps import take_part_away, unknown_part
 from sim_hardware.schedule import Act
-from sim_hardware.world.places import GlassPart, SafetyInputs
+from sim_hardware.world.places import SafetyInputs
 from sim_hardware.world.things import PackageTruth
 from station.alarms.active import ActiveAlarm
 from station.alarms.catalogue import definition
@@ -27,14 +27,21 @@ PATIENCE_S = 900.0
 REST_WITHIN_S = 120.0
 """virtual seconds without any change after which the station counts as hanging"""
 REPAIR_S = 1.0
-NOT_EMPTY = 303
-"""asks about what hangs on the nozzle"""
 RETRIES = 2
 """so often the same question is answered with Retry before something else is tried"""
 _BAD_BOARD = (501, 502, 702, 703, 704)
 """where Retry did not help, the board itself is bad"""
 GLASS_ASKED = definition("glass_on_nozzle").number
+"""wants the glass part to be taken off the nozzle by hand"""
 _ORDER = ("retry", "new_part", "skip_site", "acknowledge", "stop")
+
+
+def usual_answer(permitted: Sequence[str], asked: int) -> str:
+    """What a person answers who knows no better; asked: how often this question has come by now."""
+    for answer in _ORDER:
+        if answer in permitted and (answer != "retry" or asked <= RETRIES):
+            return answer
+    return permitted[0]
 
 
 class Hangs(AssertionError):
@@ -188,13 +195,9 @@ class Operator:
         )
 
     def _hangs_wrongly(self) -> bool:
-        """A package of nobody, or the glass part where the station asks for it."""
+        """A package of nobody."""
         held = self.bench.plant.held
-        if held is None:
-            return False
-        if isinstance(held.part, PackageTruth):
-            return unknown_part(held.part)
-        return any(alarm.definition.number == GLASS_ASKED for alarm in self.bench.controller.alarms.standing)
+        return held is not None and isinstance(held.part, PackageTruth) and unknown_part(held.part)
 
     def _answer(self, alarm: ActiveAlarm) -> None:
         answer = self._choose(alarm)
@@ -215,15 +218,10 @@ class Operator:
             board, site = alarm.objects.get("board"), alarm.objects.get("site")
             there = any((p["board"], p["site"]) == (board, site) for p in self.bench.placements())
             return "was_placed" if there else "was_not_placed"
-        held = self.bench.plant.held
-        if number == NOT_EMPTY and held is not None and isinstance(held.part, GlassPart):
-            # What calibrates the cameras is no package for the bin.
+        if number == GLASS_ASKED:
             take_part_away(self.bench.plant)
         self._asked[number] += 1
-        for answer in _ORDER:
-            if answer in permitted and (answer != "retry" or self._asked[number] <= RETRIES):
-                return answer
-        return permitted[0]
+        return usual_answer(permitted, self._asked[number])
 
 
 _WELL = {name: getattr(SafetyInputs(), name) for name in SafetyInputs.__slots__}

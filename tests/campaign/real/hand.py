@@ -10,8 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.campaign.operator import _ORDER as ANSWERS_IN_ORDER
-from tests.campaign.operator import NOT_EMPTY, RETRIES, Hangs
+from tests.campaign.operator import GLASS_ASKED, Hangs, usual_answer
 from tests.campaign.real.told import Answer, Told
 from tests.scenarios.bench import RECIPE
 from tests.scenarios.live import Line
@@ -120,13 +119,10 @@ class Hand:
             board, site = alarm["objects"].get("board"), alarm["objects"].get("site")
             placed = self.line.ask(do="truth")["placements"]
             return "was_placed" if any((p["board"], p["site"]) == (board, site) for p in placed) else "was_not_placed"
-        if number == NOT_EMPTY and str(self.line.ask(do="truth")["nozzle"]).startswith("GLASS"):
+        if number == GLASS_ASKED:
             self.line.ask(do="take_part_away")
         self.asked[number] += 1
-        for answer in ANSWERS_IN_ORDER:
-            if answer in permitted and (answer != "retry" or self.asked[number] <= RETRIES):
-                return answer
-        return str(permitted[0])
+        return usual_answer(permitted, self.asked[number])
 
     def _standing(self) -> list[str]:
         return [f"{alarm['number']} {alarm['text']}" for alarm in self.line.get("/v1/alarms")["items"]]
