@@ -23,6 +23,7 @@ PATIENCE_S = 240.0
 
 STORE_FAILED = 801
 """asks for a new start of the service, and is no question of this hand"""
+AT_REST = ("Stopped", "Idle", "Complete", "Aborted", "Held", "Stopping", "Aborting", "Clearing")
 RESET, START = "reset", "start"
 """verbs that others may wait for, see `Hand.when`"""
 
@@ -48,6 +49,13 @@ class Hand:
         """Until a new job of this hand is started. Raises Gone, Hangs."""
         self._job = None
         self._work(lambda: self._job is not None, "no board begun")
+
+    def work_for(self, seconds: float) -> None:
+        """Work towards a board from the Reset on; so long, in real time, and no longer. Raises Gone, Hangs."""
+        self._job = None
+        self._work(lambda: self.line.state() not in AT_REST, "the station does not begin to work")
+        ends_s = time.monotonic() + seconds
+        self._work(lambda: time.monotonic() >= ends_s, "")
 
     def finish_a_board(self) -> None:
         """Until one more job of this hand is complete. Raises Gone, Hangs."""
