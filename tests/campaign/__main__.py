@@ -76,8 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     some = command("reached", _reached, "what the runs so far came by: faults, alarms, reactions, answers, states")
     some.add_argument("--least", type=int, default=1, help="runs in which each must have been")
     some.add_argument("--files", type=Path, nargs="*", default=[Path(f"report/{name}.jsonl") for name in RUNS])
-    everything = command("all", _all, "matrix, crash points, swarm and page")
-    everything.add_argument("--swarm", type=int, default=200, help="seeds of the swarm")
+    everything = command("all", _all, "matrix, crash points, swarm, liveness, what was reached, and the page")
+    everything.add_argument("--swarm", type=int, default=2000, help="seeds of the swarm")
+    everything.add_argument("--live", type=int, default=200, help="seeds whose faults cease by themselves")
     told = command("page", _page, "write docs/fault_matrix.md from the lines of matrix and crash")
     told.add_argument("--matrix", type=Path, default=Path("report/matrix.jsonl"))
     told.add_argument("--crash", type=Path, default=Path("report/crash.jsonl"))
@@ -246,6 +247,8 @@ def _all(options: argparse.Namespace) -> int:
         main(["matrix", *common]),
         main(["crash", "--fresh", "--again", "200", *common]),
         main(["swarm", "--fresh", "--count", str(options.swarm), *common]),
+        main(["live", "--count", str(options.live), *common]),
+        main(["reached"]),
         main(["page", *common]),
     ]
     return max(found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from drivers.devices.commanded_device import SILENCE_LIMIT_S
 from station.run.packml import State
-from tests.campaign.judged import Judged, invariant
+from tests.campaign.judged import FAULTS_CEASE, Judged, invariant
 from tests.campaign.watcher import COMMAND, ENDED, OPERATOR, PLANT, STATION
 
 STOP_WITHIN_S = 0.300
@@ -69,7 +69,8 @@ def contact_stop_armed(run: Judged) -> Iterator[str]:
 
 
 def _healed_before(run: Judged, at_s: float) -> bool:
-    return any(entry.kind == "repairs" and entry.at_s < at_s for entry in run.operator())
+    healings = (*(entry for entry in run.operator() if entry.kind == "repairs"), *run.plant_events(FAULTS_CEASE))
+    return any(entry.at_s < at_s for entry in healings)
 
 
 @invariant(5, "the force was zeroed in free air before every pick, in the same cycle")

@@ -10,6 +10,9 @@ from recipes import Recipe
 from sim_hardware.plant import Plant
 from tests.campaign.watcher import COMMAND, OPERATOR, PLANT, STATION, Entry
 
+FAULTS_CEASE = "all faults cease"
+"""kind of the plant's entry where nothing is wrong any more though nobody repaired it"""
+
 
 @dataclass(slots=True)
 class Judged:

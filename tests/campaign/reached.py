@@ -1,6 +1,6 @@
 """Sometimes-assertions: what a campaign must have reached at least once, or it proved less than it says.
 
-Every kind of fault that the machine can have, every reaction, every alarm that a fault of the machine can raise, every
+Every kind of fault that the machine can have, every reaction, every alarm that a cell of the matrix raises, every
 answer of a person, every legal change of state. What none of our runs can reach stands here with its reason.
 """
 
@@ -11,29 +11,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sim_hardware.fault_list import FAULTS, Means
-from station.alarms.catalogue import Answer, all_definitions
+from station.alarms.catalogue import Answer
+from station.alarms.raised_by import CELLS
 from station.run.packml import State
 from tests.campaign.invariants_records import LEGAL
 from tests.campaign.judged import Judged
 from tests.campaign.reaction import Reaction
 from tests.campaign.watcher import OPERATOR, STATION
 
-ALARMS_ELSEWHERE: dict[int, str] = {
-    104: "another device on a port shows while connecting, where the reset ends in Aborted: see M16, L09",
-    208: "the simulated head has one nozzle",
-    305: "the simulated feeder never runs out of trays",
-    408: "a pot life takes hours",
-    605: "the record forbids the site before the step looks: told as a skipped site",
-    701: "the simulated magazine is endless",
-    703: "the simulated board codes do not come twice in one run",
-    801: "the disk fails in the special runs and in real processes",
-    803: "no known fault makes the station err: a bug that was planted does",
-}
 ANSWERS_ELSEWHERE: dict[str, str] = {
     Answer.UNKNOWN.value: "the person of the campaign sees the machine and always can tell",
 }
 AT_ONCE = (State.CLEARING, State.UNHOLDING, State.UNSUSPENDING, State.COMPLETING)
 """left in the instant in which they are entered, or within one commit: nobody can press anything there"""
+NO_STEP = (State.IDLE, State.COMPLETE, State.STOPPED, State.STOPPING, State.HOLDING)
+"""what strikes is bound to steps, and none begins there: see tests/station, tests/scenarios/test_stopping.py"""
 NO_SUPPLY = (State.SUSPENDING, State.SUSPENDED, State.UNSUSPENDING)
 """entered when boards or packages are missing, which this machine never lacks: tests/scenarios/test_supply.py"""
 
@@ -59,7 +51,7 @@ def wanted() -> list[str]:
     kinds = dict.fromkeys(spec.kind for fault in FAULTS if fault.means is Means.MACHINE for spec in fault.inject)
     listed = [f"fault {kind}" for kind in kinds]
     listed += [f"reaction {letter}" for letter in "RJSPCIQ."]
-    listed += [f"alarm {row.number}" for row in all_definitions() if row.number not in ALARMS_ELSEWHERE]
+    listed += [f"alarm {number}" for number in CELLS]
     listed += [f"answer {answer.value}" for answer in Answer if answer.value not in ANSWERS_ELSEWHERE]
     for new, olds in LEGAL.items():
         listed += [f"change {old.title} to {new.title}" for old in State if old in olds and _can_be(old, new)]
@@ -69,7 +61,7 @@ def wanted() -> list[str]:
 def _can_be(old: State, new: State) -> bool:
     if old in NO_SUPPLY or new in NO_SUPPLY:
         return False
-    return not (old in AT_ONCE and new in (State.STOPPING, State.ABORTING))
+    return not (old in (*AT_ONCE, *NO_STEP) and new in (State.STOPPING, State.ABORTING))
 
 
 def counted(lines: Iterable[Mapping[str, Any]]) -> Counter[str]:

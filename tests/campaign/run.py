@@ -23,7 +23,7 @@ from tests.campaign.folders import fast_folder
 from tests.campaign.forked import AllSplit, Brood, copied, move_to, or_error
 from tests.campaign.host_loop import MAIN_TASK, HostLoop
 from tests.campaign.house import AT_START
-from tests.campaign.judged import Judged, violations
+from tests.campaign.judged import FAULTS_CEASE, Judged, violations
 from tests.campaign.operator import Hangs
 from tests.campaign.person import Person
 from tests.campaign.reached import reached
@@ -151,7 +151,7 @@ async def _run(
     _give(schedule, plant, person)
     person.before_the_start(folder / "store")
     if heals_at_s:
-        plant.call_at(heals_at_s, _heal, plant)
+        plant.call_at(heals_at_s, _heal, watcher)
     hang, lives = "", 0
     restarts: list[float] = []
     while True:
@@ -204,8 +204,10 @@ async def _run(
     )
 
 
-def _heal(plant: Plant) -> None:
+def _heal(watcher: Watcher) -> None:
     """Whatever was wrong ceases; what has happened stays as it is."""
+    plant = watcher.plant
+    watcher.add(PLANT, FAULTS_CEASE, {})
     plant.faults.heal()
     for cable in plant.cabling.cables.values():
         cable.refuses_until_s, cable.kept = 0.0, None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from station.run.packml import State
-from tests.campaign.judged import ROWS, Judged, violations
+from tests.campaign.judged import FAULTS_CEASE, ROWS, Judged, violations
 from tests.campaign.run import INVARIANT_MODULES
 from tests.campaign.watcher import COMMAND, ENDED, OPERATOR, PLANT, STATION, Entry
 from tests.scenarios.bench import recipe
@@ -136,3 +136,9 @@ def test_a_history_that_breaks_an_invariant_is_found(number: int) -> None:
 
 def test_an_empty_history_breaks_nothing() -> None:
     assert violations(judged()) == []
+
+
+def test_a_press_after_the_contact_stop_was_repaired_breaks_nothing() -> None:
+    ceased = entry(5.0, PLANT, FAULTS_CEASE)
+    run = judged(ceased, entry(9.0, COMMAND, "head.press"), struck=((1.0, "contact_stop_off"),))
+    assert 4 not in [number for number, _ in violations(run)]
