@@ -347,6 +347,21 @@ def test_an_extra_ball_in_the_dim_part_of_an_uneven_field_is_named():
         assert (extra.x_px, extra.y_px) == pytest.approx(at, abs=1.0)
 
 
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_dull_ball_lit_from_one_side_in_the_dim_part_of_an_uneven_field_is_whole(seed):
+    """Half as bright as the typical ball of the picture, and no brighter than a bare land in the bright part."""
+    part = PackagePart(POP_168, seed=seed, missing=("R9C22",))
+    dull = [POP_168.names.index(name) for name in ("R11C1", "R14C1", "R6C2")]
+    part.reflect[dull] = 0.85
+    tilts = np.full((POP_168.count, 1), 0.02)
+    tilts[dull] = 0.2
+    for gradient in (0.0, 0.8):
+        frame, _ = part.draw(40.0, -60.0, 1.7, shape=(1700, 1700), gradient=gradient, tilt_scatter=tilts)
+        fix = inspect_package(frame, POP_168)
+        assert fix.status == "found", fix.reasons
+        assert {ball.name: ball.state for ball in fix.balls if ball.state != "ok"} == {"R9C22": "missing"}
+
+
 def test_what_is_searched_of_a_huge_picture_of_noise_is_bounded(monkeypatch):
     """40 million pixels of noise with balls of 4 px took 8 s; time itself belongs to the benchmarks."""
     searched, search = [], cv2.matchTemplate
