@@ -71,6 +71,8 @@ STORIES: dict[int, str] = {
     802: "test_rare_alarms.py::test_a_judgement_that_never_comes_ends_the_job_with_the_name_of_its_step",
     803: "test_bug.py::test_while_homing",
     902: "test_bad_packages.py::test_five_rejects_in_a_row_are_not_worked_through_silently",
+    905: "test_site_look.py::test_what_the_station_cannot_tell_a_person_decides",
+    906: "test_site_look.py::test_free_nozzle_and_a_free_site_is_a_lost_package_that_somebody_must_find",
     904: "test_power_loss.py::test_a_board_that_stands_clamped_was_not_let_go",
 }
 """number -> test in tests/scenarios, for what no single fault of the machine brings about"""

@@ -126,10 +126,11 @@ register(
             "Power or the service failed in the middle of an act.",
             (
                 "Look at the site and at the nozzle before anything moves.",
-                "Answer what you see; the station never repeats the act by itself.",
+                "Answer what you see, or let the station look: Reset then homes and pictures the site.",
+                "The station never repeats the act by itself.",
             ),
             Reaction.ASK,
-            answers=(Answer.WAS_PLACED, Answer.WAS_NOT_PLACED, Answer.UNKNOWN),
+            answers=(Answer.WAS_PLACED, Answer.WAS_NOT_PLACED, Answer.UNKNOWN, Answer.LOOK),
             severity=Severity.ABORT,
         ),
         AlarmDefinition(
@@ -155,6 +156,33 @@ register(
             Reaction.TELL,
             answers=(Answer.ACKNOWLEDGE,),
             severity=Severity.WARN,
+        ),
+        AlarmDefinition(
+            905,
+            "site_not_told",
+            "The station looked and cannot tell",
+            "'{step}' of {part} at {site} on board {board} was begun and cut off; {proof}.",
+            "Board changed meanwhile, a picture that cannot be judged, or nozzle and site contradict each other.",
+            (
+                "Look at the site and at the nozzle.",
+                "Answer what you see; the station never repeats the act by itself.",
+            ),
+            Reaction.ASK,
+            answers=(Answer.WAS_PLACED, Answer.WAS_NOT_PLACED, Answer.UNKNOWN),
+            severity=Severity.ABORT,
+        ),
+        AlarmDefinition(
+            906,
+            "part_lost_at_site",
+            "A package is lost",
+            "'{step}' of {part} at {site} on board {board} was begun and cut off; {proof}.",
+            "The package fell while nobody watched, or somebody took it away.",
+            (
+                "Find it: on the board, beside it, under the head.",
+                "Acknowledge when nothing lies in the way; its site is free and it has its record.",
+            ),
+            Reaction.ASK,
+            answers=(Answer.ACKNOWLEDGE, Answer.STOP),
         ),
         AlarmDefinition(
             902,

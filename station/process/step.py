@@ -56,6 +56,7 @@ class Step:
 
     limit_s        the runner's deadline: far above anything the devices' own deadlines allow
     irreversible   an intent is made durable before it, its evidence right after
+    is_looked_at   what it did is looked at by later steps: its act stays open until the package has its record
     """
 
     id: str
@@ -63,3 +64,4 @@ class Step:
     run: Callable[[Cell, Work], Awaitable[Outcome]]
     limit_s: float = 20.0
     irreversible: bool = False
+    is_looked_at: bool = False

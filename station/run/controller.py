@@ -35,6 +35,7 @@ from station.run.jobs import Jobs
 from station.run.modes import Mode, Modes
 from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
+from station.run.settle import AtSite
 from station.run.steps import OpenAct, RunEnded
 from station.run.supply import Supply
 from station.run.watch import Watch
@@ -119,7 +120,6 @@ class Controller:
         await self._workshop.tray.remember(self.store.events)
         # The first word to every device is stop: what an earlier life of the service began is not let go on.
         await self.cell.stop(Stop.CONTROLLED)
-        await self._interrupted.record_the_unverified()
         await self._interrupted.resolve_all_of_before(self.cell)
         await self.store.commit()
         watch = Watch(
@@ -220,12 +220,17 @@ class Controller:
     async def _reset(self) -> None:
         async def reset() -> None:
             position = self.guard.position
-            await home_and_calibrate(
+            is_held = await home_and_calibrate(
                 self.cell, self.eyes, self.clock, self.store, position, self._show, self._asking.ask
             )
+            await self._interrupted.look(is_held, self._look_at_site, self._asking.ask)
 
         if await self._guarded(reset, "Reset"):
             self.packml.completed(State.RESETTING)
+
+    async def _look_at_site(self, act: OpenAct) -> tuple[AtSite, str]:
+        self._show("Look at the site")
+        return await self._workshop.look_at_site(act, self.jobs.find_recipe(act.args["recipe"]["name"]))
 
     async def _run_job(self, job: Job) -> None:
         run = self.current = self._workshop.run_of(job)
@@ -289,6 +294,7 @@ class Controller:
             return
         self.jobs.end_running("aborted" if acting is State.ABORTING else "stopped")
         self._asking.over()
+        self._interrupted.ask_again()
         while self._left_open:
             self._interrupted.ask(self._left_open.pop(0))
         try:

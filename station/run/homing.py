@@ -36,8 +36,8 @@ async def home_and_calibrate(
     position: PositionTrust,
     show: Callable[[str], None],
     ask: Ask,
-) -> None:
-    """Everything that Resetting does.
+) -> bool | None:
+    """Everything that Resetting does -> whether a package hung on the nozzle, None where its sensor could not tell.
 
     raises   what the devices say; ProcessAlarm wrong_nozzle, calibration_failed; RunEnded when a person answers to stop
     """
@@ -55,7 +55,7 @@ async def home_and_calibrate(
     position.homed("gantry")
     position.homed("blade")
     show("Look at the nozzle")
-    await _empty_nozzle(cell, store, ask)
+    was_held = await _empty_nozzle(cell, store, ask)
     if calibration_is_due(cell, clock):
         show("Calibrate")
         store.remember(GLASS_AWAY, "calibrating")
@@ -63,6 +63,7 @@ async def home_and_calibrate(
         found = await calibrate(cell, eyes)
         store.remember(GLASS_AWAY, "")
         store.events.append("calibration.done", {"hash": found.hash, **_plain(found)})
+    return was_held
 
 
 def _check_nozzle(cell: Cell) -> None:
@@ -71,12 +72,13 @@ def _check_nozzle(cell: Cell) -> None:
         raise ProcessAlarm("wrong_nozzle", fitted=fitted, wanted=wanted)
 
 
-async def _empty_nozzle(cell: Cell, store: Store, ask: Ask) -> None:
+async def _empty_nozzle(cell: Cell, store: Store, ask: Ask) -> bool | None:
     """What an earlier run left on the nozzle belongs to nobody: after a person's word it goes to the bin. Where a
     calibration was cut off it may be the glass part: that is taken off by hand.
 
-    Looked at with the valve open: what sticks without vacuum shows only then.
+    Looked at with the valve open: what sticks without vacuum shows only then. Returns what was found at first.
     """
+    was_held: bool | None = False
     while True:
         vacuum_kpa = await open_valve(cell)
         try:
@@ -85,6 +87,8 @@ async def _empty_nozzle(cell: Cell, store: Store, ask: Ask) -> None:
             alarm = found
             if store.remembered(GLASS_AWAY) and found.definition.key == "nozzle_not_empty":
                 alarm = ProcessAlarm("glass_on_nozzle", vacuum_kpa=vacuum_kpa)
+            if not was_held:
+                was_held = True if alarm.definition.key == "nozzle_not_empty" else None
         else:
             break
         answer = await ask(alarm, {})
@@ -100,6 +104,7 @@ async def _empty_nozzle(cell: Cell, store: Store, ask: Ask) -> None:
         await cell.head.vacuum_off(BLOW_OFF_S, RELEASE_WITHIN_S)
         store.events.append("part.binned", {"reason": alarm.text})
     await cell.head.vacuum_off(0.0, RELEASE_WITHIN_S)
+    return was_held
 
 
 def calibration_is_due(cell: Cell, clock: Clock) -> bool:

@@ -1,13 +1,14 @@
 """Acts whose end nobody saw: begun, and cut off by a lost link, a stop or a dead service.
 
-What the sensors prove is settled and told; about all else a person is asked, once. Either closes the act, with a record
-where a placement is in question. Nothing here moves anything, and nothing here is ever done again.
+What the sensors prove is settled and told; about all else a person is asked. For a placement he may let the station
+look, in Reset, where motion is allowed. Each of the three closes the act, and a placement gets its record by it.
+Nothing here moves anything, and nothing here is ever done again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,11 +17,9 @@ from station.alarms.active import ActiveAlarm
 from station.alarms.catalogue import Answer, ProcessAlarm
 from station.cell import Cell
 from station.process import sheet
-from station.process.outcomes import Fate
-from station.run.record import UNVERIFIED, UNVERIFIED_TEXT, interrupted_record
-from station.run.settle import Seen, Settled, settle
-from station.run.steps import OpenAct
-from station.store.journal import CLOSED, INTENT
+from station.run.record import INTERRUPTED, interrupted_record
+from station.run.settle import LOST, AtSite, Seen, Settled, settle, settle_placement
+from station.run.steps import OpenAct, RunEnded
 from station.store.store import Store
 
 _RESULTS = {
@@ -29,17 +28,7 @@ _RESULTS = {
     Answer.UNKNOWN: "ambiguous",
 }
 _SHOWN = ("board", "site", "part")
-_ENDED = (Fate.PASS.value, Fate.QUARANTINE.value)
-"""verdicts with which a placement that truly happened is closed"""
-EVENTS_BACK = 5_000
-"""in which the last placement is looked for at a start: about 50 packages"""
-RECORDS_OF_BOARD = 500
-
-
-def _is_of(record: dict[str, Any], args: dict[str, Any]) -> bool:
-    package = record["package"]
-    return (record["site"], package["tray"], package["pocket"]) == (args["site"], args["tray"], args["pocket"])
-
+_NOZZLE = {True: "a package hung on the nozzle", False: "the nozzle is free", None: "the nozzle's sensor tells nothing"}
 
 LOOK_WITHIN_S = 2.0
 """longest time for which a start of the service waits for the sensors"""
@@ -60,6 +49,7 @@ class InterruptedActs:
         self._store, self._station, self._utc = store, station, utc
         self._raise_question, self._tell = raise_question, tell
         self._asked: dict[str, OpenAct] = {}
+        self._to_look_at: list[OpenAct] = []
 
     async def resolve_all_of_before(self, cell: Cell) -> None:
         """Acts that an earlier run of the service left open: by the sensors where they can tell, else by questions."""
@@ -68,62 +58,90 @@ class InterruptedActs:
             return
         seen = await look(cell)
         for intent in intents:
-            act = OpenAct(intent.op_id, intent.step, intent.args, intent.evidence, intent.occurred_at)
-            settled = settle(act.step, seen)
+            act = OpenAct(
+                intent.op_id,
+                intent.step,
+                intent.args,
+                intent.evidence,
+                intent.occurred_at,
+                has_ended=intent.evidence is not None and "alarm" not in intent.evidence,
+            )
+            # What was let go as it should be may lie at its site, whatever hangs on the nozzle now.
+            settled = None if act.has_ended else settle(act.step, seen)
             if settled is None:
                 self.ask(act)
             else:
-                self._close(act, settled, seen)
+                self._tell(self._close(act, settled, asdict(seen)), _objects(act))
 
-    def _close(self, act: OpenAct, settled: Settled, seen: Seen) -> None:
-        alarm = ProcessAlarm("act_settled", proof=settled.proof, **_about(act))
-        self._store.journal.observed(act.op_id, asdict(seen))
+    def _close(self, act: OpenAct, settled: Settled, seen: dict[str, Any], key: str = "act_settled") -> ProcessAlarm:
+        """As it was settled by what was seen; `key` names the alarm that tells it."""
+        alarm = ProcessAlarm(key, proof=settled.proof, **_about(act))
+        self._store.journal.observed(act.op_id, seen)
         self._store.journal.closed(act.op_id, settled.verdict, settled.proof)
-        if settled.result:
-            record = interrupted_record(
-                self._station, act.args, settled.result, alarm.text, [], act.begun_at, self._utc()
-            )
-            self._store.records.append(record)
-        self._tell(alarm, {**{key: act.args.get(key) for key in _SHOWN}, "step": act.step, "op_id": act.op_id})
+        self._record(act, settled.result, alarm.text)
+        return alarm
 
-    async def record_the_unverified(self) -> None:
-        """A placement that had ended when the service did, and has no record: it lies there, so it gets one.
-
-        Only the last one can be such: a record is written before the next package is touched.
-        """
-        log = self._store.events
-        after = max(0, log.durable_seq - EVENTS_BACK)
-        intents = {event.seq: event for event in await log.read(after, EVENTS_BACK, (INTENT,))}
-        for closed in reversed(await log.read(after, EVENTS_BACK, (CLOSED,))):
-            intent = intents.get(closed.data["op_id"])
-            if intent is None or intent.data["step"] != sheet.PLACE.id or closed.data["verdict"] not in _ENDED:
-                continue
-            args = intent.data["args"]
-            known = await self._store.records.page(0, RECORDS_OF_BOARD, board=args["board"])
-            if not any(_is_of(record, args) for record in known.items):
-                self._store.records.append(
-                    interrupted_record(
-                        self._station,
-                        args,
-                        "placed_unverified",
-                        UNVERIFIED_TEXT,
-                        [],
-                        intent.occurred_at,
-                        closed.occurred_at,
-                        UNVERIFIED,
-                    )
-                )
+    def _record(self, act: OpenAct, result: str, text: str, told: Sequence[dict[str, Any]] = ()) -> None:
+        if not result:
             return
+        ended_at = self._utc()
+        if act.draft is None:
+            record = interrupted_record(self._station, act.args, result, text, told, act.begun_at, ended_at)
+        else:
+            reason, operator = {"code": INTERRUPTED, "text": text}, [*act.draft["operator"], *told]
+            record = {**act.draft, "result": result, "reason": reason, "operator": operator, "ended_at": ended_at}
+        self._store.records.append(record)
+
+    # -- let the station look --------------------------------------------------------------------------------
+
+    @property
+    def is_look_due(self) -> bool:
+        return bool(self._to_look_at)
+
+    async def look(
+        self,
+        is_held: bool | None,
+        at_site: Callable[[OpenAct], Awaitable[tuple[AtSite, str]]],
+        ask: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Answer]],
+    ) -> None:
+        """In Reset, homed and calibrated: look at each site that a person left to the station, and settle or ask.
+
+        is_held   what the open nozzle showed at the beginning of this Reset
+        raises    RunEnded when a person answers to stop; what the devices say
+        """
+        while self._to_look_at:
+            act = self._to_look_at[0]
+            found, words = await at_site(act)
+            seen = {"is_held": is_held, "at_site": found.name}
+            settled = settle_placement(is_held, found)
+            is_lost = settled is not None and settled.verdict == LOST
+            if settled is None:
+                alarm = ProcessAlarm("site_not_told", proof=f"{_NOZZLE[is_held]}, and {words}", **_about(act))
+                answer = await ask(alarm, _objects(act))
+                self._store.journal.observed(act.op_id, seen)
+                self._close_by_answer(act, alarm.definition.number, alarm.text, answer)
+            elif is_lost:
+                alarm = self._close(act, settled, seen, "part_lost_at_site")
+            else:
+                self._tell(self._close(act, settled, seen), _objects(act))
+            self._to_look_at.pop(0)
+            await self._store.commit()
+            if is_lost and await ask(alarm, _objects(act)) is Answer.STOP:
+                raise RunEnded(alarm, abort=False, is_chosen=True)
+
+    def ask_again(self) -> None:
+        """The machine has come to rest before the station could look: a person decides anew."""
+        while self._to_look_at:
+            self.ask(self._to_look_at.pop(0))
 
     def ask(self, act: OpenAct) -> None:
         """Ask a person what became of it."""
         alarm = ProcessAlarm(
             "interrupted_act" if act.step == sheet.PLACE.id else "interrupted_handling",
             **_about(act),
-            evidence="Nothing is known of its end." if act.evidence is None else f"Last seen: {act.evidence}.",
+            evidence=_evidence(act),
         )
-        shown = {key: act.args.get(key) for key in _SHOWN}
-        active = self._raise_question(alarm, {**shown, "step": act.step, "op_id": act.op_id})
+        active = self._raise_question(alarm, _objects(act))
         self._asked[active.id] = act
 
     def answered(self, active: ActiveAlarm, answer: Answer) -> None:
@@ -131,17 +149,31 @@ class InterruptedActs:
         act = self._asked.pop(active.id, None)
         if act is None:
             return
+        if answer is Answer.LOOK:
+            self._to_look_at.append(act)
+        else:
+            self._close_by_answer(act, active.definition.number, active.text, answer)
+
+    def _close_by_answer(self, act: OpenAct, number: int, text: str, answer: Answer) -> None:
         self._store.journal.closed(act.op_id, answer.value, "answered by a person")
-        result = _RESULTS.get(answer)
-        if result is not None:
-            ended_at = self._utc()
-            told = [{"alarm": active.definition.number, "answer": answer.value, "answered_at": ended_at}]
-            record = interrupted_record(self._station, act.args, result, active.text, told, act.begun_at, ended_at)
-            self._store.records.append(record)
+        told = [{"alarm": number, "answer": answer.value, "answered_at": self._utc()}]
+        self._record(act, _RESULTS.get(answer, ""), text, told)
 
 
 def _about(act: OpenAct) -> dict[str, Any]:
     return {"step": act.step, **{key: act.args.get(key) for key in _SHOWN}}
+
+
+def _objects(act: OpenAct) -> dict[str, Any]:
+    return {**_about(act), "op_id": act.op_id}
+
+
+def _evidence(act: OpenAct) -> str:
+    if act.evidence is None:
+        return "Nothing is known of its end."
+    if act.has_ended:
+        return "It was let go; nobody has looked at it since."
+    return f"Last seen: {act.evidence}."
 
 
 async def look(cell: Cell) -> Seen:

@@ -63,9 +63,6 @@ PICKS_WITHIN = 5_000
 RUNNING = "running_job"
 """what outlives the service under this name: the job under way as last seen, empty where none is"""
 
-NOT_SEEN = "placed_not_seen"
-"""after this alarm a placement is in doubt until a person has said what became of it"""
-
 REJECTS_IN_A_ROW = 5
 """so many packages rejected one after another is something systematic. Estimate"""
 
@@ -199,8 +196,12 @@ class JobRun:
         parts_left = 1 + self.job.recipe.recovery.new_part_retries
         while parts_left > 0:
             parts_left -= 1
-            verdict, result = await self._attempt(another_follows)
-            await self._close(verdict, result)
+            try:
+                verdict, result = await self._attempt(another_follows)
+                await self._close(verdict, result)
+            except BaseException:
+                self._steps.cut_off(lambda: self._record(o.Verdict(), "", {}, {}))
+                raise
             if result in ("placed", "placed_unverified"):
                 self.job.site_states[site.name] = "done" if verdict.fate is o.Fate.PASS else "failed"
                 return
@@ -216,7 +217,6 @@ class JobRun:
         self.work.findings.forget(*PART_FINDINGS)
         self._steps.spans.clear()
         self._steps.answers.clear()
-        self._steps.raised.clear()
         self._started_at, self._started_from = self._utc(), self._cell.gantry.position
         began_s = self.work.clock.mono_s()
         imprint = self.job.recipe.dip.imprint_check
@@ -233,9 +233,6 @@ class JobRun:
         except PartSettled as settled:
             verdict, result = settled.verdict, settled.result
             self._forget_touched_film(began_s)
-        except BaseException:
-            self._record_unverified()
-            raise
         if not result:
             if self.work.findings.find(o.Placed) is not None:
                 result = "placed"
@@ -248,13 +245,6 @@ class JobRun:
         dipped = self.work.findings.find(o.Dipped)
         if self.work.findings.find(o.AtPlate) is not None and (dipped is None or dipped.at_s < began_s):
             self.work.findings.forget(o.FilmAccepted)
-
-    def _record_unverified(self) -> None:
-        """The run ends between a placement and its record: what lies on the site is recorded, as not verified."""
-        if self.work.findings.find(o.Placed) is not None:
-            verdict = o.Verdict(o.Fate.QUARANTINE, records.UNVERIFIED, records.UNVERIFIED_TEXT)
-            result = "ambiguous" if NOT_SEEN in self._steps.raised else "placed_unverified"
-            self._store.records.append(self._record(verdict, result, {}, {}))
 
     async def _close(self, verdict: o.Verdict, result: str) -> None:
         """Write the record of the attempt; a part that is still on the nozzle goes to the bin first."""
@@ -305,6 +295,7 @@ class JobRun:
         if result == "placed":
             made["cycle"] = self._cycle()
         self._store.records.append(made)
+        self._steps.recorded("ambiguous" if result == "ambiguous" else verdict.fate.value)
         await self._store.commit()
 
     def _record(self, verdict: o.Verdict, result: str, curves: dict[str, str], balls: dict[str, str]) -> dict[str, Any]:

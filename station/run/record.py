@@ -79,9 +79,8 @@ def placement_record(
     }
 
 
-UNVERIFIED = "verification_interrupted"
-"""reason of a record: the package lies on its site, and nobody looked at it afterwards"""
-UNVERIFIED_TEXT = "placed; the run ended before the placement was verified"
+INTERRUPTED = "interrupted_act"
+"""reason of a record: the run ended before anybody had looked at what it did"""
 
 
 def interrupted_record(
@@ -92,12 +91,10 @@ def interrupted_record(
     operator: Sequence[dict[str, Any]],
     started_at: str,
     ended_at: str,
-    code: str = "interrupted_act",
 ) -> dict[str, Any]:
-    """The record of a placement whose end nobody saw, by a person's answer or by what the sensors prove.
+    """The record of a placement whose end nobody saw, by a person's answer or by what sensors and cameras show.
 
     args   those of its intent
-    code   of the reason; UNVERIFIED where the end was seen and only the look at it is missing
     """
     return {
         "record_id": "",
@@ -115,7 +112,7 @@ def interrupted_record(
         "floor_life_left_s": None,
         "pot_life_left_s": None,
         "result": result,
-        "reason": {"code": code, "text": text},
+        "reason": {"code": INTERRUPTED, "text": text},
         "film": None,
         "dip": None,
         "vision": {"dry": None, "wet": None, "site": None, "imprint": None},

@@ -1,4 +1,4 @@
-"""What the sensors prove of an act whose end nobody saw: a pure function, a table of what was begun and what is seen.
+"""What sensors and cameras prove of an act whose end nobody saw: pure functions, tables of what was begun and is seen.
 
 Nothing is assumed: where the sensors leave a doubt the answer is None, and a person is asked.
 """
@@ -6,6 +6,7 @@ Nothing is assumed: where the sensors leave a doubt the answer is None, and a pe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from station.cell import GRIP_LIMIT_KPA
 from station.process import sheet
@@ -57,3 +58,35 @@ def settle(step: str, seen: Seen) -> Settled | None:
     if step == sheet.BOARD_OUT.id and seen.board_at_stop is True and seen.clamped is True:
         return Settled("not_out", "the board stands clamped at the stop pins: it was not let go")
     return None
+
+
+class AtSite(Enum):
+    """What the down camera shows at a site whose placement nobody saw end."""
+
+    PACKAGE = "the camera sees a package at the site"
+    FREE = "the camera sees the lands of the bottom package, with nothing on them"
+    UNSEEN = "the camera cannot tell"
+
+
+LOST = "lost"
+_BY_CAMERA = {
+    (True, AtSite.FREE): Settled(
+        "not_placed",
+        "the nozzle held it and its site is free: it was not placed and is rejected; its site is free",
+        "unplaced",
+    ),
+    (False, AtSite.PACKAGE): Settled(
+        "placed_unverified",
+        "the nozzle is free and the package is seen at its site: placed, and its board goes to quarantine",
+        "placed_unverified",
+    ),
+    (False, AtSite.FREE): Settled(LOST, "the nozzle is free and so is the site: the package is lost", "unplaced"),
+}
+
+
+def settle_placement(is_held: bool | None, at_site: AtSite) -> Settled | None:
+    """What became of a placement, by the open nozzle and the camera; None where they leave a doubt: a person decides.
+
+    is_held   whether a package was found on the nozzle; None: its sensor could not tell
+    """
+    return None if is_held is None else _BY_CAMERA.get((is_held, at_site))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from station.alarms.catalogue import Answer, ProcessAlarm, Reaction
@@ -46,13 +46,19 @@ class PartSettled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenAct:
-    """One act that was begun and not closed. `evidence` is what was last seen of it, None where nothing was."""
+    """One act that was begun and not closed. `evidence` is what was last seen of it, None where nothing was.
+
+    has_ended   the step itself came to its end; what it did has not been looked at
+    draft       what its record would say already, where the run that began it still knows; result and reason are open
+    """
 
     op_id: int
     step: str
     args: dict[str, Any]
     evidence: dict[str, Any] | None
     begun_at: str
+    has_ended: bool = False
+    draft: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +109,8 @@ class StepRunner:
         self.spans: list[Span] = []
         self.answers: list[dict[str, Any]] = []
         """what was asked and answered over the present package; part of its record"""
-        self.raised: set[str] = set()
-        """keys of the alarms that were raised over the present package"""
+        self._not_looked_at: OpenAct | None = None
+        """an act that has ended and is closed with the record of its package"""
 
     async def quiet(self) -> None:
         """Wait until no step is under way."""
@@ -161,7 +167,10 @@ class StepRunner:
         evidence = evidence_of(outcome)
         if op_id is not None:
             self._journal.observed(op_id, evidence)
-            self._journal.closed(op_id, outcome.verdict.fate.value)
+            if step.is_looked_at:
+                self._not_looked_at = OpenAct(op_id, step.id, self._intent(work), evidence, _now(work), has_ended=True)
+            else:
+                self._journal.closed(op_id, outcome.verdict.fate.value)
         ended = {"step": step.id, "lane": lane, "start_s": start_s, "verdict": outcome.verdict.fate.value, **evidence}
         self._log.append("step.ended", ended)
         if step.irreversible:
@@ -192,8 +201,19 @@ class StepRunner:
         if evidence is not None:
             self._journal.observed(op_id, evidence)
         if self._left_open is not None:
-            begun_at = work.clock.utc().isoformat(timespec="milliseconds")
-            self._left_open(OpenAct(op_id, step.id, self._intent(work), evidence, begun_at))
+            self._left_open(OpenAct(op_id, step.id, self._intent(work), evidence, _now(work)))
+
+    def recorded(self, verdict: str) -> None:
+        """The package has its record: it was looked at, or a person has said what became of it."""
+        act, self._not_looked_at = self._not_looked_at, None
+        if act is not None:
+            self._journal.closed(act.op_id, verdict)
+
+    def cut_off(self, draft: Callable[[], dict[str, Any]]) -> None:
+        """The run ends before the package has its record: an act that nobody has looked at is left open."""
+        act, self._not_looked_at = self._not_looked_at, None
+        if act is not None and self._left_open is not None:
+            self._left_open(replace(act, draft=draft()))
 
     def _intent(self, work: Work) -> dict[str, Any]:
         recipe = work.recipe
@@ -210,7 +230,6 @@ class StepRunner:
     async def _settle(self, alarm: ProcessAlarm, step: Step, work: Work) -> Decision:
         """Retry, ask, or give up. Returns only when the step is to be tried again."""
         key = alarm.definition.key
-        self.raised.add(key)
         decision = decide(alarm.definition, self.retries[key], _recipe_limit(key, work))
         objects = _what(work)
         # What the station puts right by itself is no alarm for anybody; it is in the log all the same.
@@ -253,6 +272,10 @@ class StepRunner:
         if decision.move is Move.ABORT:
             await self._cell.make_safe()
         raise RunEnded(alarm, abort=decision.move is Move.ABORT, objects=objects, is_chosen=is_chosen)
+
+
+def _now(work: Work) -> str:
+    return work.clock.utc().isoformat(timespec="milliseconds")
 
 
 def _what(work: Work) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.devices.camera import CameraFrame
+from recipes import Recipe
 from station.alarms.catalogue import Answer, ProcessAlarm
 from station.cell import Cell
 from station.clock import Clock
@@ -19,6 +20,8 @@ from station.process.step import Step, Work
 from station.run.gate import Gate
 from station.run.job import Job, JobRun, TrayCount
 from station.run.record import Frame
+from station.run.settle import AtSite
+from station.run.site_look import look_at_site, site_of
 from station.run.steps import OpenAct, StepRunner
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
@@ -60,6 +63,15 @@ class Workshop:
     tray: TrayCount = field(default_factory=TrayCount)
     findings: Findings = field(default_factory=Findings)
     boards_done: dict[str, int] = field(default_factory=dict)
+
+    async def look_at_site(self, act: OpenAct, recipe: Recipe) -> tuple[AtSite, str]:
+        """What the camera sees where this placement was to go. Raises as `site_look.look_at_site`."""
+        args = act.args
+        site = site_of(recipe, args["recipe"]["hash"], args["site"])
+        if site is None:
+            return AtSite.UNSEEN, f"recipe {recipe.name} is not the one that it was begun with"
+        work = Work(recipe=recipe, eyes=self.eyes, clock=self.clock, keep_image=self.keep_image, site=site)
+        return await look_at_site(self.cell, work, args["board"])
 
     def run_of(self, job: Job) -> JobRun:
         """The run of one job. Of what was found before only the last dip is kept: no film is used twice."""

@@ -214,6 +214,8 @@ class Operator:
         if told is not None:
             self.script.remove(told)
             return told.answer
+        if "look" in permitted:
+            return "look"
         if "was_placed" in permitted:
             board, site = alarm.objects.get("board"), alarm.objects.get("site")
             there = any((p["board"], p["site"]) == (board, site) for p in self.bench.placements())

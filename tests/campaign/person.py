@@ -124,8 +124,9 @@ class Person:
     async def _hold(self, b: Bench, act: str) -> None:
         self._watcher.add(OPERATOR, "presses hold", {})
         assert self._operator is not None
-        self._operator.waits = True
         await b.controller.command(Command.HOLD)
+        # A hold that was refused is nobody's turn at the station: from here on it is.
+        self._operator.waits = True
         await b.rest(State.HELD)
         if act == "hand":
             self._watcher.plant.faults.inject(FaultSpec("part_taken"), self._watcher.plant.now())

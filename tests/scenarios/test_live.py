@@ -147,7 +147,7 @@ def test_kill_9_in_the_press_leaves_a_question_every_earlier_record_and_no_secon
     assert alarm["number"] == 901
     assert (alarm["objects"]["board"], alarm["objects"]["site"]) == (board, "1.U1")
     assert "place" in alarm["text"]
-    assert {a["id"] for a in alarm["answers"]} == {"was_placed", "was_not_placed", "unknown"}
+    assert {a["id"] for a in alarm["answers"]} == {"was_placed", "was_not_placed", "unknown", "look"}
     answered = line.post(
         f"/v1/alarms/{alarm['id']}/answer", "kill-4", answer="unknown", state_token=alarm["state_token"]
     )

@@ -9,7 +9,7 @@ import pytest
 
 from sim_hardware.faults import FaultSpec
 from station.run.packml import Command, State
-from tests.scenarios.bench import Bench, bench
+from tests.scenarios.bench import Bench, bench, numbers
 from tests.support import virtual
 
 
@@ -46,13 +46,14 @@ async def test_a_package_that_stays_on_the_nozzle_is_not_recorded_as_placed_and_
 
 
 @virtual
-async def test_a_stop_before_the_answer_leaves_the_placement_ambiguous(tmp_path: Path) -> None:
+async def test_a_stop_before_the_answer_leaves_the_placement_open(tmp_path: Path) -> None:
     async with bench(tmp_path, FaultSpec("part_sticks", nth=1, step="place")) as b:
         b.plant.faults.announce("place", b.plant.now())
         b.order()
         await b.rest(State.HELD)
         await b.controller.command(Command.STOP)
-        assert [(r["site"], r["result"]) for r in await b.records()] == [("1.U1", "ambiguous")]
+        assert numbers(b.controller.alarms.standing) == [901], "asked anew, and nothing is recorded before"
+        assert await b.records() == []
 
 
 @virtual
@@ -61,7 +62,8 @@ async def test_with_nobody_there_a_package_that_is_not_seen_stops_the_job_and_st
         b.plant.faults.announce("place", b.plant.now())
         b.order()
         assert await b.rest() is State.STOPPED
-        assert [(r["site"], r["result"]) for r in await b.records()] == [("1.U1", "ambiguous")]
+        assert numbers(b.controller.alarms.standing) == [611, 901]
+        assert await b.records() == []
 
 
 @virtual
@@ -124,6 +126,8 @@ async def test_reset_finds_a_package_that_sticks_without_vacuum(tmp_path: Path) 
         assert b.truth()["nozzle"] is not None
         assert not b.plant.head.grip.vacuum.is_on
         await b.controller.command(Command.STOP)
+        b.answer(b.controller.alarms.standing[0], "look")
         await b.ready()
+        assert [(r["site"], r["result"]) for r in await b.records()] == [("1.U1", "unplaced")]
         assert [data["serial"] for _, data in b.happened("rejected")] == ["P000001"]
         assert not b.plant.head.grip.vacuum.is_on

@@ -1,4 +1,4 @@
-"""A package that was placed has its record, whatever ended the run before anybody looked at it."""
+"""A placement is recorded when somebody knows what became of it: until then its act is open, one record closes it."""
 
 from __future__ import annotations
 
@@ -12,26 +12,34 @@ from station.run.packml import Command, State
 from tests.scenarios.bench import Bench, bench, numbers, world
 from tests.support import virtual
 
-UNVERIFIED = [("B0001", "1.U1", "placed_unverified", "verification_interrupted")]
 
-
-async def told(b: Bench) -> list[tuple[str, str, str, str]]:
-    return [
-        (r["board"]["serial"], r["site"], r["result"], r["reason"]["code"] if r["reason"] else "")
-        for r in await b.records()
-    ]
+async def told(b: Bench) -> list[tuple[str, str, str]]:
+    return [(r["board"]["serial"], r["site"], r["result"]) for r in await b.records()]
 
 
 @pytest.mark.parametrize("command", [Command.STOP, Command.ABORT])
-def test_a_run_that_is_ended_before_the_look_records_what_was_placed(tmp_path: Path, command: Command) -> None:
+@pytest.mark.parametrize("step_id", ["look_at_placed", "look_at_mark", "judge_placed"])
+def test_a_run_that_is_ended_before_the_verdict_asks_and_keeps_what_it_knew(
+    tmp_path: Path, command: Command, step_id: str
+) -> None:
     @virtual
     async def story() -> None:
         async with bench(tmp_path) as b:
             b.order()
-            await b.step("look_at_placed")
+            await b.step(step_id)
             await b.controller.command(command)
             assert [p["site"] for p in b.placements()] == ["1.U1"]
-            assert await told(b) == UNVERIFIED
+            assert numbers(b.controller.alarms.standing) == [901]
+            assert "nobody has looked at it since" in b.alarm_text()
+            assert await told(b) == []
+            b.answer(b.controller.alarms.standing[0], "was_placed")
+            assert await told(b) == [("B0001", "1.U1", "placed_unverified")]
+            record = (await b.records())[0]
+            assert record["reason"]["code"] == "interrupted_act"
+            assert [told["answer"] for told in record["operator"]] == ["was_placed"]
+            assert record["dip"]["depth_um"] > 0.0, "what the run knew of the package stands in its record"
+            assert record["place"]["hold_force_n"] > 0.0
+            assert record["lots"]["part"]
 
     story()
 
@@ -43,12 +51,39 @@ async def test_a_link_that_is_lost_before_the_look_does_not_lose_the_placement(t
         await b.step("look_at_placed")
         b.plant.faults.inject(FaultSpec("link_silent", target="plc", duration_s=5.0), b.plant.now())
         assert await b.rest(State.ABORTED) is State.ABORTED
-        assert numbers(b.controller.alarms.standing) == [101]
-        assert await told(b) == UNVERIFIED
+        assert numbers(b.controller.alarms.standing) == [101, 901]
+        await asyncio.sleep(6.0)
+        b.answer(b.controller.alarms.standing[1], "look")
+        await b.controller.command(Command.CLEAR)
+        await b.ready()
+        assert await told(b) == [("B0001", "1.U1", "placed_unverified")]
 
 
 @virtual
-async def test_a_service_that_dies_before_the_record_writes_it_when_it_starts_again_and_once(tmp_path: Path) -> None:
+async def test_a_package_that_sticks_is_not_recorded_as_placed_when_the_look_at_it_is_cut_off(tmp_path: Path) -> None:
+    async with bench(tmp_path, FaultSpec("part_sticks", nth=1, step="place")) as b:
+        b.plant.faults.announce("place", b.plant.now())
+        b.order()
+        await b.step("look_at_placed")
+        b.plant.faults.inject(FaultSpec("axis_fault", nth=1), b.plant.now())
+        assert await b.rest(State.ABORTED) is State.ABORTED
+        assert b.placements() == []
+        assert await told(b) == []
+        b.answer(next(a for a in b.controller.alarms.standing if a.definition.number == 901), "look")
+        await b.controller.command(Command.CLEAR)
+        await b.ready()
+        assert await told(b) == [("B0001", "1.U1", "unplaced")]
+        b.order()
+        assert await b.rest() is State.COMPLETE, b.alarm_text()
+        assert [(site, result) for _, site, result in await told(b)] == [
+            ("1.U1", "unplaced"),
+            ("1.U1", "placed"),
+            ("2.U1", "placed"),
+        ]
+
+
+@virtual
+async def test_a_service_that_dies_before_the_record_asks_at_every_start_and_records_once(tmp_path: Path) -> None:
     plant = world()
     await plant.start()
     async with bench(tmp_path / "a", plant=plant) as b:
@@ -58,13 +93,17 @@ async def test_a_service_that_dies_before_the_record_writes_it_when_it_starts_ag
         await b.die()
     for session in (12, 13):
         async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=session) as b:
-            assert await told(b) == UNVERIFIED
-            assert b.controller.packml.state is State.STOPPED, "nothing is in doubt: nobody is asked"
+            assert b.controller.packml.state is State.ABORTED
+            assert numbers(b.controller.alarms.standing) == [901]
+            assert await told(b) == []
+            if session == 13:
+                b.answer(b.controller.alarms.standing[0], "was_placed")
+                assert await told(b) == [("B0001", "1.U1", "placed_unverified")]
     async with bench(tmp_path / "a", plant=plant, seed=14) as b:
         b.order()
         assert await b.rest() is State.COMPLETE, b.alarm_text()
         assert [(p["board"], p["site"]) for p in b.placements()] == [("B0001", "1.U1"), ("B0001", "2.U1")]
-        assert [(site, result) for _, site, result, _ in await told(b)] == [
+        assert [(site, result) for _, site, result in await told(b)] == [
             ("1.U1", "placed_unverified"),
             ("2.U1", "placed"),
         ]

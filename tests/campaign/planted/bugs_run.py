@@ -5,7 +5,12 @@ from __future__ import annotations
 from tests.campaign.planted.model import bug
 
 _STEPS, _JOB, _CONTROLLER = "station/run/steps.py", "station/run/job.py", "station/run/controller.py"
-_ACTIVE, _PACKML, _GATE = "station/alarms/active.py", "station/run/packml.py", "station/run/gate.py"
+_SHEET, _ACTIVE, _PACKML, _GATE = (
+    "station/process/sheet.py",
+    "station/alarms/active.py",
+    "station/run/packml.py",
+    "station/run/gate.py",
+)
 
 RUN_BUGS = (
     bug(
@@ -36,18 +41,17 @@ RUN_BUGS = (
     ),
     bug(
         "record after the check",
-        "a placement whose check fails is recorded by nobody",
-        (
-            _JOB,
-            "        if self.work.findings.find(o.Placed) is not None:\n            verdict = o.Verdict(o.Fate.QUARANTINE",
-            "        if self.work.findings.find(o.PlacedVerified) is not None:\n"
-            "            verdict = o.Verdict(o.Fate.QUARANTINE",
-        ),
+        "a placement is closed when the nozzle has risen and recorded after its check: cut off in between by nobody",
+        (_SHEET, "place, irreversible=True, is_looked_at=True", "place, irreversible=True"),
     ),
     bug(
         "unverified placement forgotten",
-        "after a restart nobody looks whether the last placement has a record",
-        (_CONTROLLER, "        await self._interrupted.record_the_unverified()\n", ""),
+        "a run that ends before the package has its record asks nobody what became of it",
+        (
+            _STEPS,
+            "        if act is not None and self._left_open is not None:\n",
+            "        if act is not None and act.draft:\n",
+        ),
     ),
     bug(
         "lock held in Held",
@@ -113,8 +117,8 @@ RUN_BUGS = (
         ),
         (
             _JOB,
-            "        self._store.records.append(made)\n        await self._store.commit()\n",
-            "        self._store.records.append(made)\n",
+            "else verdict.fate.value)\n        await self._store.commit()\n",
+            "else verdict.fate.value)\n",
         ),
     ),
     bug(
