@@ -230,7 +230,7 @@ class Controller:
 
     async def _look_at_site(self, act: OpenAct) -> tuple[AtSite, str]:
         self._show("Look at the site")
-        return await self._workshop.look_at_site(act, self.jobs.find_recipe(act.args["recipe"]["name"]))
+        return await self._workshop.look_at_site(act, self.jobs.find_recipe)
 
     async def _run_job(self, job: Job) -> None:
         run = self.current = self._workshop.run_of(job)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.devices.camera import CameraFrame
-from recipes import Recipe
+from recipes import Recipe, RecipeProblems
 from station.alarms.catalogue import Answer, ProcessAlarm
 from station.cell import Cell
 from station.clock import Clock
@@ -64,9 +64,13 @@ class Workshop:
     findings: Findings = field(default_factory=Findings)
     boards_done: dict[str, int] = field(default_factory=dict)
 
-    async def look_at_site(self, act: OpenAct, recipe: Recipe) -> tuple[AtSite, str]:
+    async def look_at_site(self, act: OpenAct, find_recipe: Callable[[str], Recipe]) -> tuple[AtSite, str]:
         """What the camera sees where this placement was to go. Raises as `site_look.look_at_site`."""
         args = act.args
+        try:
+            recipe = find_recipe(args["recipe"]["name"])
+        except RecipeProblems as error:
+            return AtSite.UNSEEN, f"its recipe cannot be read any more: {error}"
         site = site_of(recipe, args["recipe"]["hash"], args["site"])
         if site is None:
             return AtSite.UNSEEN, f"recipe {recipe.name} is not the one that it was begun with"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import recipes
 from sim_hardware.faults import FaultSpec
 from sim_hardware.mishaps import take_part_away
 from sim_hardware.plant import Plant
@@ -117,7 +118,7 @@ async def test_free_nozzle_and_a_free_site_is_a_lost_package_that_somebody_must_
 
 
 @pytest.mark.parametrize("answer", ["was_placed", "unknown"])
-@pytest.mark.parametrize("why", ["no board", "other board", "no fiducial", "foreign package"])
+@pytest.mark.parametrize("why", ["no board", "other board", "no fiducial", "foreign package", "recipe gone"])
 def test_what_the_station_cannot_tell_a_person_decides(tmp_path: Path, why: str, answer: str) -> None:
     @virtual
     async def story() -> None:
@@ -129,11 +130,16 @@ def test_what_the_station_cannot_tell_a_person_decides(tmp_path: Path, why: str,
             plant.faults.inject(FaultSpec("board_swapped"), plant.now())
         elif why == "no fiducial":
             plant.boards[-1].missing_fiducials = (plant.boards[-1].type.fiducials[0].name,)
-        else:
+        elif why == "foreign package":
             plant.faults.inject(FaultSpec("part_given"), plant.now())
         await asyncio.sleep(1.0)
         async with asked_to_look(tmp_path, plant) as b:
+            jobs = b.controller.jobs
+            find_recipe = jobs.find_recipe
+            if why == "recipe gone":
+                jobs.find_recipe = lambda name: recipes.load(f"no-{name}")
             alarm = await b.alarm()
+            jobs.find_recipe = find_recipe
             if why == "foreign package":
                 assert alarm.definition.number == 303
                 b.answer(alarm, "new_part")
