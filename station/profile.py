@@ -127,6 +127,10 @@ class LimitsProfile(_Part):
     """from the end of the exposure until the picture is here"""
     rest_heartbeat_s: float = Field(ge=0.02, le=0.24)
     """heartbeat of a device while it carries out nothing; 100 ms while it does, whatever stands here"""
+    tray_faults_max: int = Field(default=4, ge=1)
+    """so many failed picks among the last ones set a tray aside. Estimate"""
+    tray_fault_picks: int = Field(default=10, ge=1)
+    """the last ones: so many picks from the same tray. Estimate"""
 
 
 class SerialsProfile(_Part):

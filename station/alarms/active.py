@@ -73,8 +73,12 @@ class ActiveAlarm:
 
 @dataclass(slots=True)
 class AlarmList:
-    """All alarms that stand, first out first."""
+    """All alarms that stand, first out first.
 
+    life   which life of the service this is: an answer to a question of an earlier one fits none of this one
+    """
+
+    life: int = 0
     standing: list[ActiveAlarm] = field(default_factory=list)
     _count: int = 0
 
@@ -104,12 +108,12 @@ class AlarmList:
         self._count += 1
         future: asyncio.Future[Answer] | None = asyncio.get_running_loop().create_future() if ask else None
         active = ActiveAlarm(
-            id=f"A{self._count}",
+            id=f"A{self.life}-{self._count}",
             definition=alarm.definition,
             text=alarm.text,
             raised_at=raised_at,
             objects=objects,
-            state_token=f"T{self._count}",
+            state_token=f"T{self.life}-{self._count}",
             answers=alarm.definition.answers if ask else (Answer.ACKNOWLEDGE,),
             position_trusted=position_trusted,
             redoes=alarm.redoes,

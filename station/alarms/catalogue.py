@@ -24,6 +24,7 @@ class Answer(StrEnum):
     WAS_NOT_PLACED = "was_not_placed"
     UNKNOWN = "unknown"
     LOOK = "look"
+    CHANGE_TRAY = "change_tray"
 
 
 ANSWER_TEXT: dict[Answer, tuple[str, str]] = {
@@ -35,6 +36,10 @@ ANSWER_TEXT: dict[Answer, tuple[str, str]] = {
     Answer.WAS_PLACED: ("It was placed", "recorded as placed, unverified; the board goes to quarantine"),
     Answer.WAS_NOT_PLACED: ("It was not placed", "recorded as not placed; the part on the nozzle is rejected"),
     Answer.UNKNOWN: ("Cannot tell", "recorded as ambiguous; the site is never placed again automatically"),
+    Answer.CHANGE_TRAY: (
+        "Exchange the tray",
+        "the rest of this tray is not used; the next one begins at its first pocket",
+    ),
     Answer.LOOK: (
         "Let the station look",
         "Reset looks at nozzle and site before anything is built; asks where it cannot tell",

@@ -54,6 +54,7 @@ CELLS: dict[int, str] = {
 STORIES: dict[int, str] = {
     202: "test_rare_alarms.py::test_a_reference_that_is_lost_in_the_last_instant_is_the_drives_own_word",
     208: "test_rare_alarms.py::test_another_nozzle_than_the_profile_names_is_refused_in_reset",
+    310: "test_tray_and_site.py::test_failed_picks_are_not_forgotten_by_a_restart_of_the_service",
     305: "test_supply.py::test_without_trays_the_station_waits_as_well",
     309: "test_restart.py::test_a_glass_part_left_on_the_nozzle_by_a_kill_in_calibration_never_goes_to_the_bin",
     408: "test_wrong_boards.py::test_material_that_is_open_for_longer_than_its_pot_life_is_refused",

@@ -182,6 +182,20 @@ register(
             unattended=Answer.SKIP_SITE,
         ),
         AlarmDefinition(
+            310,
+            "tray_set_aside",
+            "Too many picks from this tray failed",
+            "Tray {tray} (lot {lot}): {count} of its last {picks} picks failed, pockets {pockets}.",
+            "Packages lie askew or are missing, the tray is not seated, or the nozzle is worn.",
+            (
+                "Look at the tray and into the pockets named above.",
+                "Exchange the tray, or Retry goes on with its next pocket and counts anew.",
+            ),
+            Reaction.ASK,
+            retry_from="go_to_tray",
+            answers=(Answer.RETRY, Answer.CHANGE_TRAY, Answer.STOP),
+        ),
+        AlarmDefinition(
             302,
             "part_lost",
             "Package lost on the way",

@@ -149,6 +149,17 @@ class Device(Said):
     round_trip_s: float | None = None
 
 
+class Tray(Said):
+    """The tray in the machine, and how its last picks went."""
+
+    tray: int = Field(description="trays changed before it")
+    lot: str
+    pocket: int = Field(description="from which the next package is taken")
+    failed: int = Field(description="of the last picks")
+    failed_max: int = Field(description="so many set the tray aside (310)")
+    window: int = Field(description="so many picks count as the last ones")
+
+
 class Offset(Said):
     """Offset of the last placed package as verified, in the bottom package's frame."""
 
@@ -202,6 +213,7 @@ class Snapshot(Said):
     job: Job | None = None
     board: Board | None = None
     film: Film | None = None
+    tray: Tray | None = None
     force: Force | None = None
     offset: Offset | None = None
     camera: CameraView | None = None

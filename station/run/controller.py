@@ -35,9 +35,9 @@ from station.run.jobs import Jobs
 from station.run.modes import Mode, Modes
 from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
-from station.run.settle import AtSite
 from station.run.steps import OpenAct, RunEnded
 from station.run.supply import Supply
+from station.run.tray import TrayCount
 from station.run.watch import Watch
 from station.run.workshop import Identity as Identity
 from station.run.workshop import Workshop
@@ -65,11 +65,13 @@ class Controller:
         """attended: somebody is there to answer; else every alarm's row says what is done instead of asking."""
         self.cell, self.store, self.eyes, self.clock, self.identity = cell, store, eyes, clock, identity
         self._attended = attended
-        self.alarms = AlarmList()
+        self.alarms = AlarmList(store.events.epoch)
         self.jobs = Jobs(store, find_recipe)
         self.sub_step = ""
         self.since_s = 0.0
         self._left_open: list[OpenAct] = []
+        limits = cell.profile.limits
+        self.tray = TrayCount(store, limits.tray_faults_max, limits.tray_fault_picks)
         interrupted = bool(store.journal.open_intents())
         self.packml = Packml(State.ABORTED if interrupted else State.STOPPED, self._on_change)
         position = PositionTrust(store.events.append, self._utc)
@@ -100,6 +102,8 @@ class Controller:
             show=self._show,
             before_try=self._before_try,
             left_open=self._left_open.append,
+            find_recipe=find_recipe,
+            tray=self.tray,
         )
         self._task: asyncio.Task[None] | None = None
         self._beside: asyncio.Task[None] | None = None
@@ -117,7 +121,7 @@ class Controller:
             "station.online", {"software_version": SOFTWARE_VERSION, "simulated": self.identity.simulated}
         )
         self.jobs.remember()
-        await self._workshop.tray.remember(self.store.events)
+        await self.tray.remember()
         # The first word to every device is stop: what an earlier life of the service began is not let go on.
         await self.cell.stop(Stop.CONTROLLED)
         await self._interrupted.resolve_all_of_before(self.cell)
@@ -223,14 +227,10 @@ class Controller:
             is_held = await home_and_calibrate(
                 self.cell, self.eyes, self.clock, self.store, position, self._show, self._asking.ask
             )
-            await self._interrupted.look(is_held, self._look_at_site, self._asking.ask)
+            await self._interrupted.look(is_held, self._workshop.look_at_site, self._asking.ask)
 
         if await self._guarded(reset, "Reset"):
             self.packml.completed(State.RESETTING)
-
-    async def _look_at_site(self, act: OpenAct) -> tuple[AtSite, str]:
-        self._show("Look at the site")
-        return await self._workshop.look_at_site(act, self.jobs.find_recipe)
 
     async def _run_job(self, job: Job) -> None:
         run = self.current = self._workshop.run_of(job)
@@ -327,7 +327,7 @@ class Controller:
     async def _before_try(self, step: Step, work: Work) -> None:
         await self._after_hold.check(step, work)
         if step is sheet.GO_TO_TRAY:
-            work.pocket, work.tray = await self._workshop.tray.next(self.cell)
+            work.pocket, work.tray = await self.tray.next(self.cell)
         await self.guard.require_for(step.id)
 
     # -- small things ----------------------------------------------------------------------------------------

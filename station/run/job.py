@@ -26,8 +26,7 @@ from station.run.film_ahead import FilmAhead
 from station.run.package import PackageRun
 from station.run.schedule import FILM, HEAD, PREPARE_FILM, Film, Slot, film_ahead_after, package_slots
 from station.run.steps import PartSettled, RunEnded, StepRunner
-from station.store.event_log import EventLog
-from station.store.journal import INTENT
+from station.run.tray import TrayCount
 from station.store.store import Store
 
 PART_FINDINGS = (
@@ -56,9 +55,6 @@ TAKEN = ("placed", "placed_unverified", "ambiguous")
 """results of records that forbid another package at that site"""
 
 RECORDS_READ = 500
-
-PICKS_WITHIN = 5_000
-"""events in which the last pick is looked for at a start: about 50 packages"""
 
 RUNNING = "running_job"
 """what outlives the service under this name: the job under way as last seen, empty where none is"""
@@ -110,7 +106,7 @@ class JobRun:
         work: Work,
         frame: records.Frame,
         utc: Callable[[], str],
-        ask: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Any]],
+        ask: Callable[[ProcessAlarm, dict[str, Any]], Awaitable[Answer]],
         tray: TrayCount,
         boards_done: dict[str, int],
         *,
@@ -198,13 +194,15 @@ class JobRun:
             parts_left -= 1
             try:
                 verdict, result = await self._attempt(another_follows)
-                await self._close(verdict, result)
+                is_given_up = await self._close(verdict, result)
             except BaseException:
                 self._steps.cut_off(lambda: self._record(o.Verdict(), "", {}, {}))
                 raise
             if result in ("placed", "placed_unverified"):
                 self.job.site_states[site.name] = "done" if verdict.fate is o.Fate.PASS else "failed"
                 return
+            if is_given_up:
+                break
             if verdict.fate is o.Fate.SKIP_SITE:
                 self.job.site_states[site.name] = "failed" if result == "ambiguous" else "skipped"
                 return
@@ -246,8 +244,12 @@ class JobRun:
         if self.work.findings.find(o.AtPlate) is not None and (dipped is None or dipped.at_s < began_s):
             self.work.findings.forget(o.FilmAccepted)
 
-    async def _close(self, verdict: o.Verdict, result: str) -> None:
-        """Write the record of the attempt; a part that is still on the nozzle goes to the bin first."""
+    async def _close(self, verdict: o.Verdict, result: str) -> bool:
+        """Write the record of the attempt; a part that is still on the nozzle goes to the bin first.
+
+        returns   whether a person has given the site up, so that it gets no further package
+        """
+        is_given_up = False
         found = self.work.findings
         # What hung on the nozzle before the pick belongs to nobody: it is never placed.
         is_foreign = verdict.code in ("nozzle_not_empty", "vacuum_implausible")
@@ -267,18 +269,22 @@ class JobRun:
             self._rejects_in_a_row += 1
             if self._rejects_in_a_row >= REJECTS_IN_A_ROW:
                 self._rejects_in_a_row = 0
-                await self._ask_about(ProcessAlarm("too_many_rejects", count=REJECTS_IN_A_ROW, reason=verdict.text))
+                alarm = ProcessAlarm("too_many_rejects", count=REJECTS_IN_A_ROW, reason=verdict.text)
+                is_given_up = await self._ask_about(alarm) is Answer.SKIP_SITE
         else:
             self.job.unplaced += 1
         moved = moved_too_far(found.find(o.MarkSeen))
         if moved is not None:
             await self._ask_about(moved)
             await self._on_board(sheet.LOCATE_BOARD)
+        return is_given_up
 
-    async def _ask_about(self, alarm: ProcessAlarm) -> None:
+    async def _ask_about(self, alarm: ProcessAlarm) -> Answer:
         """Something is the matter beyond one package; its record is written. Raises RunEnded when a person stops."""
-        if await self._ask(alarm, {"site": self.work.the_site.name}) is Answer.STOP:
+        answer = await self._ask(alarm, {"site": self.work.the_site.name})
+        if answer is Answer.STOP:
             raise RunEnded(alarm, abort=False, is_chosen=True)
+        return answer
 
     async def _write_record(self, verdict: o.Verdict, result: str) -> None:
         found = self.work.findings
@@ -339,47 +345,6 @@ class JobRun:
             "critical_path_s": ideal.total_s,
             "critical_steps": [[title, round(start_s, 4), round(end_s, 4)] for title, start_s, end_s in ideal.steps],
         }
-
-
-@dataclass(slots=True)
-class TrayCount:
-    """Which pocket comes next, of which lot. The tray in the machine outlives a job, and so does this.
-
-    Lives are counted from when this service first saw a lot: what was open before is for the plant's own records.
-    """
-
-    pocket: int = 0
-    tray: int = 0
-    lot: str = ""
-    _seen_s: dict[str, float] = field(default_factory=dict)
-
-    async def bring(self, cell: Cell) -> None:
-        """A tray with packages in place, its lot read; does nothing where one is."""
-        if cell.feeder.is_tray_in_place and self.pocket < cell.profile.tray.pocket_count and self.lot:
-            return
-        if cell.feeder.tray_count != self.tray:
-            # Another tray than the one counted here stands in the machine: it is taken as full.
-            self.pocket, self.tray = 0, cell.feeder.tray_count
-        if not cell.feeder.is_tray_in_place or self.pocket >= cell.profile.tray.pocket_count:
-            await cell.feeder.change_tray()
-            self.pocket, self.tray = 0, cell.feeder.tray_count
-        self.lot = await cell.board_reader.read_tray_lot()
-
-    async def remember(self, log: EventLog) -> None:
-        """After a start of the service: the last pocket from which a pick was begun, by the journal."""
-        for event in await log.read(max(0, log.durable_seq - PICKS_WITHIN), PICKS_WITHIN, (INTENT,)):
-            if event.data["step"] == sheet.PICK.id:
-                self.pocket, self.tray = event.data["args"]["pocket"] + 1, event.data["args"]["tray"]
-
-    async def next(self, cell: Cell) -> tuple[int, int]:
-        """Pocket and tray of the next package; a used-up tray is changed first. Raises what the feeder raises."""
-        await self.bring(cell)
-        taken = self.pocket
-        self.pocket += 1
-        return taken, self.tray
-
-    def first_seen(self, lot: str, now_s: float) -> float:
-        return self._seen_s.setdefault(lot, now_s)
 
 
 def _curve_json(curve: tuple[tuple[float, float], ...]) -> bytes:

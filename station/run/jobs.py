@@ -24,7 +24,7 @@ class Jobs:
     """All jobs by id, oldest first."""
 
     def __init__(self, store: Store, find_recipe: Callable[[str], Recipe]) -> None:
-        self._store, self.find_recipe = store, find_recipe
+        self._store, self._find_recipe = store, find_recipe
         self._by_id: dict[str, Job] = {}
         self._interrupted: dict[str, dict[str, Any]] = {}
         self._count = 0
@@ -47,7 +47,7 @@ class Jobs:
         if not 0 <= boards <= BOARDS_MAX:
             raise CommandRefused(f"boards = {boards}: allowed 0 (until stopped) to {BOARDS_MAX}")
         self._count += 1
-        job = Job(f"J{self._store.events.head_seq + 1}-{self._count}", self.find_recipe(recipe_name), boards)
+        job = Job(f"J{self._store.events.head_seq + 1}-{self._count}", self._find_recipe(recipe_name), boards)
         self._by_id[job.id] = job
         self._store.events.append("job.submitted", job.view())
         return job

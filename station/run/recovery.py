@@ -55,6 +55,7 @@ _BY_ANSWER = {
     Answer.WAS_PLACED: Move.PLACED_UNVERIFIED,
     Answer.WAS_NOT_PLACED: Move.NOT_PLACED,
     Answer.UNKNOWN: Move.AMBIGUOUS,
+    Answer.CHANGE_TRAY: Move.RETRY,
     Answer.LOOK: Move.STOP,  # the look is Reset's, and a Reset follows a stop
 }
 

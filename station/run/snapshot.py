@@ -60,6 +60,7 @@ class Snapshots:
             "job": run.job.view() if run else None,
             "board": self._board(),
             "film": self._film_view(),
+            "tray": c.tray.view(),
             "force": self._force(),
             "offset": self._offset(),
             "camera": self._camera(),

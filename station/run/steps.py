@@ -6,11 +6,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from station.alarms.catalogue import Answer, ProcessAlarm, Reaction
 from station.alarms.translate import alarm_for, bug_event, first_of, is_bug
 from station.cell import Cell
+from station.process import sheet
 from station.process.outcomes import Fate, Outcome, Verdict
 from station.process.step import Step, Work
 from station.run.evidence import evidence_of
@@ -83,6 +84,14 @@ _SETTLED = {
 }
 
 
+class PickWatch(Protocol):
+    """Whoever keeps account of the tray."""
+
+    def pick_ended(self, pocket: int, alarm: str) -> None: ...
+
+    def answered(self, alarm: str, answer: Answer) -> None: ...
+
+
 class StepRunner:
     """Runs single steps of one job. Its only memory is how often an alarm was retried at the present site."""
 
@@ -98,12 +107,13 @@ class StepRunner:
         before_try: Callable[[Step, Work], Awaitable[None]],
         about: dict[str, Any] | None = None,
         left_open: Callable[[OpenAct], None] | None = None,
+        picks: PickWatch | None = None,
     ) -> None:
         """wait: until something from outside is there; about: what every intent names besides part and site;
-        left_open: told of an act whose end nobody saw."""
+        left_open: told of an act whose end nobody saw; picks: told how picks end, and what was answered."""
         self._cell, self._log, self._journal, self._gate = cell, log, journal, gate
         self._ask, self._wait, self._on_step, self._before_try = ask, wait, on_step, before_try
-        self._about, self._left_open = about or {}, left_open
+        self._about, self._left_open, self._picks = about or {}, left_open, picks
         self._lanes = {lane: asyncio.Lock() for lane in LANES}
         self.retries: Counter[str] = Counter()
         self.spans: list[Span] = []
@@ -161,6 +171,8 @@ class StepRunner:
             raise self._failed(error, step, op_id, work) from error
         finally:
             self._gate.leave()
+        if step is sheet.PICK and self._picks is not None:
+            self._picks.pick_ended(work.pocket, "")
         span = Span(lane, step.title, step.id, start_s, loop.time())
         self.spans.append(span)
         work.findings.add(outcome)
@@ -230,6 +242,8 @@ class StepRunner:
     async def _settle(self, alarm: ProcessAlarm, step: Step, work: Work) -> Decision:
         """Retry, ask, or give up. Returns only when the step is to be tried again."""
         key = alarm.definition.key
+        if step is sheet.PICK and self._picks is not None:
+            self._picks.pick_ended(work.pocket, key)
         decision = decide(alarm.definition, self.retries[key], _recipe_limit(key, work))
         objects = _what(work)
         # What the station puts right by itself is no alarm for anybody; it is in the log all the same.
@@ -261,6 +275,8 @@ class StepRunner:
             self.answers.append(told)
             self._log.append("alarm.answered", told)
             decision = follow(alarm.definition, answer)
+            if self._picks is not None:
+                self._picks.answered(key, answer)
             # Whoever answers Retry has done something about it: the station may try as often again.
             self.retries[key] = 0
         if decision.move is Move.RETRY:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from drivers.devices.dip_unit import Reservoir
 from drivers.errors import DriverError
@@ -51,6 +52,7 @@ class Watch:
             on_store_failed,
         )
         self._was_low = False
+        self._last_bug: dict[str, Any] = {}
         self._slow_since_s: dict[str, float] = {}
 
     async def run(self) -> None:
@@ -61,8 +63,13 @@ class Watch:
                 await self._run()
                 return
             except Exception as error:
-                if self._packml.allows(Command.ABORT):
-                    self._store.events.append("bug", bug_event("watch", error))
+                told = bug_event("watch", error)
+                may_abort = self._packml.allows(Command.ABORT)
+                if may_abort or told != self._last_bug:
+                    # In a machine that aborts already it is written all the same, once and not at every round.
+                    self._last_bug = told
+                    self._store.events.append("bug", told)
+                if may_abort:
                     await self._on_alarm(alarm_for(error, "watch"))
 
     async def _run(self) -> None:

@@ -18,11 +18,12 @@ from station.eyes import Eyes
 from station.process.outcomes import Dipped, Findings
 from station.process.step import Step, Work
 from station.run.gate import Gate
-from station.run.job import Job, JobRun, TrayCount
+from station.run.job import Job, JobRun
 from station.run.record import Frame
 from station.run.settle import AtSite
 from station.run.site_look import look_at_site, site_of
 from station.run.steps import OpenAct, StepRunner
+from station.run.tray import TrayCount
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
 
@@ -60,15 +61,17 @@ class Workshop:
     show: Callable[[str], None]
     before_try: Callable[[Step, Work], Awaitable[None]]
     left_open: Callable[[OpenAct], None]
-    tray: TrayCount = field(default_factory=TrayCount)
+    find_recipe: Callable[[str], Recipe]
+    tray: TrayCount
     findings: Findings = field(default_factory=Findings)
     boards_done: dict[str, int] = field(default_factory=dict)
 
-    async def look_at_site(self, act: OpenAct, find_recipe: Callable[[str], Recipe]) -> tuple[AtSite, str]:
+    async def look_at_site(self, act: OpenAct) -> tuple[AtSite, str]:
         """What the camera sees where this placement was to go. Raises as `site_look.look_at_site`."""
+        self.show("Look at the site")
         args = act.args
         try:
-            recipe = find_recipe(args["recipe"]["name"])
+            recipe = self.find_recipe(args["recipe"]["name"])
         except RecipeProblems as error:
             return AtSite.UNSEEN, f"its recipe cannot be read any more: {error}"
         site = site_of(recipe, args["recipe"]["hash"], args["site"])
@@ -92,6 +95,7 @@ class Workshop:
             self.before_try,
             {"job_id": job.id, "software_version": SOFTWARE_VERSION, "calibration_hash": calibration_hash},
             self.left_open,
+            self.tray,
         )
         work = Work(
             recipe=job.recipe,

@@ -86,6 +86,25 @@ async def test_five_rejects_in_a_row_are_not_worked_through_silently(tmp_path: P
 
 
 @virtual
+async def test_a_site_that_is_given_up_after_five_rejects_gets_no_further_package(tmp_path: Path) -> None:
+    async with bench(tmp_path, FaultSpec("bridge", nth=0)) as b:
+        job = b.order(boards=3)
+        assert await b.rest() is State.HELD
+        site = b.controller.alarms.standing[0].objects["site"]
+        board, rejected = len(await b.records()), job.rejected
+        b.plant.faults.heal()
+        await b.answer_next(902, "skip_site")
+        assert await b.rest() is State.COMPLETE, b.alarm_text()
+        later = (await b.records())[board:]
+        assert (later[0]["board"]["serial"], later[0]["site"]) != (
+            (await b.records())[board - 1]["board"]["serial"],
+            site,
+        )
+        assert job.rejected == rejected
+        assert {r["result"] for r in later} == {"placed"}
+
+
+@virtual
 async def test_a_site_without_its_bottom_package_stays_empty_with_a_record(tmp_path: Path) -> None:
     async with bench(tmp_path, FaultSpec("bottom_missing", nth=1)) as b:
         b.order()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,15 @@ async def test_in_the_watch_beside_everything_which_begins_anew(
         b.plant.set_safety(estop_ok=False)
         assert await b.rest(State.ABORTED) is State.ABORTED, "an emergency stop at rest is seen again"
         assert 201 in numbers(b.controller.alarms.standing)
+
+
+@virtual
+async def test_in_the_watch_of_a_machine_that_has_aborted_it_is_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path) as b:
+        await b.controller.command(Command.ABORT)
+        with monkeypatch.context() as patch:
+            patch.setattr("station.run.watch.Watch._reservoir_low", broken)
+            await asyncio.sleep(3.0)
+        assert [event["step"] for event in await b.events("bug")] == ["watch"]

@@ -10,6 +10,7 @@ import pytest
 
 from sim_hardware.faults import FaultSpec
 from sim_hardware.mishaps import take_part_away
+from station.alarms.active import AnswerRefused
 from station.run.controller import CommandRefused
 from station.run.packml import Command, State
 from tests.scenarios.bench import Bench, bench, numbers, world
@@ -167,4 +168,32 @@ async def test_a_glass_part_left_on_the_nozzle_by_a_kill_in_calibration_never_go
         assert await b.rest() is State.IDLE, b.alarm_text()
         assert plant.holder.glass is not None
         assert b.happened("part dropped") == []
+    await plant.stop()
+
+
+@virtual
+async def test_an_answer_to_a_question_of_an_earlier_life_of_the_service_is_refused(tmp_path: Path) -> None:
+    plant = world()
+    await plant.start()
+    async with bench(tmp_path / "a", plant=plant) as b:
+        b.order()
+        await b.step("place")
+        await asyncio.sleep(0.02)
+        await b.die()
+    shown = []
+    for seed in (12, 13):
+        async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=seed) as b:
+            shown.append(b.controller.alarms.standing[0])
+    earlier, later = shown
+    assert (earlier.definition.number, later.definition.number) == (901, 901)
+    assert earlier.id != later.id
+    assert earlier.state_token != later.state_token
+    async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=14) as b:
+        for alarm_id, token in (
+            (earlier.id, earlier.state_token),
+            (b.controller.alarms.standing[0].id, later.state_token),
+        ):
+            with pytest.raises(AnswerRefused):
+                b.controller.answer(alarm_id, "unknown", token)
+        assert await b.records() == []
     await plant.stop()

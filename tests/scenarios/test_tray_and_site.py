@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from station.alarms.active import ActiveAlarm
 from station.run.packml import State
-from tests.scenarios.bench import Bench, bench
+from tests.scenarios.bench import Bench, bench, numbers, world
 from tests.support import virtual
 
 
@@ -93,3 +95,71 @@ async def test_a_site_found_at_the_second_look_is_built_and_the_package_is_fetch
         assert [d["floor"] for _, d in b.happened("picked")][-2:] == ["pocket", "pocket"]
         assert b.happened("collision") == b.happened("crash") == []
         assert [(r["result"], r["package"]["pocket"]) for r in await b.records()] == [("placed", 0), ("placed", 1)]
+
+
+async def set_aside(b: Bench) -> ActiveAlarm:
+    """Four pockets in a row are empty: a person has looked once for the third, and the tray is asked about."""
+    b.order()
+    await b.step("look_at_site")
+    empty(b, 0, 1, 2, 3)
+    await b.answer_next(301, "retry")
+    await b.until(lambda: numbers(b.controller.alarms.standing) == [310])
+    return b.controller.alarms.standing[0]
+
+
+@virtual
+async def test_a_tray_whose_pockets_fail_again_and_again_is_set_aside_and_named(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        alarm = await set_aside(b)
+        assert "4 of its last 4 picks failed, pockets 0, 1, 2, 3" in alarm.text
+        assert [answer.value for answer in alarm.answers] == ["retry", "change_tray", "stop"]
+        assert b.snapshots.now()["tray"]["failed"] == 4
+        tray = b.plant.plc.tray_count
+        await b.rest(State.HELD)
+        b.answer(alarm, "change_tray")
+        assert await b.rest() is State.COMPLETE, b.alarm_text()
+        assert b.plant.plc.tray_count == tray + 1
+        assert [r["package"]["pocket"] for r in await b.records()] == [0, 1], "a new tray from its first pocket"
+        assert b.snapshots.now()["tray"]["failed"] == 0
+
+
+@virtual
+async def test_a_tray_that_somebody_has_looked_at_goes_on_and_is_counted_anew(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        alarm = await set_aside(b)
+        await b.rest(State.HELD)
+        b.answer(alarm, "retry")
+        assert await b.rest() is State.COMPLETE, b.alarm_text()
+        assert [r["package"]["pocket"] for r in await b.records()] == [4, 5]
+
+
+@virtual
+async def test_failed_picks_are_not_forgotten_by_a_restart_of_the_service(tmp_path: Path) -> None:
+    plant = world()
+    await plant.start()
+    async with bench(tmp_path / "a", plant=plant) as b:
+        b.order()
+        await b.step("look_at_site")
+        empty(b, 0, 1, 2)
+        await b.rest(State.HELD)
+        assert numbers(b.controller.alarms.standing) == [301]
+        await b.die()
+    await asyncio.sleep(2.0)
+    async with bench(tmp_path / "a", plant=plant, seed=12) as b:
+        b.order()
+        await b.step("look_at_site")
+        empty(b, 3)
+        await b.rest(State.HELD)
+        assert numbers(b.controller.alarms.standing) == [310], b.alarm_text()
+        assert "pockets 0, 1, 2, 3" in b.alarm_text()
+    await plant.stop()
+
+
+@virtual
+async def test_picks_that_fail_far_apart_set_no_tray_aside(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.order(9)
+        await b.step("look_at_site")
+        empty(b, 0, 6, 12, 18)
+        assert await b.rest() is State.COMPLETE, b.alarm_text()
+        assert b.snapshots.now()["tray"]["failed"] < 4

@@ -20,12 +20,13 @@
  * @typedef {{frame_id: string|number, image: string|null, um_per_px: number, width_px: number, height_px: number,
  *   view: string, balls: Ball[], counts: Object<string, number>}} Camera
  * @typedef {{x_um: number, y_um: number, theta_deg: number, limit_um: number}} Offset  offset of the last placement
+ * @typedef {{tray: number, lot: string, pocket: number, failed: number, failed_max: number, window: number}} Tray
  * @typedef {{name: string, connected: boolean, age_s: number|null, round_trip_s: number|null}} Device
  * @typedef {{
  *   station: {name: string, software_version: string, simulated: boolean, time_utc: string},
  *   state: {name: string, number: number, mode: string, text: string, sub_step: string|null, since_s: number},
  *   commands: Object<string, Permission>, job: Job|null, board: Board|null, film: Film|null, force: Force|null,
- *   camera: Camera|null, offset?: Offset|null, alarms: Alarm[], devices: Device[],
+ *   camera: Camera|null, offset?: Offset|null, tray?: Tray|null, alarms: Alarm[], devices: Device[],
  *   safety: Object<string, boolean>|null}} Snapshot
  */
 export {};
