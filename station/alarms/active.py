@@ -6,13 +6,21 @@ An answer is bound to the moment in which it was asked for: a late or second ans
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from station.alarms.catalogue import ANSWER_TEXT, AlarmDefinition, Answer, ProcessAlarm, Severity
+from station.store.event_log import EventLog
 
+RAISED, CLEARED = "fault.raised", "fault.cleared"
+"""kinds of the two events that every alarm has in the log: when it came onto the list, and when and why it left"""
 TAKES_A_PART = "Pick"
 """title of the step that takes the next package out of the tray"""
+
+
+EVENTS_BACK = 5_000
+"""in which a start looks for alarms that stood: about 50 packages"""
 
 
 class AnswerRefused(Exception):
@@ -75,9 +83,11 @@ class ActiveAlarm:
 class AlarmList:
     """All alarms that stand, first out first.
 
-    life   which life of the service this is: an answer to a question of an earlier one fits none of this one
+    append   writes an event: no alarm leaves the list unnoted
+    life     which life of the service this is: an answer to a question of an earlier one fits none of this one
     """
 
+    append: Callable[[str, dict[str, Any]], object]
     life: int = 0
     standing: list[ActiveAlarm] = field(default_factory=list)
     _count: int = 0
@@ -136,13 +146,29 @@ class AlarmList:
             raise AnswerRefused(f"{answer!r} is no answer to this alarm; permitted: {', '.join(permitted)}")
         if active.answer is not None and not active.answer.done():
             active.answer.set_result(Answer(answer))
-        self.standing.remove(active)
+        self.remove(active, answer)
         return active
 
-    def remove(self, active: ActiveAlarm) -> None:
+    def remove(self, active: ActiveAlarm, why: str = "not asked any more") -> None:
+        """Take it off the list; does nothing where it has left already."""
         if active in self.standing:
             self.standing.remove(active)
+            self.append(CLEARED, {"id": active.id, "number": active.definition.number, "why": why})
 
     def clear(self) -> None:
         """After Clear: alarms nobody waits for leave; an open question never does."""
-        self.standing = self.questions
+        questions = self.questions
+        for active in [alarm for alarm in self.standing if alarm not in questions]:
+            self.remove(active, "clear")
+
+
+async def clear_earlier(log: EventLog) -> None:
+    """Alarms that stood when an earlier service ended leave the log's list: what is still the matter is raised anew."""
+    standing: dict[str, int] = {}
+    for event in await log.read(max(0, log.durable_seq - EVENTS_BACK), EVENTS_BACK, (RAISED, CLEARED)):
+        if event.kind == RAISED:
+            standing[event.data["id"]] = event.data["number"]
+        else:
+            standing.pop(event.data["id"], None)
+    for active_id, number in standing.items():
+        log.append(CLEARED, {"id": active_id, "number": number, "why": "the service was started anew"})

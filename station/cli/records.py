@@ -1,5 +1,7 @@
 """`station records ...`: show and export placement records, and say whether the hash chain over them is sound.
 
+`verify` also compares the log with what was told outside: a log that was cut or written anew has a sound chain too.
+
 It reads beside a running station and changes nothing. Exit codes: 0 good, 2 wrong usage, 3 the hash chain is broken,
 4 no readable station database there. People's text goes to stderr, data to stdout or to the file.
 """
@@ -122,6 +124,37 @@ def export(
                 typer.echo(f"{output} cannot be written ({error.strerror}). Name another file.", err=True)
                 raise typer.Exit(EXIT_USAGE) from error
         _say_chain(connection, f"{count} records written to {output}.")
+
+
+@app.command()
+def verify(
+    told: Annotated[
+        Path | None,
+        typer.Option("--told", help="Events as MQTT or the event stream told them: JSON lines with seq and hash."),
+    ] = None,
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Walk both hash chains, and compare the log with what was told outside."""
+    from station.store.reading import untold
+
+    heads = _heads(told) if told is not None else []
+    with _reading(data_dir) as connection:
+        _say_chain(connection, "Verified.")
+        wrong = untold(connection, heads)
+        if wrong is not None:
+            typer.echo(f"Not the log that was told: {wrong} Restore the newest backup, keep this copy.", err=True)
+            raise typer.Exit(EXIT_INVALID)
+        typer.echo(f"{len(heads)} told events are there as they were told.", err=True)
+
+
+def _heads(path: Path) -> list[tuple[int, str]]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            found = [json.loads(line) for line in lines if line.strip()]
+        return [(int(event["seq"]), str(event["hash"])) for event in found]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        typer.echo(f"{path}: {error!r}; wanted lines of JSON, each with seq and hash.", err=True)
+        raise typer.Exit(EXIT_USAGE) from error
 
 
 @contextmanager

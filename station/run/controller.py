@@ -13,7 +13,7 @@ from typing import Any
 from drivers.devices.camera import CameraFrame
 from drivers.wire.handshake import Stop
 from recipes import Recipe
-from station.alarms.active import ActiveAlarm, AlarmList
+from station.alarms.active import RAISED, ActiveAlarm, AlarmList, clear_earlier
 from station.alarms.catalogue import Answer, ProcessAlarm, Reaction
 from station.alarms.translate import alarm_for, bug_event, first_of, is_bug
 from station.cell import Cell
@@ -65,7 +65,7 @@ class Controller:
         """attended: somebody is there to answer; else every alarm's row says what is done instead of asking."""
         self.cell, self.store, self.eyes, self.clock, self.identity = cell, store, eyes, clock, identity
         self._attended = attended
-        self.alarms = AlarmList(store.events.epoch)
+        self.alarms = AlarmList(store.events.append, store.events.epoch)
         self.jobs = Jobs(store, find_recipe)
         self.sub_step = ""
         self.since_s = 0.0
@@ -124,6 +124,7 @@ class Controller:
         await self.tray.remember()
         # The first word to every device is stop: what an earlier life of the service began is not let go on.
         await self.cell.stop(Stop.CONTROLLED)
+        await clear_earlier(self.store.events)
         await self._interrupted.resolve_all_of_before(self.cell)
         await self.store.commit()
         watch = Watch(
@@ -341,7 +342,7 @@ class Controller:
     def _raise(self, alarm: ProcessAlarm, objects: dict[str, Any] | None = None, *, ask: bool = False) -> ActiveAlarm:
         is_trusted = self.guard.is_position_trusted
         active = self.alarms.raise_(alarm, self._utc(), objects or {}, ask=ask, position_trusted=is_trusted)
-        self.store.events.append("fault.raised", active.view())
+        self.store.events.append(RAISED, active.view())
         self._changed.set()
         return active
 

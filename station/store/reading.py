@@ -6,6 +6,7 @@ Nothing here writes. Every list is bounded and in the order of writing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +114,21 @@ def verify(connection: Connection) -> ChainReport:
         return events
     record_count, record_fault = _verify_records(connection)
     return ChainReport(events.event_count, record_count, events.head_hash, record_fault)
+
+
+def untold(connection: Connection, told: Iterable[tuple[int, str]]) -> str | None:
+    """The first (number, hash) told to the outside that this log does not hold; None when it holds all of them.
+
+    The chain alone does not show a cut tail, a log written anew or an older copy: only what is kept elsewhere does.
+    """
+    head = last_event(connection)
+    for seq, seal in told:
+        rows = events_after(connection, seq - 1, 1)
+        if not rows or rows[0][0] != seq:
+            return f"event {seq} was told and is gone: the log ends at {0 if head is None else head[0]}."
+        if rows[0][6] != seal:
+            return f"event {seq} was told with hash {seal[:16]} and has {rows[0][6][:16]} now."
+    return None
 
 
 def verify_events(connection: Connection, *, from_seq: int = 1) -> ChainReport:

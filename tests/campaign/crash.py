@@ -22,6 +22,7 @@ from sim_hardware.plant import Plant
 from station.alarms.catalogue import definition
 from station.run.packml import State
 from station.store.errors import StoreFailed
+from tests.campaign.ended import ended
 from tests.campaign.folders import fast_folder
 from tests.campaign.forked import Brood, abandon, copied, or_error
 from tests.campaign.host_loop import MAIN_TASK
@@ -166,6 +167,7 @@ class _Story:
         plant = world(seed=self._seed)
         await plant.start()
         watcher = Watcher(plant)
+        self.killer.watch_acts(plant)
         async with bench(self._first_folder, plant=plant, seed=self._seed) as b:
             watcher.attach(b)
             self.killer.watch_commits(b, self._durable)
@@ -226,22 +228,7 @@ class _Story:
             if killed.is_set():
                 await b.die()
                 return None
-            await b.store.commit()
-            events = [(event.kind, event.data) for event in await b.store.events.read(limit=100_000)]
-            is_sound = (await b.store.verify()).is_sound
-            return Judged(
-                plant,
-                recipe(),
-                list(watcher.entries),
-                dict(watcher.executed),
-                await b.records(),
-                events,
-                is_sound,
-                not hang,
-                hang,
-                self._restarts,
-                list(watcher.written_blindly),
-            )
+            return await ended(watcher, b, recipe(), hang, self._restarts)
 
     async def _what_is_said(self, b: Bench, took_s: float) -> None:
         """Truthful and soon: every open act is asked about or settled, and nothing acknowledged is lost (32)."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drivers.devices.commanded_device import SILENCE_LIMIT_S
+from station.guard.position import TITLES
 from station.run.packml import State
 from tests.campaign.judged import FAULTS_CEASE, Judged, invariant
-from tests.campaign.watcher import COMMAND, ENDED, OPERATOR, PLANT, STATION
+from tests.campaign.watcher import COMMAND, ENDED, LOOK, OPERATOR, PLANT, STATION
 
 STOP_WITHIN_S = 0.300
 MOTION = ("plc.move", "plc.home", "head.home_z", "head.move_z", "head.press", "head.lift", "dip_unit.level")
@@ -23,7 +24,10 @@ MAY_MOVE = (
     State.STOPPING,
 )
 _UNREACHED = ("link_cut", "link_drop", "link_silent", "link_refused", "echo_frozen", "status_frozen")
+_HOST_AWAY = ("does process_paused", "does loop_blocked", "does kill", "does power_cut")
 SAME_INSTANT_S = 0.05
+KNOWN_WITHIN_S = 1.5
+"""the station looks at its inputs twice a second, also at rest"""
 DEVICE_FORCE_MAX_N = 200.0
 """what the head drive can push at all. Estimate"""
 
@@ -108,7 +112,8 @@ def stands_soon(run: Judged) -> Iterator[str]:
             stopping_s = entry.at_s if is_stopping else stopping_s
             if entry.data["to"] in (State.RESETTING.title,):
                 stopping_s = None
-        if stopping_s is None or not entry.is_moving:
+        is_moving = entry.is_moving or (entry.source == LOOK and entry.data["busy"])
+        if stopping_s is None or not is_moving:
             continue
         # Where the host cannot reach the device, its own dead-man stops it 0.5 s after the last beat.
         allowed_s = STOP_WITHIN_S + (SILENCE_LIMIT_S if run.struck(*_UNREACHED) else 0.0)
@@ -117,16 +122,33 @@ def stands_soon(run: Judged) -> Iterator[str]:
             return
 
 
-@invariant(8, "after a loss of drive power nothing moves before it has been homed")
+@invariant(8, "after a loss of drive power the reference is not believed, and nothing moves, before a homing")
 def homed_after_power(run: Judged) -> Iterator[str]:
-    is_lost = False
+    lost_s: float | None = None
+    is_believed = is_told = False
     for entry in run.entries:
         if entry.source == PLANT and entry.kind == "safety inputs" and entry.data.get("drives_enabled") is False:
-            is_lost = True
+            lost_s, is_told = entry.at_s, False
         elif entry.source == ENDED and entry.kind == "plc.home" and entry.data["result"] == "DONE":
-            is_lost = False
-        elif entry.source == ENDED and entry.kind == "plc.move" and entry.data["result"] == "DONE" and is_lost:
+            lost_s = None
+        elif (
+            entry.source == ENDED and entry.kind == "plc.move" and entry.data["result"] == "DONE" and lost_s is not None
+        ):
             yield f"{entry.at_s:.3f} s: a gantry move was carried out after a loss of drive power without homing"
+        elif entry.source == STATION and entry.kind == "station.online":
+            is_believed = False
+        elif entry.source == STATION and entry.kind.startswith("position.") and entry.data["axes"] == TITLES["gantry"]:
+            is_believed = entry.kind == "position.trusted"
+        if lost_s is None or not is_believed or is_told or entry.state is None or _cannot_know(run):
+            continue
+        if entry.at_s > lost_s + KNOWN_WITHIN_S:
+            is_told = True
+            yield f"{entry.at_s:.3f} s: the drives lost their power at {lost_s:.3f} s, X and Y are believed still"
+
+
+def _cannot_know(run: Judged) -> bool:
+    """No reading reaches the station, or it stands still itself."""
+    return run.struck(*_UNREACHED) or any(entry.kind in _HOST_AWAY for entry in run.operator())
 
 
 @invariant(9, "every command number is executed at most once, and in doubt it is read before it is written again")
@@ -164,5 +186,12 @@ def nothing_by_itself(run: Judged) -> Iterator[str]:
 
 @invariant(12, "the vacuum lets a part go only on a site, in the bin, in the tray or in its holder")
 def let_go_where_allowed(run: Judged) -> Iterator[str]:
-    for entry in run.plant_events("part dropped", "put down astray"):
-        yield f"{entry.at_s:.3f} s: {entry.data['serial']} was let go over {entry.data['floor']}"
+    bin_ready = {"bin_full": False, "bin_in_place": True}
+    bin_is = dict(bin_ready)
+    for entry in run.plant_events("part dropped", "put down astray", "safety inputs", "rejected"):
+        if entry.kind == "safety inputs":
+            bin_is.update({name: entry.data[name] for name in bin_is if name in entry.data})
+        elif entry.kind == "rejected" and bin_is != bin_ready:
+            yield f"{entry.at_s:.3f} s: {entry.data['serial']} was let go over a reject bin that is full or missing"
+        elif entry.kind != "rejected":
+            yield f"{entry.at_s:.3f} s: {entry.data['serial']} was let go over {entry.data['floor']}"

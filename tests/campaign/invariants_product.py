@@ -10,6 +10,8 @@ from station.alarms.catalogue import all_definitions
 from tests.campaign.judged import Judged, invariant
 from tests.campaign.watcher import COMMAND, PLANT, STATION
 
+TAKEN = ("placed", "placed_unverified", "ambiguous")
+"""results after which nobody may put a package there, written down from the process and not read out of the station"""
 SLACK_S = 1.0
 """between the instant that the rule judges and the instant that the plant notes"""
 
@@ -20,7 +22,7 @@ def _placed(run: Judged) -> Iterator[PlacedTruth]:
             yield from (placed for placed in site.placed if not placed.serial.startswith("BEFORE"))
 
 
-@invariant(13, "no badly dipped package ever touches a board")
+@invariant(13, "no package that is not as drawn goes into the film, and no badly dipped one ever touches a board")
 def well_dipped(run: Judged) -> Iterator[str]:
     for placed in _placed(run):
         if placed.balls_dry or placed.balls_half or placed.bridges:
@@ -28,6 +30,11 @@ def well_dipped(run: Judged) -> Iterator[str]:
                 f"{placed.serial} was placed with {placed.balls_dry} dry, {placed.balls_half} half dipped balls, "
                 f"{placed.bridges} bridges"
             )
+    dipped = {entry.data["serial"] for entry in run.plant_events("dipped")}
+    for package in (*run.plant.rejected, *run.plant.lost):
+        lacking = sum(not ball.present for ball in package.balls)
+        if lacking > run.recipe.inspect.missing_allowed and package.serial in dipped:
+            yield f"{package.serial} was dipped with {lacking} balls missing"
 
 
 @invariant(14, "no package is placed without a passed picture since its pick")
@@ -84,15 +91,25 @@ def finite(run: Judged) -> Iterator[str]:
             yield f"the record of {record['site']} holds a value that is no number"
 
 
-@invariant(20, "no site ever carries two packages")
+@invariant(20, "no site ever carries two packages, and none is begun that a record says to be taken")
 def one_at_a_site(run: Judged) -> Iterator[str]:
     for board in run.plant.boards:
         for site in board.sites:
             if len(site.placed) > 1:
                 yield f"{board.serial} {site.site.name}: {', '.join(placed.serial for placed in site.placed)}"
-    for entry in run.plant_events("placed"):
-        if entry.data["wrong"]:
+    taken: set[tuple[str, str]] = set()
+    board = ""
+    for entry in run.entries:
+        if entry.source == PLANT and entry.kind == "placed" and entry.data["wrong"]:
             yield f"{entry.at_s:.3f} s: {entry.data['serial']} was placed wrongly: {entry.data['wrong']}"
+        elif entry.source == PLANT and entry.kind == "board in":
+            board = entry.data["serial"]
+        elif entry.source == STATION and entry.kind == "placement.recorded" and entry.data["result"] in TAKEN:
+            taken.add((entry.data["board_serial"], entry.data["site"]))
+        elif entry.source == STATION and entry.kind == "step.started" and entry.data["step"] == "look_at_site":
+            begun = (board, entry.data["site"])
+            if begun in taken:
+                yield f"{entry.at_s:.3f} s: {board} {entry.data['site']} is begun, its record says that it is taken"
 
 
 @invariant(21, "no package that fell, was rejected or belongs to nobody is ever placed")

@@ -24,6 +24,9 @@ class Judged:
     is_sound   the hash chain of the log verifies
     restarts   times at which the station was killed
     written_blindly  command blocks that came again before anything was read: (time, channel, number)
+    told       head after head as the outside was told: number of an event -> its hash
+    kept       the same of what is on the disk in the end
+    shown      alarms on the list in the end, by id
     """
 
     plant: Plant
@@ -37,6 +40,9 @@ class Judged:
     hang: str
     restarts: list[float]
     written_blindly: list[tuple[float, str, int]] = field(default_factory=list)
+    told: dict[int, str] = field(default_factory=dict)
+    kept: dict[int, str] = field(default_factory=dict)
+    shown: list[str] = field(default_factory=list)
 
     def of(self, source: str, *kinds: str) -> Iterator[Entry]:
         return (entry for entry in self.entries if entry.source == source and (not kinds or entry.kind in kinds))

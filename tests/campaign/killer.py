@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sim_hardware import virtual_time
+from sim_hardware.plant import Plant
 from tests.campaign.host_loop import MAIN_TASK
 from tests.scenarios.bench import Bench
 
@@ -26,6 +27,8 @@ class At(StrEnum):
     """the nth byte that the station writes to any device: those before it arrive, it does not"""
     BYTE_IN = "read byte"
     """the nth byte that comes from any device: the station has read those before it"""
+    ACT = "act of the machine"
+    """the nth time that something happened which cannot be undone: its intent is open, and nobody has heard of it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Point:
         return f"{self.at.value} {self.n}" + (f", again at step {self.again}" if self.again else "")
 
 
+ACTS = ("picked", "dipped", "placed", "rejected", "board out")
 Reached = Callable[[At, int], bool]
 
 
@@ -100,6 +104,16 @@ class Killer:
 
         writing._database.write = written  # type: ignore[method-assign]
         writing.after_commit.append(lambda rows: durable.update({row[0]: row[6] for row in rows}))
+
+    def watch_acts(self, plant: Plant) -> None:
+        record = plant.record
+
+        def recorded(kind: str, **data: Any) -> None:
+            record(kind, **data)
+            if kind in ACTS:  # in the next turn of the loop: not in the middle of what the machine does
+                plant.loop.call_soon(self.occasion, At.ACT)
+
+        plant.record = recorded  # type: ignore[method-assign]
 
 
 class KillersLoop(virtual_time.VirtualTimeLoop):

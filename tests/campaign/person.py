@@ -92,6 +92,7 @@ class Person:
             if act.act in ("stop", "abort", "hold"):
                 self._watcher.add(OPERATOR, f"presses {act.act}", {})
                 await controller.command(Command(act.act))
+                self._watcher.add(OPERATOR, f"finds after {act.act.title()}", {"found": controller.packml.state.title})
             elif act.act in ("hold_long", "hand", "swap"):
                 await self._hold(b, act.act)
             elif act.act == "start_twice":

@@ -18,7 +18,8 @@ from sim_hardware.faults import FaultSpec
 from sim_hardware.plant import Plant
 from sim_hardware.schedule import Act, Entry, Schedule
 from sim_hardware.world.places import SafetyInputs
-from tests.campaign import invariants_motion, invariants_product, invariants_records
+from tests.campaign import invariants_log, invariants_motion, invariants_product, invariants_records
+from tests.campaign.ended import ended
 from tests.campaign.folders import fast_folder
 from tests.campaign.forked import AllSplit, Brood, copied, move_to, or_error
 from tests.campaign.host_loop import MAIN_TASK, HostLoop
@@ -31,7 +32,7 @@ from tests.campaign.reaction import Reaction, reaction_of
 from tests.campaign.watcher import OPERATOR, PLANT, STATION, Watcher
 from tests.scenarios.bench import Bench, bench, recipe, world
 
-INVARIANT_MODULES = (invariants_motion, invariants_product, invariants_records)
+INVARIANT_MODULES = (invariants_motion, invariants_product, invariants_records, invariants_log)
 STARTED_ANEW_S = 1.0
 """what a person needs to start the service again after its memory failed"""
 
@@ -94,12 +95,15 @@ def run_many(
     seed: int,
     at_once: int = 1,
     enough: Callable[[Any, dict[str, Any]], bool] | None = None,
+    *,
+    attended: bool = True,
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Run many schedules (schedule, tag) on one machine of this seed, homed and calibrated once: (tag, outcome).
 
     Every schedule must share its beginning with a run without faults. The outcome is that of `run`, as a dict.
 
-    enough   told of every outcome as it comes; True: the rest is not run
+    enough     told of every outcome as it comes; True: the rest is not run
+    attended   False: nobody is there, every alarm's row says what is done instead of asking
     """
     folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=fast_folder()))
     brood = Brood(at_once, enough)
@@ -116,7 +120,8 @@ def run_many(
         raise AllSplit
 
     def whole() -> dict[str, Any]:
-        return virtual_time.run(_run((), seed, folder, 1, recipe(), 0.0, at_idle), loop_type=HostLoop).as_dict()
+        told = _run((), seed, folder, 1, recipe(), 0.0, at_idle, attended=attended)
+        return virtual_time.run(told, loop_type=HostLoop).as_dict()
 
     try:
         or_error(brood, whole)
@@ -140,6 +145,8 @@ async def _run(
     drawn: Recipe,
     heals_at_s: float,
     at_idle: Callable[[Bench, Person], None] | None = None,
+    *,
+    attended: bool = True,
 ) -> Outcome:
     task = asyncio.current_task()
     assert task is not None
@@ -156,7 +163,9 @@ async def _run(
     restarts: list[float] = []
     while True:
         lives += 1
-        async with bench(person.store_folder, plant=plant, seed=seed + lives, is_ready=False, drawn=drawn) as b:
+        async with bench(
+            person.store_folder, plant=plant, seed=seed + lives, is_ready=False, drawn=drawn, attended=attended
+        ) as b:
             watcher.attach(b)
             operator = person.at(b)
             if at_idle is not None and lives == 1:
@@ -174,20 +183,7 @@ async def _run(
                 continue
             await person.gone()
             await asyncio.sleep(0.5)
-            await b.store.commit()
-            judged = Judged(
-                plant,
-                drawn,
-                list(watcher.entries),
-                dict(watcher.executed),
-                await b.records(),
-                [(event.kind, event.data) for event in await b.store.events.read(limit=100_000)],
-                (await b.store.verify()).is_sound,
-                not hang,
-                hang,
-                restarts,
-                list(watcher.written_blindly),
-            )
+            judged = await ended(watcher, b, drawn, hang, restarts)
             told = story(judged)
             break
     await plant.stop()

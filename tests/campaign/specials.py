@@ -26,6 +26,7 @@ from station.clock import Clock
 from station.run.packml import Command, State
 from station.store import open_store
 from station.store.errors import StoreFailed
+from tests.campaign.ended import ended
 from tests.campaign.folders import fast_folder
 from tests.campaign.judged import Judged, violations
 from tests.campaign.operator import Hangs, Operator
@@ -58,12 +59,7 @@ async def _board(plant: Plant, b: Bench, watcher: Watcher, boards: int = 1) -> J
         await Operator(b, watcher).finish_a_board(boards)
     except Hangs as hanging:
         hang = str(hanging)
-    await b.store.commit()
-    events = [(event.kind, event.data) for event in await b.store.events.read(limit=100_000)]
-    records, is_sound = await b.records(), (await b.store.verify()).is_sound
-    entries, executed = list(watcher.entries), dict(watcher.executed)
-    blindly = list(watcher.written_blindly)
-    return Judged(plant, recipe(), entries, executed, records, events, is_sound, not hang, hang, [], blindly)
+    return await ended(watcher, b, recipe(), hang, [])
 
 
 def _disk_fails_at(nth: int) -> Callable[[Path], Awaitable[Broken]]:

@@ -10,7 +10,7 @@ import pytest
 from station.run.packml import State
 from tests.campaign.judged import FAULTS_CEASE, ROWS, Judged, violations
 from tests.campaign.run import INVARIANT_MODULES
-from tests.campaign.watcher import COMMAND, ENDED, OPERATOR, PLANT, STATION, Entry
+from tests.campaign.watcher import COMMAND, ENDED, LOOK, OPERATOR, PLANT, STATION, Entry
 from tests.scenarios.bench import recipe
 
 assert INVARIANT_MODULES
@@ -122,6 +122,9 @@ BROKEN: dict[int, Judged] = {
     36: judged(is_finished=False),
     37: judged(entry(1.0, OPERATOR, "finds a command under way at rest", command="plc.gantry", where="Held")),
     38: judged(changed(1.0, State.HOLDING, State.HELD)),
+    39: judged(events=[("fault.raised", {"id": "A1", "number": 306})]),
+    43: judged(told={7: "a" * 64}, kept={6: "b" * 64}),
+    44: judged(entry(1.0, OPERATOR, "presses stop"), entry(1.1, OPERATOR, "was refused", text="no")),
 }
 
 
@@ -132,6 +135,27 @@ def test_every_invariant_has_a_history_that_breaks_it() -> None:
 @pytest.mark.parametrize("number", sorted(BROKEN))
 def test_a_history_that_breaks_an_invariant_is_found(number: int) -> None:
     assert number in [found for found, _ in violations(BROKEN[number])]
+
+
+@pytest.mark.parametrize(
+    ("number", "broken"),
+    [
+        (7, judged(STOPPING, entry(1.4, LOOK, "after the stop", busy=["dip_unit.dip"]))),
+        (8, judged(*(entry(t, STATION, kind, axes="X, Y and theta") for t, kind in ((0.5, "position.trusted"),)),
+                   entry(1.0, PLANT, "safety inputs", drives_enabled=False), entry(4.0, PLANT, "exposed", camera="x"))),
+        (12, judged(entry(1.0, PLANT, "safety inputs", bin_full=True), entry(2.0, PLANT, "rejected", serial="P1"))),
+        (20, judged(entry(1.0, PLANT, "board in", serial="B0001"),
+                    entry(2.0, STATION, "placement.recorded", board_serial="B0001", site="1.U1", result="ambiguous"),
+                    entry(3.0, STATION, "step.started", step="look_at_site", site="1.U1"))),
+        (28, judged(entry(1.0, STATION, "step.ended", step="pick", verdict="pass", seq=1, held=None))),
+        (39, judged(events=[("fault.raised", {"id": "A1", "number": n}) for n in (306, 307)])),
+        (39, judged(shown=["A1"])),
+        (43, judged(told={7: "a" * 64}, kept={7: "b" * 64})),
+        (44, judged(entry(1.0, OPERATOR, "presses stop"), entry(1.1, OPERATOR, "finds after Stop", found="Held"))),
+    ],
+)  # fmt: skip
+def test_every_other_way_to_break_one_is_found_too(number: int, broken: Judged) -> None:
+    assert number in [found for found, _ in violations(broken)]
 
 
 def test_an_empty_history_breaks_nothing() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.campaign.planted import page
 from tests.campaign.planted.bugs import BUGS
-from tests.campaign.planted.hunt import Hunt
+from tests.campaign.planted.hunted import Hunt
 from tests.campaign.planted.model import DoesNotApply, bug, plant
 
 ROOT = Path(__file__).resolve().parents[2]

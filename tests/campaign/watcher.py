@@ -16,7 +16,11 @@ from station.run.packml import State
 from tests.scenarios.bench import Bench
 
 PLANT, COMMAND, ENDED, STATION, OPERATOR = "plant", "command", "ended", "station", "operator"
+LOOK = "look"
+"""somebody looks whether everything stands"""
 SLOW_S = 0.010
+STANDS_WITHIN_S = 0.301
+"""a hair after a machine that was told to stop has to stand"""
 
 
 @dataclass(slots=True)
@@ -43,6 +47,7 @@ class Entry:
     is_moving: bool
 
 
+_STOPS = (State.STOPPING.title, State.ABORTING.title)
 Hook = Callable[[str, Phase], None]
 
 
@@ -56,6 +61,8 @@ class Watcher:
     """how often each command number was begun: (device.channel, session, number)"""
     written_blindly: list[tuple[float, str, int]] = field(default_factory=list)
     """command blocks that came again before the host had read anything: (time, device.channel, number)"""
+    told: dict[int, str] = field(default_factory=dict)
+    """every event that was said to be durable, with its hash: what whoever listens outside has been told"""
     on_phase: list[Hook] = field(default_factory=list)
     """told of every command and its phase"""
     bench: Bench | None = None
@@ -141,6 +148,7 @@ class Watcher:
         """A station begins to work on the plant."""
         self.bench = bench
         append = bench.store.events.append
+        bench.store.writing.after_commit.append(lambda rows: self.told.update({row[0]: row[6] for row in rows}))
         self._intents = {intent.op_id: intent.step for intent in bench.store.journal.open_intents()}
 
         def appended(kind: str, data: dict[str, Any] | None = None) -> int:
@@ -152,6 +160,8 @@ class Watcher:
                     hook(data["step"], Phase.BEFORE)
             seq = append(kind, data)
             self.add(STATION, kind, {**(data or {}), "seq": seq})
+            if kind == "state.changed" and data is not None and data["to"] in _STOPS:
+                self.plant.call_at(self.plant.now() + STANDS_WITHIN_S, self._look)
             if kind == "journal.intent" and data is not None:
                 self._intents[seq] = data["step"]
             elif kind == "journal.closed" and data is not None:
@@ -159,6 +169,14 @@ class Watcher:
             return seq
 
         bench.store.events.append = appended  # type: ignore[method-assign]
+
+    def _look(self) -> None:
+        """After a stop: what is under way in any device that moves."""
+        devices = (self.plant.plc, self.plant.head, self.plant.dip_unit)
+        busy = [
+            f"{device.name}.{channel.name}" for device in devices for channel in device.core.channels if channel.busy
+        ]
+        self.add(LOOK, "after the stop", {"busy": busy})
 
     def announce(self, step: str) -> None:
         """A step that the station has no event for."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from station.alarms import translate
-from station.alarms.active import AlarmList, AnswerRefused
+from station.alarms.active import CLEARED, RAISED, AlarmList, AnswerRefused, clear_earlier
 from station.alarms.catalogue import Answer, ProcessAlarm
+from station.clock import Clock
 from station.run.gate import Gate
+from station.store import open_store
 from tests.support import virtual
 
 assert translate.CATALOGUE_MODULES
@@ -57,7 +60,7 @@ async def test_shutting_a_gate_with_nothing_under_way_is_quiet_at_once_and_a_can
 
 @virtual
 async def test_a_question_is_answered_once_in_its_own_words_and_for_its_own_moment() -> None:
-    alarms = AlarmList()
+    alarms = AlarmList(lambda *_: None)
     asked = alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=True)
     for wrong in (
         ("A9", "retry", asked.state_token),
@@ -76,7 +79,7 @@ async def test_a_question_is_answered_once_in_its_own_words_and_for_its_own_mome
 
 @virtual
 async def test_what_is_only_told_can_be_acknowledged_and_nothing_else() -> None:
-    alarms = AlarmList()
+    alarms = AlarmList(lambda *_: None)
     told = alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=False)
     assert [answer["id"] for answer in told.view()["answers"]] == ["acknowledge"]
     with pytest.raises(AnswerRefused):
@@ -87,10 +90,40 @@ async def test_what_is_only_told_can_be_acknowledged_and_nothing_else() -> None:
 
 @virtual
 async def test_clear_takes_what_was_told_and_leaves_what_was_asked_in_the_order_of_raising() -> None:
-    alarms = AlarmList()
+    alarms = AlarmList(lambda *_: None)
     first = alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=True)
     alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=False)
     third = alarms.raise_(ProcessAlarm("reservoir_empty", level="EMPTY"), "now", {}, ask=True)
     alarms.clear()
     assert alarms.standing == [first, third]
     assert len({alarm.id for alarm in (first, third)} | {alarm.state_token for alarm in (first, third)}) == 4
+
+
+@virtual
+async def test_every_alarm_that_leaves_the_list_is_noted_with_its_reason_and_only_once() -> None:
+    noted: list[tuple[str, str]] = []
+    alarms = AlarmList(lambda kind, data: noted.append((data["id"], data["why"])))
+    asked = alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=True)
+    alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=False)
+    third = alarms.raise_(ProcessAlarm("bin_not_ready", **BIN), "now", {}, ask=True)
+    alarms.answer(asked.id, "retry", asked.state_token)
+    alarms.remove(asked)
+    alarms.clear()
+    alarms.remove(third)
+    assert noted == [("A1", "retry"), ("A2", "clear"), ("A3", "not asked any more")]
+
+
+@virtual
+async def test_a_start_clears_what_stood_when_an_earlier_service_ended(tmp_path: Path) -> None:
+    store = open_store(tmp_path, Clock(), durability="normal")
+    for active_id in ("A1", "A2"):
+        store.events.append(RAISED, {"id": active_id, "number": 306})
+    store.events.append(CLEARED, {"id": "A1", "number": 306, "why": "retry"})
+    await store.commit()
+    await clear_earlier(store.events)
+    await store.commit()
+    *_, last = await store.events.read(kinds=(CLEARED,))
+    assert (last.data["id"], last.data["why"]) == ("A2", "the service was started anew")
+    await clear_earlier(store.events)
+    assert store.events.head_seq == last.seq
+    store.close()

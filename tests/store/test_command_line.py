@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import sqlite3
@@ -73,3 +74,35 @@ def test_wrong_words_and_a_missing_database_have_their_own_exit_codes(tmp_path: 
     missing = run(tmp_path, "show")
     assert missing.exit_code == 4
     assert "There is no station database" in missing.stderr
+
+
+def test_a_log_that_was_cut_or_written_anew_is_found_by_what_was_told_outside(tmp_path: Path, store: Store) -> None:
+    rows = [(event.seq, event.hash) for event in asyncio.run(store.events.read())]
+    store.close()
+    told = tmp_path / "told.jsonl"
+    told.write_text("".join(json.dumps({"seq": seq, "hash": seal}) + "\n" for seq, seal in rows))
+    sound = run(tmp_path, "verify", "--told", str(told))
+    assert (sound.exit_code, f"{len(rows)} told events are there" in sound.stderr) == (0, True)
+    told.write_text(json.dumps({"seq": rows[-1][0], "hash": "0" * 64}))
+    other = run(tmp_path, "verify", "--told", str(told))
+    assert (other.exit_code, "was told with hash" in other.stderr) == (3, True)
+    # Event and record of the newest placement are cut off together: both chains are sound, and only a witness knows.
+    told.write_text(json.dumps({"seq": rows[-1][0], "hash": rows[-1][1]}))
+    with sqlite3.connect(tmp_path / DATABASE_NAME) as connection:
+        triggers = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+        for name in triggers:
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute("DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)")
+        connection.execute("DELETE FROM records WHERE position = (SELECT max(position) FROM records)")
+    connection.close()
+    assert run(tmp_path, "verify").exit_code == 0
+    cut = run(tmp_path, "verify", "--told", str(told))
+    assert (cut.exit_code, f"the log ends at {rows[-1][0] - 1}" in cut.stderr) == (3, True)
+
+
+def test_a_witness_that_cannot_be_read_is_named(tmp_path: Path, store: Store) -> None:
+    store.close()
+    told = tmp_path / "told.jsonl"
+    told.write_text("{}\n")
+    refused = run(tmp_path, "verify", "--told", str(told))
+    assert (refused.exit_code, "wanted lines of JSON, each with seq and hash" in refused.stderr) == (2, True)

@@ -138,8 +138,9 @@ PROCESS_BUGS = (
     ),
     bug(
         "one bridge is none",
-        "a package with a single bridge passes",
+        "a package with a single bridge passes, and so does the excess of material on its two balls",
         (_LOOKS, "        elif finding.bridges:", "        elif len(finding.bridges) > 1:"),
+        (_LOOKS, "        elif excess:", "        elif len(excess) > 2:"),
     ),
     bug(
         "print not compared",

@@ -40,6 +40,15 @@ RUN_BUGS = (
         ),
     ),
     bug(
+        "unknown end is an end",
+        "an act whose end nobody saw is closed as failed, and nobody is asked about it",
+        (
+            _STEPS,
+            "            if row.reaction not in (Reaction.STOP, Reaction.ABORT):",
+            "            if row is not None:",
+        ),
+    ),
+    bug(
         "record after the check",
         "a placement is closed when the nozzle has risen and recorded after its check: cut off in between by nobody",
         (_SHEET, "place, irreversible=True, is_looked_at=True", "place, irreversible=True"),
@@ -109,7 +118,7 @@ RUN_BUGS = (
     ),
     bug(
         "board leaves unwritten",
-        "the board is let go before its records are on the disk",
+        "the board is let go before its records are on the disk, and without an intent",
         (
             _JOB,
             "        # The board leaves only when everything about it is durable.\n        await self._store.commit()\n",
@@ -119,6 +128,11 @@ RUN_BUGS = (
             _JOB,
             "else verdict.fate.value)\n        await self._store.commit()\n",
             "else verdict.fate.value)\n",
+        ),
+        (
+            "station/process/sheet.py",
+            'BOARD_OUT = Step("board_out", "Board out", board_out, limit_s=60.0, irreversible=True)',
+            'BOARD_OUT = Step("board_out", "Board out", board_out, limit_s=60.0)',
         ),
     ),
     bug(

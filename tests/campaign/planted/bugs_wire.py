@@ -11,9 +11,15 @@ _IDENTITY = "drivers/devices/identity.py"
 WIRE_BUGS = (
     bug(
         "retries on writes",
-        "the Modbus library repeats a write by itself when its reply is lost",
-        ("drivers/links/modbus.py", '"retries": 0,', '"retries": 3,'),
-        ("drivers/links/modbus.py", '"timeout": CONNECT_TIMEOUT_S,', '"timeout": 0.02,'),
+        "the link repeats a request by itself when its reply is lost",
+        (
+            "drivers/links/modbus.py",
+            "            except TimeoutError:\n                raise self._timed_out(what) from None\n",
+            "            except TimeoutError:\n                waiting = self._send(client, request)\n"
+            "                timer = self._loop.call_later(self._reply_timeout_s, _time_out, waiting)\n"
+            "                try:\n                    reply = await waiting\n"
+            "                except TimeoutError:\n                    raise self._timed_out(what) from None\n",
+        ),
     ),
     bug(
         "a new number after a lost reply",
@@ -73,8 +79,13 @@ WIRE_BUGS = (
     ),
     bug(
         "counter of life ignored",
-        "a status counts as fresh because it was received, not because the device moved on",
+        "a status counts as fresh because it was received: neither counter of life nor echo is asked",
         (_DEVICE, "        if reading.life == self._life:", "        if reading.life < 0:"),
+        (
+            _DEVICE,
+            "            if reading.host_heartbeat_echo != heartbeat or not reading.is_untorn:",
+            "            if not reading.is_untorn:",
+        ),
     ),
     bug(
         "no end of patience",
@@ -104,17 +115,6 @@ WIRE_BUGS = (
         "failed is done",
         "the result of a command that ended is not looked at",
         (_COMMAND, "        if state.result == Result.DONE:\n", "        if state.result != Result.NONE:\n"),
-    ),
-    bug(
-        "unknown end is an end",
-        "a command whose device restarted counts as carried out",
-        (
-            _COMMAND,
-            '            if pending.is_device_restarted:\n                raise self._unknown(pending, "the device '
-            'restarted")\n            reading = await self._poll(pending)',
-            "            if pending.is_device_restarted and reading is not None:\n"
-            "                return reading.channel(self.name)\n            reading = await self._poll(pending)",
-        ),
     ),
     bug(
         "a full bin has room",

@@ -1,0 +1,57 @@
+"""Invariants 39, 43 and 44: what was raised is shown or cleared, what was told is kept, and Stop is heard always."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from station.run.packml import State
+from tests.campaign.judged import Judged, invariant
+from tests.campaign.watcher import OPERATOR
+
+STOP, REFUSED = "presses stop", "was refused"
+SAME_INSTANT_S = 0.3
+HEADS = (State.STOPPING, State.STOPPED, State.ABORTING, State.ABORTED, State.CLEARING)
+
+
+@invariant(39, "every alarm that was raised is shown or was cleared, and no start of the service loses one")
+def alarms_accounted_for(run: Judged) -> Iterator[str]:
+    standing: dict[str, int] = {}
+    for kind, data in run.events:
+        if kind == "fault.raised":
+            if data["id"] in standing:
+                yield f"alarm {standing[data['id']]} ({data['id']}) stood, and nobody has cleared it"
+            standing[data["id"]] = data["number"]
+        elif kind == "fault.cleared" and standing.pop(data["id"], None) is None:
+            yield f"alarm {data['number']} ({data['id']}) was cleared and had not been raised"
+    for active_id in set(standing) - set(run.shown):
+        yield f"alarm {standing[active_id]} ({active_id}) is neither shown nor cleared"
+    for active_id in set(run.shown) - set(standing):
+        yield f"{active_id} is shown, by the log it does not stand"
+
+
+@invariant(43, "the head of the log only grows: what was told outside is kept as it was told")
+def head_only_grows(run: Judged) -> Iterator[str]:
+    for seq, seal in run.told.items():
+        if run.kept.get(seq) != seal:
+            yield f"event {seq} was told with hash {seal[:8]}, the log {_now(run, seq)}"
+            return
+
+
+def _now(run: Judged, seq: int) -> str:
+    return f"has {run.kept[seq][:8]}" if seq in run.kept else f"ends at {max(run.kept, default=0)}"
+
+
+@invariant(44, "Stop is taken in every state, and leads to rest")
+def stop_is_heard(run: Judged) -> Iterator[str]:
+    pressed_s: float | None = None
+    for entry in run.entries:
+        if entry.source != OPERATOR or entry.state is None:
+            continue
+        if entry.kind == STOP:
+            pressed_s = entry.at_s
+        elif pressed_s is not None and entry.at_s - pressed_s <= SAME_INSTANT_S and entry.kind == REFUSED:
+            yield f"{entry.at_s:.3f} s: Stop was refused in {entry.state.title}: {entry.data.get('text', '')}"
+        elif pressed_s is not None and entry.kind == "finds after Stop":
+            if entry.data["found"] not in [state.title for state in HEADS]:
+                yield f"{entry.at_s:.3f} s: Stop was pressed, and the station is {entry.data['found']}"
+            pressed_s = None
