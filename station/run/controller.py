@@ -14,7 +14,7 @@ from drivers.devices.camera import CameraFrame
 from drivers.wire.handshake import Stop
 from recipes import Recipe
 from station.alarms.active import RAISED, ActiveAlarm, AlarmList, clear_earlier
-from station.alarms.catalogue import Answer, ProcessAlarm, Reaction
+from station.alarms.catalogue import Answer, ProcessAlarm
 from station.alarms.translate import alarm_for, bug_event, first_of, is_bug
 from station.cell import Cell
 from station.clock import Clock
@@ -33,6 +33,7 @@ from station.run.job import Job, JobRun
 from station.run.jobs import CommandRefused as CommandRefused
 from station.run.jobs import Jobs
 from station.run.modes import Mode, Modes
+from station.run.noticed import Noticed, end_task
 from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
 from station.run.steps import OpenAct, RunEnded
@@ -87,6 +88,7 @@ class Controller:
         self._asking = Asking(
             self.packml, self._gate, self.alarms, question, store.commit, self.wait_for, self._is_attended
         )
+        self._noticed = Noticed(self.packml, self.alarms, self._asking, self._raise, self.command)
         self._workshop = Workshop(
             station=identity.station,
             cell=cell,
@@ -106,8 +108,6 @@ class Controller:
             tray=self.tray,
         )
         self._task: asyncio.Task[None] | None = None
-        self._beside: asyncio.Task[None] | None = None
-        """a question that no step asks"""
         self._background: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self.current: JobRun | None = None
@@ -128,7 +128,13 @@ class Controller:
         await self._interrupted.resolve_all_of_before(self.cell)
         await self.store.commit()
         watch = Watch(
-            self.cell, self.store, self.packml, self._look, self._needs_board, self._noticed, self._on_store_failed
+            self.cell,
+            self.store,
+            self.packml,
+            self._look,
+            self._needs_board,
+            self._noticed.act_on,
+            self._noticed.store_failed,
         )
         self._background = asyncio.create_task(watch.run(), name="watch")
 
@@ -301,21 +307,14 @@ class Controller:
         try:
             await self.store.commit()
         except StoreError as error:
-            self._raise_store_failed(error)
+            self._noticed.tell_store_failed(error)
         self.packml.completed(acting)
-
-    def _raise_store_failed(self, error: StoreError) -> None:
-        """Once: nothing is written any more until the service is started anew."""
-        if all(alarm.definition.key != "store_failed" for alarm in self.alarms.standing):
-            self._raise(alarm_for(error, "commit"))
 
     async def _end_task(self) -> None:
         """And whatever is asked beside it."""
-        tasks, self._task, self._beside = (self._task, self._beside), None, None
-        for task in tasks:
-            if task is not None and task is not asyncio.current_task() and not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        task, self._task = self._task, None
+        await end_task(task)
+        await self._noticed.end()
 
     # -- called by the runner --------------------------------------------------------------------------------
 
@@ -374,28 +373,3 @@ class Controller:
     def _needs_board(self) -> bool:
         run = self.current
         return run is not None and run.job.state == "running" and run.work.findings.find(BoardClamped) is not None
-
-    async def _noticed(self, alarm: ProcessAlarm) -> None:
-        """The watch has found something that no step would: what follows stands in its row."""
-        reaction = alarm.definition.reaction
-        if reaction is Reaction.ASK and self.packml.state is State.EXECUTE:
-            self._beside = asyncio.create_task(self._ask_beside(alarm), name=f"alarm {alarm.definition.number}")
-            return
-        self._raise(alarm)
-        if reaction is not Reaction.TELL:
-            await self.command(Command.ABORT if reaction is Reaction.ABORT else Command.STOP)
-
-    async def _ask_beside(self, alarm: ProcessAlarm) -> None:
-        try:
-            answer = await self._asking.ask(alarm, {})
-        except RunEnded as ended:
-            self._raise(ended.alarm)
-            answer = Answer.STOP
-        if answer is Answer.STOP and self.packml.allows(Command.STOP):
-            self._beside = None  # not cancelled by the stop that it gives
-            await self.command(Command.STOP)
-
-    async def _on_store_failed(self, error: StoreError) -> None:
-        self._raise_store_failed(error)
-        if self.packml.allows(Command.STOP):
-            await self.command(Command.STOP)

@@ -1,0 +1,75 @@
+"""What no step asks: the watch notices something, and what follows stands in the row of its alarm."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from station.alarms.active import ActiveAlarm, AlarmList
+from station.alarms.catalogue import Answer, ProcessAlarm, Reaction
+from station.alarms.translate import alarm_for
+from station.run.asking import Asking
+from station.run.packml import Command, Packml, State
+from station.run.steps import RunEnded
+from station.store.errors import StoreError
+
+
+class Noticed:
+    """One for a station.
+
+    tell      raises an alarm that asks nothing
+    command   gives the station a PackML command
+    """
+
+    def __init__(
+        self,
+        packml: Packml,
+        alarms: AlarmList,
+        asking: Asking,
+        tell: Callable[[ProcessAlarm], ActiveAlarm],
+        command: Callable[[Command], Awaitable[State]],
+    ) -> None:
+        self._packml, self._alarms, self._asking, self._tell, self._command = packml, alarms, asking, tell, command
+        self._question: asyncio.Task[None] | None = None
+
+    async def act_on(self, alarm: ProcessAlarm) -> None:
+        """Ask beside the running step, or tell it and end what its row says."""
+        reaction = alarm.definition.reaction
+        if reaction is Reaction.ASK and self._packml.state is State.EXECUTE:
+            self._question = asyncio.create_task(self._ask(alarm), name=f"alarm {alarm.definition.number}")
+            return
+        self._tell(alarm)
+        if reaction is not Reaction.TELL:
+            await self._command(Command.ABORT if reaction is Reaction.ABORT else Command.STOP)
+
+    async def store_failed(self, error: StoreError) -> None:
+        """Nothing is written any more: the station stops wherever it can."""
+        self.tell_store_failed(error)
+        if self._packml.allows(Command.STOP):
+            await self._command(Command.STOP)
+
+    def tell_store_failed(self, error: StoreError) -> None:
+        """Once: nothing is written any more until the service is started anew."""
+        if all(alarm.definition.key != "store_failed" for alarm in self._alarms.standing):
+            self._tell(alarm_for(error, "commit"))
+
+    async def end(self) -> None:
+        """A question that stands beside the steps is asked no more."""
+        question, self._question = self._question, None
+        await end_task(question)
+
+    async def _ask(self, alarm: ProcessAlarm) -> None:
+        try:
+            answer = await self._asking.ask(alarm, {})
+        except RunEnded as ended:
+            self._tell(ended.alarm)
+            answer = Answer.STOP
+        if answer is Answer.STOP and self._packml.allows(Command.STOP):
+            await self._command(Command.STOP)
+
+
+async def end_task(task: asyncio.Task[None] | None) -> None:
+    """Cancel it and wait for its end, unless it is over, or the caller itself."""
+    if task is not None and task is not asyncio.current_task() and not task.done():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
