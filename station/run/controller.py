@@ -32,6 +32,7 @@ from station.run.interrupted import InterruptedActs
 from station.run.job import Job, JobRun
 from station.run.jobs import CommandRefused as CommandRefused
 from station.run.jobs import Jobs
+from station.run.jog import Ended, Jog
 from station.run.modes import Mode, Modes
 from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
@@ -77,6 +78,7 @@ class Controller:
         position = PositionTrust(store.events.append, self._utc)
         self.guard = Guard(cell, position, lambda: self.packml.state)
         self.modes = Modes(self.packml, store.events.append)
+        self.jog = Jog(cell, self.guard, self.modes, self.packml, store.events.append)
         self._gate = Gate(self._quiet)
         self._after_hold = AfterHold(cell)
 
@@ -137,6 +139,7 @@ class Controller:
         if self.packml.allows(Command.STOP) and self.packml.state is not State.IDLE:
             await self.command(Command.STOP)
         await self._end_task()
+        await self.jog.stand()
         if self._background is not None:
             self._background.cancel()
             await asyncio.gather(self._background, return_exceptions=True)
@@ -179,6 +182,7 @@ class Controller:
         Stop is never refused: where it is no transition the station stands or soon will, and the devices are told anew.
         """
         if command is Command.STOP and not self.packml.allows(command):
+            self.jog.end(Ended.STOPPED)
             aborting = self.packml.state in (State.ABORTING, State.ABORTED)
             await self.cell.stop(Stop.QUICK if aborting else Stop.CONTROLLED)
             return self.packml.state
@@ -224,6 +228,7 @@ class Controller:
 
     async def _reset(self) -> None:
         async def reset() -> None:
+            await self.jog.stand()
             position = self.guard.position
             is_held = await home_and_calibrate(
                 self.cell, self.eyes, self.clock, self.store, position, self._show, self._asking.ask
@@ -348,6 +353,7 @@ class Controller:
 
     def _on_change(self, old: State, new: State) -> None:
         self.since_s = self.clock.mono_s()
+        self.jog.end(Ended.STATE)
         self.store.events.append(
             "state.changed", {"from": old.title, "to": new.title, "number": int(new), "text": OPERATOR_TEXT[new]}
         )
