@@ -93,8 +93,7 @@ class Hold:
 class Jog:
     """One for a station. One page at a time has the pad; it takes it, sends frames, gives it back.
 
-    append      writes an event
-    on_change   called whenever what `view` says has changed
+    append   writes an event
     """
 
     def __init__(
@@ -102,7 +101,6 @@ class Jog:
     ) -> None:
         self._cell, self._guard, self._modes, self._packml, self._append = cell, guard, modes, packml, append
         guard.may_jog = lambda: self._held is not None and self._forbidden_here() is None
-        self.on_change: Callable[[], None] = lambda: None
         self._taken = 0
         self._holder: str | None = None
         self._number = 0
@@ -216,7 +214,6 @@ class Jog:
         self._to_device += 1
         self._listen()
         self._task = asyncio.get_running_loop().create_task(self._run(hold, self._to_device), name="jog")
-        self.on_change()
 
     def _go_on(self, hold: Hold, silent_s: float) -> None:
         if silent_s > SILENCE_LIMIT_S:
@@ -321,4 +318,3 @@ class Jog:
         position = self.view()["position"]
         self._last_end = {"axis": hold.axis.value, "cause": why.value, "reason": reason or None}
         self._append("jog.ended", {**self._last_end, "position": position})
-        self.on_change()
