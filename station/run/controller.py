@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from drivers.devices.camera import CameraFrame
@@ -68,23 +69,17 @@ class Controller:
         self._attended = attended
         self.alarms = AlarmList(store.events.append, store.events.epoch)
         self.jobs = Jobs(store, find_recipe)
-        self.sub_step = ""
-        self.since_s = 0.0
+        self.sub_step, self.since_s = "", 0.0
         self._left_open: list[OpenAct] = []
         limits = cell.profile.limits
         self.tray = TrayCount(store, limits.tray_faults_max, limits.tray_fault_picks)
-        interrupted = bool(store.journal.open_intents())
-        self.packml = Packml(State.ABORTED if interrupted else State.STOPPED, self._on_change)
-        position = PositionTrust(store.events.append, self._utc)
-        self.guard = Guard(cell, position, lambda: self.packml.state)
+        self.packml = Packml(State.ABORTED if store.journal.open_intents() else State.STOPPED, self._on_change)
+        self.guard = Guard(cell, PositionTrust(store.events.append, self._utc), lambda: self.packml.state)
         self.modes = Modes(self.packml, store.events.append)
         self.jog = Jog(cell, self.guard, self.modes, self.packml, store.events.append)
         self._gate = Gate(self._quiet)
         self._after_hold = AfterHold(cell)
-
-        def question(alarm: ProcessAlarm, objects: dict[str, Any]) -> ActiveAlarm:
-            return self._raise(alarm, objects, ask=True)
-
+        question = partial(self._raise, ask=True)
         self._interrupted = InterruptedActs(store, identity.station, self._utc, question, self._raise)
         self._asking = Asking(
             self.packml, self._gate, self.alarms, question, store.commit, self.wait_for, self._is_attended
@@ -229,9 +224,8 @@ class Controller:
     async def _reset(self) -> None:
         async def reset() -> None:
             await self.jog.stand()
-            position = self.guard.position
             is_held = await home_and_calibrate(
-                self.cell, self.eyes, self.clock, self.store, position, self._show, self._asking.ask
+                self.cell, self.eyes, self.clock, self.store, self.guard.position, self._show, self._asking.ask
             )
             await self._interrupted.look(is_held, self._workshop.look_at_site, self._asking.ask)
 
@@ -241,7 +235,6 @@ class Controller:
     async def _run_job(self, job: Job) -> None:
         run = self.current = self._workshop.run_of(job)
         self.jobs.began(job)
-
         if not await self._guarded(run.prepare, "Starting"):
             return
         self.packml.completed(State.STARTING)
