@@ -42,6 +42,8 @@ ACTS = (
     "swap",
     "start_twice",
     "wrong_answers",
+    "jog_page_closes",
+    "jog_into",
     "second_board",
     "power_cut",
     "kill",

@@ -12,6 +12,7 @@ from station.alarms.active import AnswerRefused
 from station.api.port import Invalid, NotFound, Refused
 from station.run.controller import CommandRefused, Controller
 from station.run.job import Job
+from station.run.jog import Axis, Hold, Speed
 from station.run.modes import Mode
 from station.run.packml import Command
 from station.run.snapshot import Snapshots
@@ -83,6 +84,25 @@ class Door:
         except CommandRefused as refused:
             raise self._refused(refused) from refused
         return {"mode": self._controller.modes.mode.value}
+
+    def take_jog(self) -> str:
+        try:
+            return self._controller.jog.take()
+        except CommandRefused as refused:
+            raise self._refused(refused) from refused
+
+    def jog_frame(self, token: str, number: int, hold: tuple[str, int, str] | None) -> None:
+        held = None if hold is None else Hold(Axis(hold[0]), hold[1], Speed(hold[2]))
+        try:
+            self._controller.jog.frame(token, number, held)
+        except CommandRefused as refused:
+            raise self._refused(refused) from refused
+
+    def give_back_jog(self, token: str) -> None:
+        self._controller.jog.give_back(token)
+
+    def jog(self) -> dict[str, Any]:
+        return self._controller.jog.view()
 
     async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
         if all(alarm.id != alarm_id for alarm in self._controller.alarms.standing):

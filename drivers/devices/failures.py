@@ -21,7 +21,10 @@ from drivers.wire.handshake import Result
 
 FAILURES: dict[Result, tuple[type[DeviceError], str]] = {
     Result.STOPPED: (DeviceStopped, "was stopped by the host. Release the stop, look where it stands, then go on"),
-    Result.WATCHDOG: (WatchdogBit, "was stopped by the device: it heard no heartbeat. Check link and load of the host"),
+    Result.WATCHDOG: (
+        WatchdogBit,
+        "was stopped by the device: it heard no heartbeat, or no jog frame. Check link and load of the host",
+    ),
     Result.INTERLOCK: (InterlockOpen, "is forbidden by an interlock. Check e-stop, door, enable, air"),
     Result.NOT_HOMED: (NotHomed, "needs a reference. Home first"),
     Result.LIMIT: (LimitExceeded, "lies outside the soft limits of the device. Correct the target"),

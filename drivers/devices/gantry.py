@@ -12,11 +12,13 @@ from drivers.devices.motion_plc import MotionPlc
 from drivers.devices.travel import AxisLimits, path_time_s
 from drivers.errors import AxisFault
 from drivers.wire.encoding import Number
-from drivers.wire.motion_plc import HOME, HOMED_ALL, MOVE, AxisFlags
+from drivers.wire.motion_plc import HOME, HOMED_ALL, JOG_THETA, JOG_X, JOG_Y, MOVE, AxisFlags
 
 IN_PLACE_UM = 20.0
 """a drive that has settled stands far nearer; a move that ended early, far off. Estimate"""
 IN_PLACE_DEG = 0.05
+JOG_MARGIN_S = 1.0
+JOGS = {"x_um": JOG_X, "y_um": JOG_Y, "theta_deg": JOG_THETA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,25 @@ class Gantry:
             expected_s=expected_s,
         )
         return self._reached(target, evidence, MOVE.name)
+
+    async def jog_to(self, axis: str, target: float, speed_per_s: float, frame: int) -> GantryPosition:
+        """Move one axis alone towards an absolute target, as long as the device hears jog frames.
+
+        axis        x_um, y_um or theta_deg; target and speed are in its unit
+        frame       number of the frame with which the button was pressed; the later ones go by `send_jog_frame`
+        returns     the position, where the target was reached
+        raises      DeviceStopped when the button was let go, WatchdogBit when the device heard no frame; as `move_to`
+        """
+        speed_name = "speed_deg_per_s" if axis == "theta_deg" else "speed_um_per_s"
+        self._stands_at = None
+        way = abs(target - getattr(self.position, axis))
+        evidence = await self._channel.execute(
+            JOGS[axis],
+            {axis: target, speed_name: speed_per_s, "frame": frame},
+            expected_s=0.0,  # a hand may let go at any time: look often
+            deadline_s=1.5 * way / speed_per_s + JOG_MARGIN_S,
+        )
+        return GantryPosition(**evidence)
 
     def _reached(self, target: GantryPosition, evidence: dict[str, Number], command: str) -> GantryPosition:
         """Done is done only where the encoders agree: a drive may report too early, an encoder may stand still."""

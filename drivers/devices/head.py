@@ -19,6 +19,8 @@ from drivers.wire.head import (
     CURVE_REQUEST,
     DEVICE_KIND,
     HOME_Z,
+    JOG_FRAME,
+    JOG_Z,
     LIFT,
     MOVE_Z,
     PRESS,
@@ -33,6 +35,8 @@ from drivers.wire.head import (
 CURVE = "CRV"
 CURVE_READS_MAX = 3
 CURVE_POINTS = 256
+JOG = "JOG"
+JOG_MARGIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +217,25 @@ class Head(CommandedSerialDevice):
             MOVE_Z, {"z_um": z_um, "speed_um_per_s": speed}, expected_s=self._fast_s(self._z_um(), z_um, speed)
         )
         return MoveEvidence(**evidence)
+
+    async def jog_z(self, z_um: float, speed_um_per_s: float, frame: int) -> MoveEvidence:
+        """Move Z in free air towards an absolute target, as long as the device hears jog frames.
+
+        frame    number of the frame with which the button was pressed; the later ones go by `send_jog_frame`
+        raises   DeviceStopped when the button was let go, WatchdogBit when the device heard no frame; as `move_z`
+        """
+        evidence = await self._channel.execute(
+            JOG_Z,
+            {"z_um": z_um, "speed_um_per_s": speed_um_per_s, "frame": frame},
+            expected_s=0.0,  # a hand may let go at any time: look often
+            deadline_s=1.5 * abs(z_um - self._z_um()) / speed_um_per_s + JOG_MARGIN_S,
+        )
+        return MoveEvidence(**evidence)
+
+    async def send_jog_frame(self, number: int, *, is_held: bool) -> None:
+        """Tell the device that a jog button is still held, or was let go. Numbers rise. Raises LinkError."""
+        values = {"session": self.session, "frame": number, "held": int(is_held)}
+        await self._line.request(JOG, JOG_FRAME.pack(values))
 
     async def press(self, profile: PressProfile) -> PressEvidence:
         """Go down, make contact, hold; the nozzle stays pressing.

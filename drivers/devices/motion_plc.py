@@ -9,7 +9,7 @@ from drivers.devices.commanded_device import OnLost
 from drivers.devices.modbus_device import ModbusDevice
 from drivers.links.modbus import ModbusLink
 from drivers.wire.handshake import HEARTBEAT_PERIOD_S
-from drivers.wire.motion_plc import COMMAND_BLOCKS, DEVICE_KIND, STATUS, Inputs
+from drivers.wire.motion_plc import COMMAND_BLOCKS, DEVICE_KIND, JOG_FRAME, STATUS, Inputs
 
 
 class MotionPlc(ModbusDevice):
@@ -39,6 +39,11 @@ class MotionPlc(ModbusDevice):
     def inputs(self) -> Inputs:
         """Safety and presence inputs, at most 0.5 s old. Raises StaleReading."""
         return Inputs(int(self.newest().values["inputs"]))
+
+    async def send_jog_frame(self, number: int, *, is_held: bool) -> None:
+        """Tell the device that a jog button is still held, or was let go. Numbers rise. Raises LinkError."""
+        values = {"session": self.session, "frame": number, "held": int(is_held)}
+        await self._link.write(JOG_FRAME.address, JOG_FRAME.pack_bytes(values))
 
     def show_lamps(self, lamps: int) -> None:
         """Bits of the tower light; goes out with the next heartbeat."""

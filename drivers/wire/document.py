@@ -188,7 +188,7 @@ def _serial_device(module: ModuleType) -> list[str]:
         parts.append(_enum(module.Flags, _BITS, "Flags: bits of the field `flags`"))
     if hasattr(module, "COMMANDS"):
         parts += _commands(module.COMMANDS)
-    for verb, name in (("CRV", "CURVE_REQUEST"), ("SET", "LIGHT"), ("REA", "READ")):
+    for verb, name in (("CRV", "CURVE_REQUEST"), ("JOG", "JOG_FRAME"), ("SET", "LIGHT"), ("REA", "READ")):
         if hasattr(module, name):
             fields = getattr(module, name)
             parts.append(f"### `{verb}`\n\n{fields.meaning}.\n\n{_quantities(fields.quantities)}")
@@ -250,7 +250,7 @@ _RESULTS = {
     "NONE": "no command has ended yet",
     "DONE": "the commanded end was reached and measured",
     "STOPPED": "ended by a stop request from the host",
-    "WATCHDOG": "the device stopped itself: the host was silent too long",
+    "WATCHDOG": "the device stopped itself: the host was silent too long, or its jog frames ended",
     "INTERLOCK": "e-stop, door, enable, air or a neighbour in the way",
     "NOT_HOMED": "the axis has no trusted position",
     "LIMIT": "target outside the soft limits of the device",

@@ -18,6 +18,10 @@ ARG_COUNT = 8
 EVIDENCE_COUNT = 6
 HEARTBEAT_PERIOD_S = 0.100
 WATCHDOG_LIMIT_S = 0.500
+JOG_FRAME_PERIOD_S = 0.050
+"""a held jog button is told so often"""
+JOG_SILENCE_LIMIT_S = 0.250
+"""a device ends a jog by itself when no new frame came for so long"""
 
 
 class Result(IntEnum):
@@ -30,7 +34,7 @@ class Result(IntEnum):
     STOPPED = 2
     """ended by a stop request from the host"""
     WATCHDOG = 3
-    """the device stopped itself: the host was silent too long"""
+    """the device stopped itself: the host was silent too long, or its jog frames ended"""
     INTERLOCK = 4
     """e-stop, door, enable, air or a neighbour in the way"""
     NOT_HOMED = 5
@@ -94,6 +98,8 @@ class CommandSpec:
     meaning: str
     args: tuple[Quantity, ...] = ()
     evidence: tuple[Quantity, ...] = ()
+    is_jog: bool = False
+    """runs only while jog frames keep coming; its argument `frame` is the first of them"""
 
     def pack_args(self, values: Mapping[str, Number]) -> list[int]:
         """Engineering values -> ARG_COUNT counts, unused ones 0. Raises WireError on unknown, missing or bad values."""
@@ -154,6 +160,18 @@ def channel_quantities(name: str) -> tuple[Quantity, ...]:
         *(Quantity(f"{name}_evidence_{i}", "measured at the end of the command") for i in range(EVIDENCE_COUNT)),
         Quantity(f"{name}_reject_seq", "number of the last rejected command", Kind.U32),
         Quantity(f"{name}_reject_reason", "why, see Reject", Kind.U16),
+    )
+
+
+JOG_FRAME_ARG = Quantity("frame", "number of the jog frame with which the hold begins", lower=1, upper=2**31 - 1)
+
+
+def jog_frame_quantities() -> tuple[Quantity, ...]:
+    """What a host sends while a jog button is held, on registers and on serial lines alike."""
+    return (
+        Quantity("session", "random number of this host start", Kind.U32),
+        Quantity("frame", "number of the frame, higher than the one before; any other is ignored", Kind.U32),
+        Quantity("held", "1 the button is held, 0 it was let go", Kind.U16, upper=1),
     )
 
 

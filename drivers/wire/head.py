@@ -10,7 +10,7 @@ import struct
 from enum import IntFlag
 
 from drivers.wire.encoding import Kind, Quantity
-from drivers.wire.handshake import CommandSpec, channel_quantities
+from drivers.wire.handshake import JOG_FRAME_ARG, CommandSpec, channel_quantities, jog_frame_quantities
 from drivers.wire.serial_frames import Fields, status_head
 
 DEVICE_KIND = 3
@@ -135,7 +135,25 @@ TARE = CommandSpec(
         Quantity("noise_n", "standard deviation over 20 ms", Kind.I32, 0.0001, unit="N"),
     ),
 )
-COMMANDS = {CHANNEL: (HOME_Z, MOVE_Z, PRESS, LIFT, VACUUM_ON, VACUUM_OFF, TARE)}
+JOG_Z = CommandSpec(
+    "jog_z",
+    8,
+    "move Z in free air towards an absolute target while jog frames come; any contact stops it",
+    args=(
+        Quantity("z_um", "target, reached only where the button is held so long", Kind.I32, UM, 0, Z_LIMIT_UM, "um"),
+        Quantity("speed_um_per_s", "speed", Kind.I32, 1, 100, 10_000, "um/s"),
+        JOG_FRAME_ARG,
+    ),
+    evidence=MOVE_Z.evidence,
+    is_jog=True,
+)
+COMMANDS = {CHANNEL: (HOME_Z, MOVE_Z, PRESS, LIFT, VACUUM_ON, VACUUM_OFF, TARE, JOG_Z)}
+
+JOG_FRAME = Fields(
+    "jog_frame",
+    jog_frame_quantities(),
+    "request JOG: each 50 ms while a jog button is held, once more when it is let go; the reply repeats the fields",
+)
 
 CURVE_REQUEST = Fields(
     "curve_request",

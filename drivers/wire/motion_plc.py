@@ -6,7 +6,13 @@ from enum import IntFlag
 
 from drivers.wire.common import CONTROL, IDENTITY, STATUS_ADDRESS, status_head, status_tail
 from drivers.wire.encoding import Block, Kind, Quantity
-from drivers.wire.handshake import CommandSpec, channel_quantities, command_block
+from drivers.wire.handshake import (
+    JOG_FRAME_ARG,
+    CommandSpec,
+    channel_quantities,
+    command_block,
+    jog_frame_quantities,
+)
 
 UNIT = 1
 DEVICE_KIND = 1
@@ -91,6 +97,32 @@ MOVE = CommandSpec(
     ),
     evidence=_POSITION,
 )
+_JOG_SPEED = Quantity("speed_um_per_s", "speed", Kind.I32, 1, 100, 50_000, "um/s")
+_JOG_MEANING = "move {} alone towards an absolute target while jog frames come"
+JOG_X = CommandSpec(
+    "jog_x",
+    3,
+    _JOG_MEANING.format("X"),
+    args=(MOVE.args[0], _JOG_SPEED, JOG_FRAME_ARG),
+    evidence=_POSITION,
+    is_jog=True,
+)
+JOG_Y = CommandSpec(
+    "jog_y",
+    4,
+    _JOG_MEANING.format("Y"),
+    args=(MOVE.args[1], _JOG_SPEED, JOG_FRAME_ARG),
+    evidence=_POSITION,
+    is_jog=True,
+)
+JOG_THETA = CommandSpec(
+    "jog_theta",
+    5,
+    _JOG_MEANING.format("theta"),
+    args=(MOVE.args[2], Quantity("speed_deg_per_s", "speed", Kind.I32, DEG, 0.1, 45, "deg/s"), JOG_FRAME_ARG),
+    evidence=_POSITION,
+    is_jog=True,
+)
 LOAD_BOARD = CommandSpec("load_board", 1, "run the conveyor until a board touches the stop pins")
 CLAMP = CommandSpec("clamp", 2, "clamp the board at the stop pins")
 UNCLAMP = CommandSpec("unclamp", 3, "open the clamp")
@@ -98,9 +130,17 @@ EJECT_BOARD = CommandSpec("eject_board", 4, "lower the pins and run the board ou
 CHANGE_TRAY = CommandSpec("change_tray", 1, "take the tray away and bring a full one")
 
 COMMANDS: dict[str, tuple[CommandSpec, ...]] = {
-    "gantry": (HOME, MOVE),
+    "gantry": (HOME, MOVE, JOG_X, JOG_Y, JOG_THETA),
     "transport": (LOAD_BOARD, CLAMP, UNCLAMP, EJECT_BOARD),
     "feeder": (CHANGE_TRAY,),
 }
 
-BLOCKS = (IDENTITY, STATUS, CONTROL, GANTRY_COMMAND, TRANSPORT_COMMAND, FEEDER_COMMAND)
+JOG_FRAME = Block(
+    "jog_frame",
+    0x01A0,
+    jog_frame_quantities(),
+    "write",
+    "each 50 ms while a jog button is held, once more when it is let go; written whole with function code 16",
+)
+
+BLOCKS = (IDENTITY, STATUS, CONTROL, GANTRY_COMMAND, TRANSPORT_COMMAND, FEEDER_COMMAND, JOG_FRAME)

@@ -21,6 +21,7 @@ from drivers.wire.handshake import (
     Result,
     Stop,
 )
+from sim_hardware.devices.jog import JogDeadMan
 from sim_hardware.faults import Faults, Phase
 
 RETIRED_SESSIONS_KEPT = 64
@@ -136,6 +137,8 @@ class CommandChannel:
         else:
             self.core.watch()
             self._on_start(spec, values)
+            if spec.is_jog:
+                self.core.jog.begin(self, int(values["frame"]))
         return True
 
     def _accept(self, session: int, seq: int, spec: CommandSpec) -> None:
@@ -265,6 +268,7 @@ class DeviceCore:
         self.boot_id = new_boot_id()
         self.watchdog_limit_s = watchdog_limit_s
         self.channels: list[CommandChannel] = []
+        self.jog = JogDeadMan(loop)
         self.on_reboot: Callable[[], None] | None = None
         self.interlock: Callable[[], Result | None] | None = None
         self.session = 0
@@ -281,6 +285,7 @@ class DeviceCore:
                 return False
             self._retire(self.session)
             self.session = session
+            self.jog.forget()
             self._last_beat_s = self.loop.time()
         if heartbeat != self.host_heartbeat:
             self.host_heartbeat = heartbeat
@@ -291,6 +296,11 @@ class DeviceCore:
             if self.stop_level != Stop.RUN:
                 self.stop_all(Result.STOPPED, self.stop_level)
         return True
+
+    def jog_frame(self, session: int, number: int, is_held: bool) -> None:
+        """Somebody holds a jog button, or has let it go. Frames of another session are not obeyed."""
+        if session and session == self.session:
+            self.jog.frame(number, is_held)
 
     def _retire(self, session: int) -> None:
         if session:
@@ -339,6 +349,7 @@ class DeviceCore:
         self.boot_id = self._new_boot_id()
         self.session = 0
         self._retired.clear()
+        self.jog.forget()
         self.stop_level = Stop.RUN
         self._last_beat_s = -1e9
         for channel in self.channels:

@@ -15,6 +15,7 @@ from drivers.wire.head import (
     COMMANDS,
     DEVICE_KIND,
     HOME_Z,
+    JOG_Z,
     KPA,
     LIFT,
     MOVE_Z,
@@ -61,7 +62,7 @@ COLLISION_CLEARANCE_UM = 200.0
 
 
 class Head(LineDevice):
-    """One channel with seven commands; everything between their start and their end is solved at the start."""
+    """One channel with eight commands; everything between their start and their end is solved at the start."""
 
     def __init__(self, plant: Plant) -> None:
         super().__init__(plant, "head", DEVICE_KIND, SERIAL_NUMBER)
@@ -80,6 +81,7 @@ class Head(LineDevice):
         self._run = {
             HOME_Z: self._home,
             MOVE_Z: self._move,
+            JOG_Z: self._move,
             PRESS: self._press,
             LIFT: self._lift,
             VACUUM_ON: self.valve.open,
@@ -118,7 +120,7 @@ class Head(LineDevice):
     # -- commands ---------------------------------------------------------------------------------------------------
 
     def _start(self, spec: CommandSpec, args: dict[str, Number]) -> None:
-        if spec in (MOVE_Z, PRESS, LIFT) and not self.is_homed:
+        if spec in (MOVE_Z, JOG_Z, PRESS, LIFT) and not self.is_homed:
             self.channel.finish(Result.NOT_HOMED)
             return
         self._run[spec](args, self.plant.now())
@@ -346,7 +348,7 @@ class Head(LineDevice):
             }
         if spec is LIFT:
             return {"z_um": z_um, "pull_force_n": 0.0, "vacuum_kpa": self.valve.read_kpa(now_s)}
-        if spec is MOVE_Z:
+        if spec in (MOVE_Z, JOG_Z):
             return self._here(now_s)
         return None
 

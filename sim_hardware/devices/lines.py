@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BEAT_FIELDS = 3
 _COMMAND_FIELDS = 3 + ARG_COUNT
+_JOG_FIELDS = 3
 
 
 class LineDevice:
@@ -52,6 +53,8 @@ class LineDevice:
             if verb == "CMD" and self.channel is not None:
                 self._command(fields)
                 return self.status()
+            if verb == "JOG" and self.channel is not None:
+                return self._jog(fields)
             if verb == "IDN":
                 return self._identity()
             return self.other(verb, fields)
@@ -69,6 +72,13 @@ class LineDevice:
             raise WireError("command")
         session, seq, code, *args = map(int, fields)
         self.channel.offer(session, seq, code, args)
+
+    def _jog(self, fields: tuple[str, ...]) -> tuple[str, ...]:
+        if len(fields) != _JOG_FIELDS:
+            raise WireError("jog frame")
+        session, number, held = map(int, fields)
+        self.core.jog_frame(session, number, held == 1)
+        return fields
 
     def status(self) -> tuple[str, ...]:
         faults = self.plant.faults

@@ -21,6 +21,7 @@ from drivers.wire.motion_plc import (
     EJECT_BOARD,
     HOME,
     HOMED_ALL,
+    JOG_FRAME,
     LOAD_BOARD,
     STATUS,
     UM,
@@ -30,7 +31,7 @@ from drivers.wire.motion_plc import (
     Inputs,
 )
 from sim_hardware.devices.handshake import CommandChannel
-from sim_hardware.devices.registers import RegisterDevice
+from sim_hardware.devices.registers import ILLEGAL_VALUE, ModbusFault, RegisterDevice
 from sim_hardware.world.motion import Path
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ SERIAL_NUMBER = 1001
 # Plain numbers: the status is the most asked-for answer of the cell.
 _HOMED, _IN_POSITION, _FAULT = int(HOMED_ALL), int(AxisFlags.IN_POSITION), int(AxisFlags.FAULT)
 _MEASURED = struct.Struct(">HHiiiH")
+_JOG_FRAME = struct.Struct(">IIH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,15 @@ class MotionPlc(RegisterDevice):
         self.has_fault = False
         self.tray_count = 0
 
+    def write(self, address: int, data: bytes) -> None:
+        if address != JOG_FRAME.address:
+            super().write(address, data)
+            return
+        if len(data) != _JOG_FRAME.size:
+            raise ModbusFault(ILLEGAL_VALUE)
+        session, number, held = _JOG_FRAME.unpack(data)
+        self.core.jog_frame(session, number, held == 1)
+
     # -- safety -------------------------------------------------------------------------------------------------
 
     def safety_changed(self) -> None:
@@ -109,9 +120,16 @@ class MotionPlc(RegisterDevice):
         if not self.is_homed:
             self.gantry.finish(Result.NOT_HOMED, self._reached())
             return
-        x_um, y_um, theta_deg = float(args["x_um"]), float(args["y_um"]), float(args["theta_deg"])
+        at_um = plant.gantry.measured_at(now_s)
+        x_um, y_um, theta_deg = (
+            float(args.get(name, at)) for name, at in zip(("x_um", "y_um", "theta_deg"), at_um, strict=True)
+        )
         if not self._within_limits(x_um, y_um, theta_deg):
             self.gantry.finish(Result.LIMIT, self._reached())
+            return
+        if spec.is_jog:
+            speed = float(args.get("speed_um_per_s") or args["speed_deg_per_s"])
+            self._run(plant.gantry.plan_slow(x_um, y_um, theta_deg, now_s, speed), now_s, None)
             return
         speed, accel = float(args["speed_um_per_s"]), float(args["accel_um_per_s2"])
         wild = None if plant.faults.are_none else plant.faults.strikes("axis_overspeed", now_s)

@@ -109,8 +109,20 @@ OPERATOR_FAULTS = (
         where=("S06",),
         elsewhere="the question is put by a missing fiducial",
     ),
-    process("O10", "jog and the page closes", "a jog is held and its frames end", note="the API has no jog"),
-    process("O11", "jog into something", "a jog towards the board", note="the API has no jog"),
+    operator(
+        "O10",
+        "jog and the page closes",
+        "after a Stop a jog is held and its frames end, with the service alive and frozen",
+        where=_RUNS,
+        elsewhere=_NOT_HERE,
+    ),
+    operator(
+        "O11",
+        "jog into something",
+        "after a Stop the head is jogged down where it stands, and away",
+        where=_RUNS,
+        elsewhere=_NOT_HERE,
+    ),
     process("O12", "gates bypassed", "a gate is overridden again and again", note="the API has no override"),
     operator(
         "O13",

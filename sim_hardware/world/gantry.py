@@ -60,6 +60,11 @@ class GantryTruth:
     ) -> Path:
         return straight_path(self.measured_at(t_s), (x_um, y_um, theta_deg), self._axes, speed=speed, accel=accel)
 
+    def plan_slow(self, x_um: float, y_um: float, theta_deg: float, t_s: float, speed_per_s: float) -> Path:
+        """A jog: no axis is faster than this, um/s or deg/s."""
+        slow = [replace(axis, speed=min(axis.speed, speed_per_s)) for axis in self._axes]
+        return straight_path(self.measured_at(t_s), (x_um, y_um, theta_deg), slow)
+
     def plan_too_fast(self, x_um: float, y_um: float, theta_deg: float, t_s: float, ratio: float) -> Path:
         """A move of a drive that has lost its scale: `ratio` times as fast as its axes may be."""
         wild = [

@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
 
-from station.api import alarms, blobs, docs_page, events, jobs, problems, recipes, records, station
+from station.api import alarms, blobs, docs_page, events, jobs, jog, problems, recipes, records, station
 from station.api.guard import LOOPBACK_HOSTS, Guard
 from station.api.port import ControllerPort
 from station.api.streams import Streams
@@ -71,6 +71,7 @@ def create_app(
         records.router(store),
         blobs.router(store),
         events.router(store, streams),
+        jog.router(port, streams),
     ):
         app.include_router(router)
     problems.install(app)

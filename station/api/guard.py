@@ -62,7 +62,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            if scope["type"] == "websocket":
+            if scope["type"] == "websocket" and not self._lets_in(scope):
                 await send({"type": "websocket.close", "code": 1008})
                 return
             await self._app(scope, receive, send)
@@ -79,6 +79,14 @@ class Guard:
             await _refuse(trouble, trace_id, send)
             return
         await self._app(scope, receive, _with_security_headers(send))
+
+    def _lets_in(self, scope: Scope) -> bool:
+        """A WebSocket may command, so it is asked as an unsafe method is. A refused one gets a bare 403."""
+        try:
+            self._check_headers({**scope, "method": "WEBSOCKET"})
+        except problems.Trouble:
+            return False
+        return True
 
     def _check_headers(self, scope: Scope) -> None:
         host = _header(scope, b"host")

@@ -58,6 +58,22 @@ class ModeResult(Said):
     mode: str
 
 
+class JogHold(Taken):
+    """The button that is held. Z is positive downwards."""
+
+    axis: Literal["x", "y", "z", "turn"]
+    direction: Literal[-1, 1]
+    speed: Literal["slow", "medium", "fast"]
+
+
+class JogFrame(Taken):
+    """One frame of the jog pad, each 50 ms while a button is held and once when it is let go."""
+
+    token: str = Field(max_length=40, description="as the pad was given")
+    n: int = Field(ge=1, le=2**53, description="number of the frame; higher than the one before")
+    hold: JogHold | None = Field(description="null: nothing is held")
+
+
 class AnswerToAlarm(Taken):
     """One of the answers that the alarm offers."""
 

@@ -61,5 +61,17 @@ class ControllerPort(Protocol):
     async def change_mode(self, mode: str) -> dict[str, Any]:
         """Production or Maintenance, at rest only. Raises Refused."""
 
+    def take_jog(self) -> str:
+        """Have the jog pad -> the token of its frames. Raises Refused where another page has it."""
+
+    def jog_frame(self, token: str, number: int, hold: tuple[str, int, str] | None) -> None:
+        """A button is held, (axis, direction, speed), or none is. Raises Refused; the frame then counts for nothing."""
+
+    def give_back_jog(self, token: str) -> None:
+        """The page is gone: whatever it held stops. May be called twice."""
+
+    def jog(self) -> dict[str, Any]:
+        """What moves under a hand, where everything stands, and how the last jog ended."""
+
     async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
         """Answer an alarm as it was shown. Raises Refused when it changed meanwhile, NotFound, Invalid."""

@@ -10,6 +10,7 @@ import asyncio
 import uvicorn
 from fastapi import FastAPI
 
+WS_FRAME_LIMIT_BYTES = 1_000  # the one WebSocket is the jog pad, whose frames have a hundred
 STOP_LIMIT_S = 3.0  # how long open answers may take to end
 
 
@@ -57,7 +58,9 @@ async def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> Serv
         host=host,
         port=port,
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=WS_FRAME_LIMIT_BYTES,
+        ws_per_message_deflate=False,
         lifespan="off",
         access_log=False,
         log_config=None,

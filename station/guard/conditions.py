@@ -95,6 +95,13 @@ STATE_FEEDS = Condition(
     STATION,
     _is("may_feed"),
 )
+JOG_HELD = Condition(
+    "jog_held",
+    "Jog button held in mode Manual",
+    "no jog button is held in mode Manual with the station at rest",
+    STATION,
+    _is("may_jog"),
+)
 ESTOP = Condition(
     "estop_released",
     "Emergency stop released",
@@ -118,6 +125,13 @@ KEY = Condition(
     "the key switch stands on manual; turn it to automatic",
     PLC,
     _not("key_manual"),
+)
+KEY_MANUAL = Condition(
+    "key_manual",
+    "Key switch on manual",
+    "the key switch stands on automatic; turn it to manual at the machine",
+    PLC,
+    _is("key_manual"),
 )
 AIR = Condition("air", "Compressed air there", "compressed air is missing; open the supply", PLC, _is("air_ok"))
 VACUUM = Condition(
@@ -169,7 +183,11 @@ Z_SOUND = Condition(
     "z_without_fault", "Z without fault", "the Z drive has tripped; look for a jam, then home", HEAD, _not("z_fault")
 )
 Z_UP = Condition(
-    "head_up", "Head at travel height", "the head is too low to travel; Reset homes Z first", HEAD, _is("z_is_safe")
+    "head_up",
+    "Head at travel height",
+    "the head is too low to travel; jog Z up, or Reset homes it first",
+    HEAD,
+    _is("z_is_safe"),
 )
 CONTACT_STOP = Condition(
     "contact_stop_armed",
@@ -210,6 +228,13 @@ OVER_HOLDER = Condition(
 )
 OVER_BIN = Condition(
     "over_bin", "Nozzle over the reject bin", "the nozzle does not stand over the reject bin", PLC, _over(Place.BIN)
+)
+JOG_DOWN_HERE = Condition(
+    "jog_down_here",
+    "Nozzle over the reject bin, the one place to jog down to",
+    "below travel height Z is jogged over the reject bin only: board, film, tray or camera may stand under it",
+    PLC,
+    _over(Place.BIN),
 )
 NOTHING_HELD = Condition(
     "nothing_held",

@@ -46,6 +46,8 @@ class Facts:
     """the station's state is one in which it moves anything at all"""
     may_feed: bool = False
     """boards and trays may be brought: also while the station waits for them"""
+    may_jog: bool = False
+    """mode Manual, a state at rest, and a hand on a jog button just now"""
     estop_ok: bool | None = None
     door_closed: bool | None = None
     drives_enabled: bool | None = None

@@ -44,6 +44,8 @@ class Guard:
 
     def __init__(self, cell: Cell, position: PositionTrust, state: Callable[[], State]) -> None:
         self._cell, self.position, self._state = cell, position, state
+        self.may_jog: Callable[[], bool] = lambda: False
+        """set by whoever knows of a hand on a jog button"""
         self._devices: dict[str, CommandedDevice] = {
             conditions.PLC: cell.plc,
             conditions.HEAD: cell.head,
@@ -55,7 +57,11 @@ class Guard:
     def facts(self, sources: Collection[str] = tuple(_READ)) -> Facts:
         """What these devices say now; a change of what positions are worth is noted on the way."""
         state = self._state()
-        found: dict[str, Any] = {"may_move": state in MOVING_STATES, "may_feed": state in FEEDING_STATES}
+        found: dict[str, Any] = {
+            "may_move": state in MOVING_STATES,
+            "may_feed": state in FEEDING_STATES,
+            "may_jog": self.may_jog(),
+        }
         for source in sources:
             found |= _READ[source](self._cell)
         return self.position.look(Facts(**found))

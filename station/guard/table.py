@@ -47,6 +47,11 @@ class Action(StrEnum):
     UNCLAMP = "Open the clamp"
     BOARD_OUT = "Run the board out"
     CHANGE_TRAY = "Change the tray"
+    JOG_X = "Jog X"
+    JOG_Y = "Jog Y"
+    JOG_TURN = "Jog the turn of the nozzle"
+    JOG_Z = "Jog Z up, or down to travel height"
+    JOG_Z_LOW = "Jog Z below travel height"
 
 
 CHAIN = (c.STATE_MOVES, c.ESTOP, c.DOOR, c.DRIVES)
@@ -55,6 +60,9 @@ BEGIN = (*CHAIN, c.KEY)
 """For what begins something new."""
 FEED = (c.STATE_FEEDS, c.ESTOP, c.DOOR, c.DRIVES, c.KEY, c.AIR)
 """For what brings boards and trays: the one thing that moves in Suspended."""
+JOG = (c.JOG_HELD, c.ESTOP, c.DOOR, c.DRIVES, c.KEY_MANUAL)
+"""For what moves only under a hand."""
+JOG_TRAVEL = (*JOG, c.AIR, c.AXES_REFERENCED, c.AXES_SOUND, c.Z_REFERENCED, c.Z_UP, c.FREE_AIR)
 DOWN = (*BEGIN, c.AIR, c.AXES_REFERENCED, c.AXES_STAND, c.Z_REFERENCED, c.Z_SOUND)
 
 INTERLOCKS: dict[Action, tuple[Condition, ...]] = {
@@ -86,6 +94,21 @@ INTERLOCKS: dict[Action, tuple[Condition, ...]] = {
     Action.UNCLAMP: (*BEGIN, c.AIR, c.Z_UP),
     Action.BOARD_OUT: (*BEGIN, c.AIR, c.UNCLAMPED, c.Z_UP),
     Action.CHANGE_TRAY: (*FEED, c.Z_UP),
+    Action.JOG_X: JOG_TRAVEL,
+    Action.JOG_Y: JOG_TRAVEL,
+    Action.JOG_TURN: JOG_TRAVEL,
+    Action.JOG_Z: (*JOG, c.Z_REFERENCED, c.Z_SOUND),  # also out of a surface
+    Action.JOG_Z_LOW: (
+        *JOG,
+        c.AIR,
+        c.AXES_REFERENCED,
+        c.AXES_STAND,
+        c.Z_REFERENCED,
+        c.Z_SOUND,
+        c.CONTACT_STOP,
+        c.BIN_THERE,
+        c.JOG_DOWN_HERE,
+    ),
 }
 
 BEFORE_STEP: dict[str, Action] = {
@@ -116,6 +139,10 @@ def _move_z(args: Args, place: Place, safe_z_um: float) -> Action:
     return Action.LOWER_TO_BIN if place is Place.BIN else Action.LOWER_ELSEWHERE
 
 
+def _jog_z(args: Args, _: Place, safe_z_um: float) -> Action:
+    return Action.JOG_Z if args["z_um"] <= safe_z_um else Action.JOG_Z_LOW
+
+
 def _press(_: Args, place: Place, __: float) -> Action:
     return _PRESS.get(place, Action.PRESS_ELSEWHERE)
 
@@ -127,6 +154,9 @@ def _release(_: Args, place: Place, __: float) -> Action:
 ACTIONS: dict[tuple[str, str], Action | Callable[[Args, Place, float], Action]] = {
     ("gantry", motion_plc.HOME.name): Action.HOME_AXES,
     ("gantry", motion_plc.MOVE.name): Action.TRAVEL,
+    ("gantry", motion_plc.JOG_X.name): Action.JOG_X,
+    ("gantry", motion_plc.JOG_Y.name): Action.JOG_Y,
+    ("gantry", motion_plc.JOG_THETA.name): Action.JOG_TURN,
     ("transport", motion_plc.LOAD_BOARD.name): Action.LOAD_BOARD,
     ("transport", motion_plc.CLAMP.name): Action.CLAMP,
     ("transport", motion_plc.UNCLAMP.name): Action.UNCLAMP,
@@ -134,6 +164,7 @@ ACTIONS: dict[tuple[str, str], Action | Callable[[Args, Place, float], Action]] 
     ("feeder", motion_plc.CHANGE_TRAY.name): Action.CHANGE_TRAY,
     (head.CHANNEL, head.HOME_Z.name): Action.HOME_Z,
     (head.CHANNEL, head.MOVE_Z.name): _move_z,
+    (head.CHANNEL, head.JOG_Z.name): _jog_z,
     (head.CHANNEL, head.PRESS.name): _press,
     (head.CHANNEL, head.LIFT.name): Action.LIFT,
     (head.CHANNEL, head.VACUUM_ON.name): Action.GRIP,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from drivers.devices.camera import CameraFrame
@@ -32,6 +33,7 @@ from station.run.interrupted import InterruptedActs
 from station.run.job import Job, JobRun
 from station.run.jobs import CommandRefused as CommandRefused
 from station.run.jobs import Jobs
+from station.run.jog import Ended, Jog
 from station.run.modes import Mode, Modes
 from station.run.noticed import Noticed, end_task
 from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
@@ -68,22 +70,17 @@ class Controller:
         self._attended = attended
         self.alarms = AlarmList(store.events.append, store.events.epoch)
         self.jobs = Jobs(store, find_recipe)
-        self.sub_step = ""
-        self.since_s = 0.0
+        self.sub_step, self.since_s = "", 0.0
         self._left_open: list[OpenAct] = []
         limits = cell.profile.limits
         self.tray = TrayCount(store, limits.tray_faults_max, limits.tray_fault_picks)
-        interrupted = bool(store.journal.open_intents())
-        self.packml = Packml(State.ABORTED if interrupted else State.STOPPED, self._on_change)
-        position = PositionTrust(store.events.append, self._utc)
-        self.guard = Guard(cell, position, lambda: self.packml.state)
+        self.packml = Packml(State.ABORTED if store.journal.open_intents() else State.STOPPED, self._on_change)
+        self.guard = Guard(cell, PositionTrust(store.events.append, self._utc), lambda: self.packml.state)
         self.modes = Modes(self.packml, store.events.append)
+        self.jog = Jog(cell, self.guard, self.modes, self.packml, store.events.append)
         self._gate = Gate(self._quiet)
         self._after_hold = AfterHold(cell)
-
-        def question(alarm: ProcessAlarm, objects: dict[str, Any]) -> ActiveAlarm:
-            return self._raise(alarm, objects, ask=True)
-
+        question = partial(self._raise, ask=True)
         self._interrupted = InterruptedActs(store, identity.station, self._utc, question, self._raise)
         self._asking = Asking(
             self.packml, self._gate, self.alarms, question, store.commit, self.wait_for, self._is_attended
@@ -143,6 +140,7 @@ class Controller:
         if self.packml.allows(Command.STOP) and self.packml.state is not State.IDLE:
             await self.command(Command.STOP)
         await self._end_task()
+        await self.jog.stand()
         if self._background is not None:
             self._background.cancel()
             await asyncio.gather(self._background, return_exceptions=True)
@@ -185,6 +183,7 @@ class Controller:
         Stop is never refused: where it is no transition the station stands or soon will, and the devices are told anew.
         """
         if command is Command.STOP and not self.packml.allows(command):
+            self.jog.end(Ended.STOPPED)
             aborting = self.packml.state in (State.ABORTING, State.ABORTED)
             await self.cell.stop(Stop.QUICK if aborting else Stop.CONTROLLED)
             return self.packml.state
@@ -230,9 +229,9 @@ class Controller:
 
     async def _reset(self) -> None:
         async def reset() -> None:
-            position = self.guard.position
+            await self.jog.stand()
             is_held = await home_and_calibrate(
-                self.cell, self.eyes, self.clock, self.store, position, self._show, self._asking.ask
+                self.cell, self.eyes, self.clock, self.store, self.guard.position, self._show, self._asking.ask
             )
             await self._interrupted.look(is_held, self._workshop.look_at_site, self._asking.ask)
 
@@ -242,7 +241,6 @@ class Controller:
     async def _run_job(self, job: Job) -> None:
         run = self.current = self._workshop.run_of(job)
         self.jobs.began(job)
-
         if not await self._guarded(run.prepare, "Starting"):
             return
         self.packml.completed(State.STARTING)
@@ -347,6 +345,7 @@ class Controller:
 
     def _on_change(self, old: State, new: State) -> None:
         self.since_s = self.clock.mono_s()
+        self.jog.end(Ended.STATE)
         self.store.events.append(
             "state.changed", {"from": old.title, "to": new.title, "number": int(new), "text": OPERATOR_TEXT[new]}
         )

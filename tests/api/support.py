@@ -30,6 +30,9 @@ class ObedientController:
         self.bug: Exception | None = None
         self._jobs: dict[str, dict[str, Any]] = {}
         self.force_n = 0.0
+        self.jog_token: str | None = None
+        self.jog_given_back = asyncio.Event()
+        self.jog_holds: list[tuple[str, int, str] | None] = []
 
     def snapshot(self) -> dict[str, Any]:
         return {
@@ -77,6 +80,26 @@ class ObedientController:
     async def change_mode(self, mode: str) -> dict[str, Any]:
         await self._take(f"mode {mode}")
         return {"mode": mode}
+
+    def take_jog(self) -> str:
+        if self.jog_token is not None:
+            raise Refused("wrong-state", "another page has the jog pad", self.state)
+        self.jog_token = "jog-1"
+        return self.jog_token
+
+    def jog_frame(self, token: str, number: int, hold: tuple[str, int, str] | None) -> None:
+        if token != self.jog_token or number <= len(self.jog_holds):
+            raise Refused("wrong-state", f"frame {number} is not obeyed", self.state)
+        self.jog_holds.append(hold)
+
+    def give_back_jog(self, token: str) -> None:
+        if token == self.jog_token:
+            self.jog_token = None
+            self.jog_given_back.set()
+            self.told.append("jog pad given back")
+
+    def jog(self) -> dict[str, Any]:
+        return {"axis": None, "held": len(self.jog_holds)}
 
     async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
         raise NotFound(f"There is no alarm {alarm_id[:40]}. Read the alarms again.")

@@ -194,6 +194,8 @@ EXPECTED: dict[str, Expected] = {
     "O04": Expected("refused"),
     "O08": Expected(".", "S", "a person who cannot tell what became of a placement gives up its site"),
     "O09": Expected("refused P", "R", "looked at once more first"),
+    "O10": Expected(". refused", "S P J R", "after a Stop in the middle a person says what became of it, and answers"),
+    "O11": Expected(". refused", "S P J R", "as for O10; over the bin nothing needs to be refused"),
     "O13": Expected(".", "P S J R", "what a start after a power loss asks about"),
     "O14": Expected("I", "C", "found when the next move is refused", BEFORE_A_JOB),
     "O15": Expected("C", ". I", "stricter where the clamp needs air; elsewhere nothing needs it"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drivers.devices.commanded_device import SILENCE_LIMIT_S
+from drivers.wire.handshake import JOG_SILENCE_LIMIT_S
 from station.guard.position import TITLES
 from station.run.packml import State
 from tests.campaign.judged import FAULTS_CEASE, Judged, invariant
@@ -12,6 +13,10 @@ from tests.campaign.watcher import COMMAND, ENDED, LOOK, OPERATOR, PLANT, STATIO
 
 STOP_WITHIN_S = 0.300
 MOTION = ("plc.move", "plc.home", "head.home_z", "head.move_z", "head.press", "head.lift", "dip_unit.level")
+JOG = ("plc.jog_x", "plc.jog_y", "plc.jog_theta", "head.jog_z")
+JOG_STANDS_S = JOG_SILENCE_LIMIT_S + 0.050
+"""from the last frame of a hand to standstill: the dead-man of the device, and the way to brake"""
+MAY_JOG = (State.STOPPED, State.IDLE, State.COMPLETE)
 MAY_MOVE = (
     State.RESETTING,
     State.STARTING,
@@ -97,7 +102,7 @@ def chain_closed(run: Judged) -> Iterator[str]:
             open_since_s = None
         elif open_since_s is None:
             open_since_s = entry.at_s
-        if entry.source == COMMAND and entry.kind in MOTION and open_since_s is not None:
+        if entry.source == COMMAND and entry.kind in MOTION + JOG and open_since_s is not None:
             known_s = entry.at_s - open_since_s
             if known_s > SILENCE_LIMIT_S and entry.kind not in ("plc.home", "head.home_z"):
                 yield f"{entry.at_s:.3f} s: {entry.kind}, the chain is open for {known_s:.3f} s"
@@ -112,6 +117,8 @@ def stands_soon(run: Judged) -> Iterator[str]:
             stopping_s = entry.at_s if is_stopping else stopping_s
             if entry.data["to"] in (State.RESETTING.title,):
                 stopping_s = None
+        if entry.source == OPERATOR and entry.kind == "presses jog":
+            stopping_s = None
         is_moving = entry.is_moving or (entry.source == LOOK and entry.data["busy"])
         if stopping_s is None or not is_moving:
             continue
@@ -160,12 +167,33 @@ def executed_once(run: Judged) -> Iterator[str]:
         yield f"{at_s:.3f} s: {channel} number {seq} was written again before anything was read"
 
 
-@invariant(10, "motion is commanded only in states that may move")
+@invariant(10, "motion is commanded only in states that may move, or at rest under a live hand with the key on manual")
 def states_that_move(run: Judged) -> Iterator[str]:
     for entry in run.commands(*MOTION):
         # A step of another lane may have been sent in the instant in which the state changed.
         if entry.state is not None and entry.state not in MAY_MOVE and not _just_changed(run, entry.at_s):
             yield f"{entry.at_s:.3f} s: {entry.kind} in {entry.state.title}"
+    yield from _jogs_without_a_hand(run)
+
+
+def _jogs_without_a_hand(run: Judged) -> Iterator[str]:
+    """A jog begins while a person holds a button, and is over soon after the last frame of that hand."""
+    is_held, over_s = False, float("-inf")
+    begun: dict[str, float] = {}
+    for entry in run.entries:
+        if entry.source == OPERATOR and entry.kind in ("presses jog", "jog frames end"):
+            is_held, over_s = entry.kind == "presses jog", entry.at_s
+        elif entry.source == COMMAND and entry.kind in JOG:
+            begun[entry.kind] = entry.at_s
+            if not is_held or entry.data["key"] is not True or entry.state not in MAY_JOG:
+                state = entry.state.title if entry.state is not None else "no state"
+                yield f"{entry.at_s:.3f} s: {entry.kind} in {state}, key {entry.data['key']}, held {is_held}"
+        elif entry.source == ENDED and entry.kind in JOG:
+            begun.pop(entry.kind, None)
+            if entry.data["silent_s"] > JOG_STANDS_S or (not is_held and entry.at_s > over_s + JOG_STANDS_S):
+                yield f"{entry.at_s:.3f} s: {entry.kind} went on for {entry.data['silent_s']:.3f} s without a hand"
+    for kind, at_s in begun.items():
+        yield f"{at_s:.3f} s: {kind} began and never ended"
 
 
 def _just_changed(run: Judged, at_s: float) -> bool:
@@ -180,7 +208,7 @@ def nothing_by_itself(run: Judged) -> Iterator[str]:
             at_rest = entry.data["to"] in (State.STOPPED.title, State.ABORTED.title)
         elif entry.source == OPERATOR and entry.kind.startswith("presses"):
             at_rest = False
-        elif entry.source == COMMAND and entry.kind in MOTION and at_rest:
+        elif entry.source == COMMAND and entry.kind in MOTION + JOG and at_rest:
             yield f"{entry.at_s:.3f} s: {entry.kind} began with the station at rest and nobody asking"
 
 

@@ -12,7 +12,7 @@ from station.alarms.active import AnswerRefused
 from station.run.controller import CommandRefused
 from station.run.packml import Command, State
 from station.store.errors import StoreFailed
-from tests.campaign import house
+from tests.campaign import house, jogging
 from tests.campaign.operator import Operator
 from tests.campaign.watcher import OPERATOR, Watcher
 from tests.scenarios.bench import Bench
@@ -103,6 +103,11 @@ class Person:
             elif act.act == "second_board":
                 assert self._operator is not None
                 self._operator.jobs_wanted += 1
+            elif act.act in jogging.ACTS:
+                assert self._operator is not None
+                self._operator.waits = True
+                await jogging.by_hand(b, self._watcher, act.act)
+                self._operator.waits = False
             elif act.act == "wrong_answers":
                 await self._answer_wrongly(b)
             elif act.act in ("power_cut", "kill"):

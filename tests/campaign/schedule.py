@@ -12,12 +12,13 @@ from sim_hardware.faults import FaultSpec, Phase
 from sim_hardware.schedule import Act, Entry, Schedule
 from sim_hardware.world.places import SafetyInputs
 from station.process.sheet import ALL_STEPS
-from tests.campaign import house
+from tests.campaign import house, jogging
 
 ACT_OF = {
     "B03": "second_board",
     "B08": "swap",
     **house.ACT_OF,
+    **jogging.ACT_OF,
     "O03": "hand",
     "O04": "start_twice",
     "O08": "stop",

@@ -105,12 +105,13 @@ class Watcher:
             self.plant.call_at(self.plant.now() + SLOW_S, hook, name, Phase.RUNNING)
 
     def _watch_channel(self, device: str, channel: CommandChannel) -> None:
-        accept, finish = channel._accept, channel.finish
+        plant, accept, finish = self.plant, channel._accept, channel.finish
 
         def accepted(session: int, seq: int, spec: Any) -> None:
             key = (f"{device}.{channel.name}", session, seq)
             self.executed[key] = self.executed.get(key, 0) + 1
-            self.add(COMMAND, f"{device}.{spec.name}", {"session": session, "seq": seq})
+            data = {"session": session, "seq": seq}
+            self.add(COMMAND, f"{device}.{spec.name}", data | ({"key": plant.safety.key_manual} if spec.is_jog else {}))
             accept(session, seq, spec)
             self._tell(f"{device}.{spec.name}")
 
@@ -118,7 +119,8 @@ class Watcher:
             spec = channel.running
             finish(result, evidence)
             if spec is not None:
-                self.add(ENDED, f"{device}.{spec.name}", {"result": result.name})
+                silent = {"silent_s": channel.core.jog.silent_s} if spec.is_jog else {}
+                self.add(ENDED, f"{device}.{spec.name}", {"result": result.name, **silent})
 
         newest = (0, 0)
         has_read = True

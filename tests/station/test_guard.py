@@ -20,6 +20,7 @@ from station.profile import reference_profile
 ALL_WELL = Facts(
     may_move=True,
     may_feed=True,
+    may_jog=True,
     estop_ok=True,
     door_closed=True,
     drives_enabled=True,
@@ -59,6 +60,8 @@ SITUATIONS: dict[Action, dict[str, Any]] = {
     Action.RELEASE_IN_BIN: {"place": Place.BIN, "z_is_safe": False},
     Action.LOAD_BOARD: {"clamped": False, "board_at_stop": False},
     Action.BOARD_OUT: {"clamped": False},
+    **{jog: {"key_manual": True} for jog in (Action.JOG_X, Action.JOG_Y, Action.JOG_TURN, Action.JOG_Z)},
+    Action.JOG_Z_LOW: {"key_manual": True, "place": Place.BIN},
 }
 """Where the machine stands when this action is the next one; elsewhere all is well as it is."""
 
@@ -69,7 +72,15 @@ BREAKS: dict[str, dict[str, Any]] = {
     c.LIES_OR_NOTHING_HELD.id: {"in_contact": False, "nothing_held": None},
     **{
         condition.id: {"place": Place.ELSEWHERE}
-        for condition in (c.OVER_TRAY, c.OVER_PLATE, c.OVER_BOARD, c.OVER_HOLDER, c.OVER_BIN, c.OVER_SURFACE)
+        for condition in (
+            c.OVER_TRAY,
+            c.OVER_PLATE,
+            c.OVER_BOARD,
+            c.OVER_HOLDER,
+            c.OVER_BIN,
+            c.OVER_SURFACE,
+            c.JOG_DOWN_HERE,
+        )
     },
 }
 """How a condition of more than one fact is made false; all others by turning their one fact round."""
@@ -162,6 +173,22 @@ DANGEROUS: list[tuple[Action, dict[str, Any], str]] = [
     (Action.PRESS_ELSEWHERE, {}, "nothing that it may press on"),
     (Action.RELEASE_ELSEWHERE, {"nothing_held": False}, "may hold a part"),
     (Action.RELEASE_ELSEWHERE, {"nothing_held": None}, "not known"),
+    *((Action.JOG_Z_LOW, {"place": place}, "over the reject bin only") for place in Place if place is not Place.BIN),
+    (Action.JOG_Z_LOW, {"contact_stop_armed": False}, "would not stop at a contact"),
+    *(
+        (jog, wrong, says)
+        for jog in (Action.JOG_X, Action.JOG_Y, Action.JOG_TURN)
+        for wrong, says in (
+            ({"z_is_safe": False}, "too low to travel"),
+            ({"axes_referenced": False}, "not to be trusted"),
+            ({"in_contact": True}, "touches the nozzle"),
+            ({"key_manual": False}, "turn it to manual"),
+            ({"may_jog": False}, "no jog button is held"),
+            ({"door_closed": False}, "door is open"),
+        )
+    ),
+    (Action.JOG_Z, {"z_referenced": False}, "not to be trusted"),
+    (Action.JOG_Z, {"may_jog": False}, "no jog button is held"),
 ]
 """What must never happen, written down without looking at the table."""
 
@@ -177,6 +204,11 @@ def test_what_must_never_happen_is_refused_in_words(action: Action, wrong: dict[
 def test_what_ends_a_motion_well_needs_neither_key_nor_supplies(wrong: dict[str, Any]) -> None:
     for action in (Action.LIFT, Action.MOVE_Z_UP, Action.RELEASE_ON_BOARD):
         assert broken(action, replace(before(action), **wrong)) == ()
+
+
+def test_a_hand_may_lift_the_nozzle_out_of_what_it_touches() -> None:
+    pressed = replace(before(Action.JOG_Z), in_contact=True, z_is_safe=False, place=Place.BOARD, air_ok=False)
+    assert broken(Action.JOG_Z, pressed) == ()
 
 
 def test_every_command_of_every_device_has_a_row_and_every_condition_is_used() -> None:
@@ -209,6 +241,8 @@ def test_the_steps_asked_about_beforehand_are_the_irreversible_ones() -> None:
         ("move_z", {"z_um": 9_000.0}, Place.BOARD, Action.MOVE_Z_UP),
         ("move_z", {"z_um": 9_001.0}, Place.BOARD, Action.LOWER_ELSEWHERE),
         ("move_z", {"z_um": 9_001.0}, Place.BIN, Action.LOWER_TO_BIN),
+        ("jog_z", {"z_um": 9_000.0}, Place.BOARD, Action.JOG_Z),
+        ("jog_z", {"z_um": 9_001.0}, Place.BOARD, Action.JOG_Z_LOW),
     ],
 )
 def test_which_action_a_command_is_depends_on_where_the_nozzle_stands(

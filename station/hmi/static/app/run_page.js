@@ -4,8 +4,9 @@ import { AlarmLine, AlarmPanel, closeAlarmPanel } from "./alarm_panel.js";
 import { BoardMap } from "./board_map.js";
 import { CameraView } from "./camera_view.js";
 import { closeForm, CommandBar, JobForm, Notice } from "./command_bar.js";
-import { isStale } from "./feed.js";
+import { isStale, snapshot } from "./feed.js";
 import { html } from "./html.js";
+import { JogPad } from "./jog_pad.js";
 import { Inputs, NumbersStrip } from "./numbers.js";
 import { FilmTrend, ForceCurve } from "./plots.js";
 import { SimulationRibbon, TitleBar } from "./title_bar.js";
@@ -28,7 +29,7 @@ export function RunPage() {
     <${TitleBar} />
     <${AlarmLine} />
     <main class=${`run ${isStale.value ? "stale" : ""}`} aria-label=${t("page.run")}>
-      <${BoardMap} />
+      ${snapshot.value?.state.mode === "Manual" ? html`<${JogPad} />` : html`<${BoardMap} />`}
       <${CameraView} />
       <${FilmTrend} />
       <${ForceCurve} />

@@ -1,0 +1,103 @@
+"""The jog pad: one WebSocket for one page that holds buttons. Frames in, the picture of the pad out.
+
+The one command that does not come by HTTP: a held button needs an order of its frames and an end that nobody has to
+send. Nothing here decides what may move; a page that goes away lets go by that alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import ValidationError
+
+from station.api.models import JogFrame
+from station.api.port import ControllerPort, Refused
+from station.api.streams import Streams, finite
+
+TOLD_EVERY_S = 0.05
+SAID_AGAIN_S = 1.0
+"""an unchanged picture is sent again after so long"""
+PAD_TAKEN, BAD_FRAME, GOING_AWAY = 4409, 4400, 1001
+"""close codes; 4000 and above are the application's (RFC 6455, 7.4.2)"""
+REASON_LIMIT = 120
+"""a close reason has room for 123 bytes"""
+
+
+def router(port: ControllerPort, streams: Streams) -> APIRouter:
+    """The route of this noun."""
+    routes = APIRouter(prefix="/v1", tags=["jog"])
+
+    @routes.websocket("/jog")
+    async def jog(socket: WebSocket) -> None:
+        """Take the pad, hold buttons, be told what moves. Closing lets go."""
+        await socket.accept()
+        try:
+            token = port.take_jog()
+        except Refused as refused:
+            await socket.close(PAD_TAKEN, refused.message[:REASON_LIMIT])
+            return
+        try:
+            await _Pad(socket, port, streams, token).serve()
+        finally:
+            port.give_back_jog(token)
+
+    return routes
+
+
+class _Pad:
+    """One page with the pad in its hand."""
+
+    def __init__(self, socket: WebSocket, port: ControllerPort, streams: Streams, token: str) -> None:
+        self._socket, self._port, self._streams, self._token = socket, port, streams, token
+        self._refused: str | None = None
+        """why the newest frame was not obeyed"""
+
+    async def serve(self) -> None:
+        """Until the page or the server goes away."""
+        telling = asyncio.create_task(self._tell(), name="jog pad told")
+        hearing = asyncio.create_task(self._hear(), name="jog pad heard")
+        telling.add_done_callback(lambda _: hearing.cancel())
+        hearing.add_done_callback(lambda _: telling.cancel())
+        try:
+            for ended in await asyncio.gather(hearing, telling, return_exceptions=True):
+                if isinstance(ended, Exception) and not isinstance(ended, WebSocketDisconnect):
+                    raise ended
+        finally:
+            # Before anything is said to the page: the axis does not wait for a farewell.
+            self._port.give_back_jog(self._token)
+            hearing.cancel()
+            telling.cancel()
+            with suppress(RuntimeError, WebSocketDisconnect):  # where it was closed already
+                await self._socket.close(GOING_AWAY)
+
+    async def _hear(self) -> None:
+        while True:
+            text = await self._socket.receive_text()
+            try:
+                frame = JogFrame.model_validate_json(text)
+            except ValidationError as error:
+                problem = error.errors(include_url=False)[0]
+                where = ".".join(str(part) for part in problem["loc"])
+                self._port.give_back_jog(self._token)
+                await self._socket.close(BAD_FRAME, f"{where}: {problem['msg']}"[:REASON_LIMIT])
+                return
+            held = None if frame.hold is None else (frame.hold.axis, frame.hold.direction, frame.hold.speed)
+            try:
+                self._port.jog_frame(frame.token, frame.n, held)
+                self._refused = None
+            except Refused as refused:
+                self._refused = refused.message
+
+    async def _tell(self) -> None:
+        loop = asyncio.get_running_loop()
+        told, told_at_s = "", 0.0
+        while not self._streams.is_closing:
+            picture = {"token": self._token, "refused": self._refused, **self._port.jog()}
+            text = json.dumps(finite(picture), separators=(",", ":"), allow_nan=False)
+            if text != told or loop.time() - told_at_s >= SAID_AGAIN_S:
+                await self._socket.send_text(text)
+                told, told_at_s = text, loop.time()
+            await asyncio.sleep(TOLD_EVERY_S)
