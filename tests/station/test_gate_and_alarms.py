@@ -110,7 +110,7 @@ async def test_every_alarm_that_leaves_the_list_is_noted_with_its_reason_and_onl
     alarms.remove(asked)
     alarms.clear()
     alarms.remove(third)
-    assert noted == [("A1", "retry"), ("A2", "clear"), ("A3", "not asked any more")]
+    assert noted == [("A0-1", "retry"), ("A0-2", "clear"), ("A0-3", "not asked any more")]
 
 
 @virtual
