@@ -20,7 +20,7 @@ HOST_FAULTS = (
         where=_RUNS,
         phases=PHASES,
         elsewhere=_NOT_HERE,
-        note="the crash points kill at every commit and every step of a task, the real campaign a real process",
+        note="the crash points kill at every commit, step of a task and byte, the real campaign a real process",
     ),
     host("H02", "disk full", "there is no room for the next event", note="the real campaign fills a real disk"),
     host("H03", "database locked", "another program holds the database for longer than a write waits"),

@@ -16,12 +16,12 @@ from typing import Any
 
 import recipes
 from sim_hardware.schedule import Plan, dump, load_plan
-from tests.campaign import crash, matrix, page, reached, shrink, swarm
+from tests.campaign import crash, grouped, matrix, page, reached, shrink, swarm
 from tests.campaign.run import run
 from tests.campaign.schedule import check_names
 
-CRASH_SLICE = 1
-BYTE_SLICE = 97
+MEMBERS, AGAIN = 250, 250
+"""kills that check the groups of crash points, and second kills"""
 RUNS = ("matrix", "swarm", "live")
 RUN_OF_POINTS = 100
 """crash points that share one run; after each run the file is up to date"""
@@ -53,10 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     whole.add_argument("--out", type=Path, default=Path("report/matrix.jsonl"))
     whole.add_argument("--cells", type=int, default=0, help="so many, spread over all; 0 = all")
     whole.add_argument("--faults", default="", help="only these, for instance M01,V04; their lines replace older ones")
-    crashes = command("crash", _crash, "kill the station at every commit and every step of its tasks")
-    crashes.add_argument("--every", type=int, default=CRASH_SLICE, help="every nth step of a task only")
-    crashes.add_argument("--every-byte", type=int, default=BYTE_SLICE, help="every nth byte on a wire only")
-    crashes.add_argument("--again", type=int, default=0, help="so many points with a second kill after the restart")
+    crashes = command("crash", _crash, "kill the station at every commit, step of its tasks and byte on a wire")
+    crashes.add_argument("--every", type=int, default=1, help="every nth group of points only")
+    crashes.add_argument("--members", type=int, default=MEMBERS, help="so many further points that check the groups")
+    crashes.add_argument("--again", type=int, default=AGAIN, help="so many points with a second kill after the restart")
     crashes.add_argument("--part", default="1/1", help="2/4: the second quarter of the points")
     crashes.add_argument("--fresh", action="store_true", help="run all points, also those that the file has")
     crashes.add_argument("--out", type=Path, default=Path("report/crash.jsonl"))
@@ -126,28 +126,29 @@ def _summed(lines: Sequence[dict[str, Any]], what: str) -> int:
 def _crash(options: argparse.Namespace) -> int:
     """Points that the file has already are not run again: what was begun is gone on with."""
     part, parts = _part(options.part)
-    wanted = crash.points(options.every, options.every_byte, options.again, options.seed)[part - 1 :: parts]
+    recording = grouped.record(options.seed)
+    plan = grouped.planned(
+        recording, every=options.every, members=options.members, again=options.again, seed=options.seed
+    )[part - 1 :: parts]
     older = [] if options.fresh or not options.out.exists() else page.lines_of(options.out)
-    have = {(line["at"], line["n"], line.get("again", 0)) for line in older}
-    left = [point for point in dict.fromkeys(wanted) if (point.at.value, point.n, point.again) not in have]
-    sys.stdout.write(f"{len(wanted)} crash points, {len(left)} to run\n")
+    have = {(line["at"], line["n"], line["again"]) for line in older}
+    left = {one.point: one for one in plan if (one.point.at.value, one.point.n, one.point.again) not in have}
+    sys.stdout.write(f"{len(recording.groups)} groups of crash points, {len(plan)} kills, {len(left)} to run\n")
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = list(older)
+    lines, points = list(older), list(left)
     with options.out.open("w" if options.fresh else "a", encoding="utf-8") as file:
-        for begin in range(0, len(left), RUN_OF_POINTS):
-            run_of = left[begin : begin + RUN_OF_POINTS]
-            for line in crash.crash_many(run_of, options.seed, options.workers) if run_of else ():
+        for begin in range(0, len(points), RUN_OF_POINTS):
+            for point, told in crash.crash_many(points[begin : begin + RUN_OF_POINTS], options.seed, options.workers):
+                line = {**told, **left[point].as_dict()}
                 file.write(json.dumps(line, sort_keys=True) + "\n")
                 lines.append(line)
             file.flush()
-            _tell(min(begin + RUN_OF_POINTS, len(left)), len(left))
-    bad = [line for line in lines if line["broken"] or line["problems"] or not line["killed"]]
-    sorts = ", ".join(f"{n} {at}" for at, n in Counter(line["at"] for line in lines).items())
-    twice = sum(bool(line.get("again")) for line in lines)
-    sys.stdout.write(f"{len(lines)} crash points ({sorts}; {twice} killed again), {len(bad)} bad\n")
-    for line in bad[:40]:
-        sys.stdout.write(f"  {line['at']} {line['n']} {line.get('again', 0)}: {line['broken'] or line['problems']}\n")
-    return int(bool(bad))
+            _tell(min(begin + RUN_OF_POINTS, len(points)), len(points))
+    sums = grouped.summed(lines)
+    sys.stdout.write(grouped.sentence(sums, crash.count(options.seed)) + "\n")
+    for sentence in sums["wrong"][:40]:
+        sys.stdout.write(f"  {sentence}\n")
+    return int(bool(sums["wrong"]))
 
 
 def _part(words: str) -> tuple[int, int]:
@@ -245,7 +246,7 @@ def _all(options: argparse.Namespace) -> int:
     common = ["--seed", str(options.seed), "--workers", str(options.workers)]
     found = [
         main(["matrix", *common]),
-        main(["crash", "--fresh", "--again", "200", *common]),
+        main(["crash", "--fresh", *common]),
         main(["swarm", "--fresh", "--count", str(options.swarm), *common]),
         main(["live", "--count", str(options.live), *common]),
         main(["reached"]),

@@ -8,7 +8,6 @@ one run: the process is split at each of them, the child is killed, the parent b
 from __future__ import annotations
 
 import asyncio
-import random
 import shutil
 import tempfile
 from collections import Counter
@@ -33,24 +32,28 @@ from tests.campaign.run import story
 from tests.campaign.watcher import OPERATOR, Watcher
 from tests.scenarios.bench import Bench, bench, recipe, world
 
-__all__ = ["At", "Crash", "Point", "count", "crash", "crash_many", "points"]
+__all__ = ["At", "Crash", "Point", "Story", "count", "crash", "crash_many", "looped"]
 
 DEAD_FOR_S = 2.0
 SETTLED = definition("act_settled").number
 """tells that the sensors have proved what became of an act; it asks nothing"""
 TRUTHFUL_WITHIN_S = 3.0
-BYTES = (At.BYTE_OUT, At.BYTE_IN)
-AGAIN_WITHIN = 900
-"""steps of tasks of a restarted station: from its start to its first picture of the board"""
 
 
 @dataclass(slots=True)
 class Crash:
-    """What one crash point showed; `counts` is how many occasions there were up to the kill, or in the whole job."""
+    """What one crash point showed; `counts` is how many occasions there were up to the kill, or in the whole job.
+
+    told_after_s   virtual time from the start of a new station until it said where it stands, the longest of them
+    ended          what became of the packages, as recorded and in truth: what two kills of one sort must share
+    """
 
     point: Point
     counts: Counter[At]
     has_killed: bool
+    killed_again: bool = False
+    told_after_s: float = 0.0
+    ended: list[str] = field(default_factory=list)
     broken: list[tuple[int, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
@@ -65,7 +68,11 @@ class Crash:
             "at": self.point.at.value,
             "n": self.point.n,
             "again": self.point.again,
+            "again_at": self.point.again_at.value,
             "killed": self.has_killed,
+            "killed_again": self.killed_again,
+            "told_after_s": self.told_after_s,
+            "ended": self.ended,
             "broken": [list(one) for one in self.broken],
             "problems": self.problems,
             "asked": self.asked,
@@ -74,7 +81,7 @@ class Crash:
 
 def crash(point: Point, seed: int = 11) -> Crash:
     """Run a one-board job, kill it there, start anew, finish, judge."""
-    return _in_folder(lambda folder: _looped(_Story(folder, seed, Killer([point]), lambda: point)))
+    return _in_folder(lambda folder: looped(Story(folder, seed, Killer([point]), lambda: point)))
 
 
 def crash_many(
@@ -82,8 +89,8 @@ def crash_many(
     seed: int = 11,
     at_once: int = 1,
     enough: Callable[[Any, dict[str, Any]], bool] | None = None,
-) -> Iterator[dict[str, Any]]:
-    """The same for many points of one run, as lines, in the order in which the run comes to them.
+) -> Iterator[tuple[Point, dict[str, Any]]]:
+    """The same for many points of one run, each with its line, in the order in which the run comes to them.
 
     A split takes a few thousandths of a second; what is saved is everything up to the kill.
     """
@@ -103,11 +110,11 @@ def crash_many(
                 return True
         return False
 
-    made = _Story(folder / "store", seed, Killer(points, reached), lambda: here[0] if here else points[0])
+    made = Story(folder / "store", seed, Killer(points, reached), lambda: here[0] if here else points[0])
     try:
-        or_error(brood, lambda: _looped(made).as_dict())
+        or_error(brood, lambda: looped(made).as_dict())
         for point, told in brood.results():
-            yield _line(point, told)
+            yield point, _line(point, told)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -123,20 +130,6 @@ def count(seed: int = 11) -> Counter[At]:
     return crash(Point(At.BEFORE_COMMIT, 0), seed).counts
 
 
-def points(every: int = 1, every_byte: int = 97, again: int = 0, seed: int = 11) -> list[Point]:
-    """All commits, every nth step of a task, every nth byte; and `again` of them with a second kill, spread and drawn.
-
-    97 bytes: a prime, so that all places within a frame have their turn
-    """
-    whole = count(seed)
-    listed = [Point(at, n) for at in (At.BEFORE_COMMIT, At.AFTER_COMMIT) for n in range(1, whole[at] + 1)]
-    listed += [Point(At.TASK_STEP, n) for n in range(1, whole[At.TASK_STEP] + 1, every)]
-    listed += [Point(at, n) for at in BYTES for n in range(1, whole[at] + 1, every_byte)]
-    chance = random.Random(seed)
-    twice = [chance.choice(listed) for _ in range(again)]
-    return listed + [Point(one.at, one.n, chance.randint(1, AGAIN_WITHIN)) for one in twice]
-
-
 def _in_folder(work: Callable[[Path], Crash]) -> Crash:
     folder = Path(tempfile.mkdtemp(prefix="crash-", dir=fast_folder()))
     try:
@@ -145,20 +138,30 @@ def _in_folder(work: Callable[[Path], Crash]) -> Crash:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _looped(told: _Story) -> Crash:
+def looped(told: Story) -> Crash:
     return virtual_time.run(told.tell(), loop_type=type("Loop", (KillersLoop,), {"killer": told.killer}))
 
 
-class _Story:
+class Story:
     """One job, one or two kills, the restart, the finished board. `folder` is where a restarted station looks."""
 
-    def __init__(self, folder: Path, seed: int, killer: Killer, point: Callable[[], Point]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        killer: Killer,
+        point: Callable[[], Point],
+        on_plant: Callable[[Plant], None] = lambda _: None,
+    ) -> None:
+        self._on_plant = on_plant
         self.folder, self.killer = folder, killer
         self._first_folder, self._seed, self._point = folder, seed, point
         self._durable: dict[int, str] = {}
         self._problems: list[str] = []
         self._restarts: list[float] = []
         self._asked: list[int] = []
+        self._told_after_s = 0.0
+        self.again_counts: Counter[At] = Counter()
 
     async def tell(self) -> Crash:
         task = asyncio.current_task()
@@ -166,12 +169,13 @@ class _Story:
         task.set_name(MAIN_TASK)
         plant = world(seed=self._seed)
         await plant.start()
+        self._on_plant(plant)
         watcher = Watcher(plant)
         self.killer.watch_acts(plant)
         async with bench(self._first_folder, plant=plant, seed=self._seed) as b:
             watcher.attach(b)
-            self.killer.watch_commits(b, self._durable)
-            killed = self._arm(b, plant, watcher)
+            killed = asyncio.Event()
+            self._arm(b, plant, watcher, killed)
             b.order()
             await b.until(lambda: b.controller.packml.state is State.COMPLETE or killed.is_set(), 0.05)
             self.killer.is_armed = False
@@ -179,22 +183,31 @@ class _Story:
                 if self.folder != self._first_folder:
                     abandon(b.store)
                 await b.die()
+                self.killer.revive()
         counts = Counter(self.killer.counts)
         if not killed.is_set():
             await plant.stop()
             return Crash(self._point(), counts, False)
-        again = self._point().again
-        if again:
-            self.killer.want([Point(At.TASK_STEP, again)])
-            await self._restart(plant, watcher, 1, is_killed=True)
-        judged = await self._restart(plant, watcher, 2, is_killed=False)
+        point, killed_again = self._point(), False
+        if point.again:
+            self.killer.want([Point(point.again_at, point.again)])
+            killed_again = await self._short_life(plant, watcher)
+        judged = await self._life(plant, watcher, 2)
         await plant.stop()
-        assert judged is not None
-        return Crash(self._point(), counts, True, violations(judged), self._problems, self._asked, story(judged))
+        return Crash(
+            point,
+            counts,
+            True,
+            killed_again,
+            round(self._told_after_s, 3),
+            _ended(judged),
+            violations(judged),
+            self._problems,
+            self._asked,
+            story(judged),
+        )
 
-    def _arm(self, b: Bench, plant: Plant, watcher: Watcher) -> asyncio.Event:
-        killed = asyncio.Event()
-
+    def _arm(self, b: Bench, plant: Plant, watcher: Watcher, killed: asyncio.Event) -> None:
         def kill() -> None:
             b.store.writing.failure = StoreFailed("the process is gone")
             b.is_dead = True
@@ -203,38 +216,60 @@ class _Story:
             watcher.add(OPERATOR, "kills the station", {})
             killed.set()
 
+        self.killer.watch_commits(b, self._durable)
         self.killer.arm(kill)
-        return killed
 
-    async def _restart(self, plant: Plant, watcher: Watcher, nth: int, *, is_killed: bool) -> Judged | None:
-        """A new start of the station: what it says, and the board; None where it was killed before that."""
+    async def _short_life(self, plant: Plant, watcher: Watcher) -> bool:
+        """A new start that is killed as well, from its first step on; whether it was."""
+        killed, benches = asyncio.Event(), list[Bench]()
+
+        def begins(b: Bench) -> None:
+            benches.append(b)
+            self._arm(b, plant, watcher, killed)
+
+        life = asyncio.create_task(self._life(plant, watcher, 1, begins), name="short life")
+        death = asyncio.create_task(killed.wait(), name=MAIN_TASK)
+        await asyncio.wait((life, death), return_when=asyncio.FIRST_COMPLETED)
+        for task in (life, death):
+            task.cancel()
+        await asyncio.gather(life, death, return_exceptions=True)
+        self.again_counts = Counter(self.killer.counts)
+        self.killer.is_armed = False
+        if killed.is_set():
+            await benches[0].die()
+        self.killer.revive()
+        return killed.is_set()
+
+    async def _life(
+        self, plant: Plant, watcher: Watcher, nth: int, begins: Callable[[Bench], None] | None = None
+    ) -> Judged:
+        """A new start of the station: what it says, and the board."""
         await asyncio.sleep(DEAD_FOR_S)
         devices = (plant.plc, plant.head, plant.dip_unit)
         if any(channel.busy for device in devices for channel in device.core.channels):
             self._problems.append(f"something still moves {DEAD_FOR_S:.0f} s after the kill")
         began_s = plant.now()
         self._restarts.append(began_s)
-        async with bench(self.folder, plant=plant, seed=self._seed + nth, is_ready=False) as b:
+        async with bench(self.folder, plant=plant, seed=self._seed + nth, is_ready=False, before_start=begins) as b:
             watcher.attach(b)
             await self._what_is_said(b, plant.now() - began_s)
-            self.killer.watch_commits(b, self._durable)
-            killed = self._arm(b, plant, watcher) if is_killed else asyncio.Event()
+            if begins is None:
+                self.killer.watch_commits(b, self._durable)
             hang = ""
             try:
                 await Operator(b, watcher).finish_a_board()
             except Hangs as hanging:
                 hang = str(hanging)
-            self.killer.is_armed = False
-            if killed.is_set():
-                await b.die()
-                return None
             return await ended(watcher, b, recipe(), hang, self._restarts)
 
     async def _what_is_said(self, b: Bench, took_s: float) -> None:
         """Truthful and soon: every open act is asked about or settled, and nothing acknowledged is lost (32)."""
+        self._told_after_s = max(self._told_after_s, took_s)
         if took_s > TRUTHFUL_WITHIN_S:
             self._problems.append(f"the new station needed {took_s:.1f} s to say where it stands")
         now = {event.seq: event.hash for event in await b.store.events.read(limit=100_000)}
+        if b.is_dead:
+            return
         lost = [seq for seq, seal in self._durable.items() if now.get(seq) != seal]
         if lost:
             self._problems.append(f"{len(lost)} acknowledged events are lost or changed, the first is {min(lost)}")
@@ -245,3 +280,11 @@ class _Story:
             state = b.controller.packml.state.title
             self._problems.append(f"{open_acts} acts are open, the station is {state}, asks {asked}")
         self._asked += asked
+
+
+def _ended(run: Judged) -> list[str]:
+    """The boards, what was recorded of every package, and where packages truly are."""
+    plant = run.plant
+    told = [f"{one['board']['serial']} {one['site']} {one['result']}" for one in run.records]
+    lie = [f"{board.serial} {sum(len(site.placed) for site in board.sites)} lie there" for board in plant.boards]
+    return [*told, *lie, f"{len(plant.rejected)} in the bin", f"{len(plant.lost)} lost"]

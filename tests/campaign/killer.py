@@ -35,28 +35,34 @@ class At(StrEnum):
 class Point:
     """The nth occasion after the order was given; n = 0 kills nobody and counts.
 
-    again   the restarted station is killed too, at this step of one of its tasks; 0: it is not
+    again      the restarted station is killed too, at this occasion after it has begun to start; 0: it is not
+    again_at   what is counted then
     """
 
     at: At
     n: int
     again: int = 0
+    again_at: At = At.TASK_STEP
 
     def __str__(self) -> str:
-        return f"{self.at.value} {self.n}" + (f", again at step {self.again}" if self.again else "")
+        return f"{self.at.value} {self.n}" + (f", again at {self.again_at.value} {self.again}" if self.again else "")
 
 
 ACTS = ("picked", "dipped", "placed", "rejected", "board out")
 Reached = Callable[[At, int], bool]
+Carry = Callable[[int, int], object]
 
 
 class Killer:
-    """Counts occasions while it is armed; at a wanted one it kills where `reached` says so."""
+    """Counts occasions while it is armed; at a wanted one it kills where `reached` says so.
+
+    is_mute   the process is gone: nothing that is left of it reaches a wire or finds a device, until `revive`
+    """
 
     def __init__(self, wanted: Iterable[Point], reached: Reached = lambda *_: True) -> None:
         self.counts: Counter[At] = Counter()
         self.is_armed = False
-        self.has_killed = False
+        self.has_killed = self.is_mute = False
         self.kill: Callable[[], None] = lambda: None
         self.want(wanted, reached)
 
@@ -71,24 +77,32 @@ class Killer:
         self.counts.clear()
         self.kill, self.is_armed, self.has_killed = kill, True, False
 
+    def revive(self) -> None:
+        """What was killed is buried, another process may speak."""
+        self.is_mute = False
+
     def occasion(self, at: At) -> None:
         self.pass_until(at, 1)
 
-    def pass_until(self, at: At, size: int) -> int:
-        """So many occasions at once, the bytes of a frame; how many pass: fewer than `size` when one is the last."""
-        if not self.is_armed or self.has_killed:
-            return size
+    def pass_until(self, at: At, size: int, carry: Carry = lambda *_: None, port: int = 0) -> None:
+        """So many occasions at once, the bytes of a frame at a port. `carry` takes along those from one to another
+        that come before a kill."""
         before = self.counts[at]
+        if not self.is_armed or self.has_killed:
+            carry(0, size)
+            return
         numbers = self._numbers[at]
         for number in numbers[bisect_right(numbers, before) :]:
             if number > before + size:
                 break
             if self._reached(at, number):
                 self.counts[at], self.has_killed = number, True
+                carry(0, number - before - 1)
+                self.is_mute = True
                 self.kill()
-                return number - before - 1
+                return
         self.counts[at] = before + size
-        return size
+        carry(0, size)
 
     def watch_commits(self, b: Bench, durable: dict[int, str]) -> None:
         """`durable` grows: number and hash of every event that was told to be on the disk."""
@@ -134,18 +148,22 @@ class KillersLoop(virtual_time.VirtualTimeLoop):
         callback(*args)
 
     async def create_connection(self, *args: Any, **more: Any) -> Any:
+        if self.killer.is_mute:
+            raise ConnectionRefusedError("the process is gone")
         near, protocol = await super().create_connection(*args, **more)
-        write, deliver = near.write, near.deliver
+        write, deliver, port = near.write, near.deliver, near.get_extra_info("peername")[1]
 
         def written(data: Any) -> None:
-            passed = self.killer.pass_until(At.BYTE_OUT, len(data))
-            if passed:
-                write(data[:passed])
+            if not self.killer.is_mute:
+                self.killer.pass_until(At.BYTE_OUT, len(data), lambda low, high: write(data[low:high]), port)
 
         def delivered(data: bytes) -> None:
-            passed = self.killer.pass_until(At.BYTE_IN, len(data))
-            if passed:
-                deliver(data[:passed])
+            def carry(low: int, high: int) -> None:
+                if high > low:
+                    deliver(data[low:high])
+
+            if not self.killer.is_mute:
+                self.killer.pass_until(At.BYTE_IN, len(data), carry, port)
 
         near.write, near.deliver = written, delivered  # type: ignore[method-assign]
         return near, protocol

@@ -14,7 +14,7 @@ from typing import Any
 from sim_hardware.fault_kinds import KINDS
 from sim_hardware.fault_list import FAULTS, PHASES, SECTIONS, STEPS, Fault, Means
 from sim_hardware.faults import FaultSpec
-from tests.campaign import crash
+from tests.campaign import crash, grouped
 from tests.campaign.expected import BROKEN, ERROR, EXPECTED, HANGS, MISSED, OTHER, PROVED
 from tests.campaign.judged import ROWS
 from tests.campaign.matrix import INJECTABLE, judged
@@ -66,10 +66,8 @@ def keep(matrix: Sequence[dict[str, Any]], crashes: Sequence[dict[str, Any]], re
         if runs:
             kept["real"][path.stem.removeprefix("real_")] = [len(runs), len(bad), counted(runs)]
     if crashes:
-        counts = Counter("again" if line["again"] else line["at"] for line in crashes)
-        bad = [line for line in crashes if line["broken"] or line["problems"] or not line["killed"]]
         whole = {at.value: count for at, count in crash.count().items()}
-        kept["crash"] = {"points": dict(counts), "whole": whole, "bad": [[line["at"], line["n"]] for line in bad]}
+        kept["crash"] = {**grouped.summed(crashes), "whole": whole}
     MEASURED.write_text(_one_cell_a_line(kept), encoding="utf-8")
 
 
@@ -147,14 +145,9 @@ def _numbers(cells: dict[str, list[Any]], crashes: dict[str, Any] | None) -> lis
         "",
     ]
     if crashes is not None:
-        run, bad = crashes["points"], len(crashes["bad"])
-        points = ", ".join(f"{run.get(at, 0)} of {count:,} {at}s" for at, count in crashes["whole"].items())
-        lines += [
-            f"Crash points of a one-board job, the service killed there and started anew: {points}; "
-            f"{run.get('again', 0)} killed once more inside that start. "
-            f"{sum(run.values()) - bad} good, {bad} bad.",
-            "",
-        ]
+        whole = {crash.At(at): count for at, count in crashes["whole"].items()}
+        lines += [grouped.sentence(crashes, whole), ""]
+        lines += [f"- {sentence}" for sentence in crashes["wrong"]] + [""] * bool(crashes["wrong"])
     return lines
 
 

@@ -199,11 +199,13 @@ async def bench(
     attended: bool = True,
     drawn: recipes.Recipe | None = None,
     clock: Clock | None = None,
+    before_start: Callable[[Bench], None] | None = None,
 ) -> AsyncIterator[Bench]:
     """A station, homed and calibrated where `is_ready`; everything is closed at the end.
 
-    plant    a machine that stood there before; it is left running
-    drawn    what every order builds, the usual recipe where nothing is given
+    plant          a machine that stood there before; it is left running
+    drawn          what every order builds, the usual recipe where nothing is given
+    before_start   told of the station when it has opened its memory and done nothing else
     """
     own = plant is None
     machine = world(*faults, seed=seed, fidelity=fidelity) if plant is None else plant
@@ -223,8 +225,10 @@ async def bench(
         find_recipe=lambda _: drawn or recipe(),
     )
     made = Bench(machine, store, controller)
-    await controller.start()
+    if before_start is not None:
+        before_start(made)
     try:
+        await controller.start()
         if is_ready:
             await made.ready()
         yield made
