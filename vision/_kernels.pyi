@@ -65,6 +65,11 @@ def cut_at(
     slot: Wholes,
     listed: Wholes,
 ) -> int: ...
+def light_change(centres: Reals, final: Reals, members: Flags, change: Reals) -> int: ...
+def ended_discs(
+    final: Reals, origin: Reals, start: Reals, members: Flags, change: Reals, reads: Reals, limit: float,
+    is_relative: bool, centres: Reals, found: Reals,
+) -> int: ...  # fmt: skip
 def rigid_fit(
     model: Reals, seen: Reals, weight: Reals, sigma: Reals, ratio: float, minimum: int, rounds: int, used: Flags,
     residual: Reals, figures: Reals, covariance: Reals,

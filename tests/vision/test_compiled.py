@@ -14,7 +14,7 @@ import pytest
 from tests.benchmarks.vision.fiducial_scenes import CASES, draw
 from tests.benchmarks.vision.fiducials import ours
 from tests.vision.scenes import POP_168, PackagePart
-from vision import arithmetic, balls, best_place, blobs, compiled, lattice, maps, pose
+from vision import arithmetic, balls, best_place, blobs, compiled, discs, frame, lattice, maps, pose
 from vision.frame import Frame, mean_levels
 from vision.inspection import inspect_package
 from vision.results import Pose
@@ -134,6 +134,43 @@ def test_a_rigid_fit_is_the_same_with_points_far_off_and_weights(rng, sigma):
         np.testing.assert_allclose(fast.covariance, plain.covariance, rtol=1e-6)
         for name in ("x_um", "y_um", "theta_deg", "scale_ratio", "rms_um"):
             assert getattr(fast, name) == pytest.approx(getattr(plain, name), rel=1e-9, abs=1e-9), name
+
+
+@needs_kernels
+@pytest.mark.parametrize(("factor", "sparse"), [(1, 1), (2, 3), (3, 1), (5, 3), (8, 1), (16, 2), (23, 1)])
+def test_a_picture_is_thinned_alike_by_every_factor_also_where_its_rows_end(rng, factor, sparse):
+    for shape in ((90, 70), (64, 333), (301, 37)):
+        pixels = rng.integers(0, 255, shape, dtype=np.uint8)
+        fast, plain = both(lambda p=pixels: frame.thinned_levels(p, factor, sparse))
+        np.testing.assert_array_equal(fast[0], plain[0])
+        np.testing.assert_array_equal(fast[1], plain[1])
+
+
+@needs_kernels
+@pytest.mark.parametrize("count", [1, 2, 7, 24, 60, 301])
+def test_the_middle_residual_is_the_same_for_few_and_many_and_for_equal_ones(rng, count):
+    model = rng.uniform(-5000, 5000, (count + 3, 2))
+    for spread in (rng.normal(0, 2, model.shape), rng.integers(-1, 2, model.shape) * 1.0, np.zeros(model.shape)):
+        fast, plain = both(lambda s=model + spread: pose.fit_rigid(model, s, reject_ratio=1.2))
+        np.testing.assert_array_equal(fast.used, plain.used)
+        assert fast.rms_um == pytest.approx(plain.rms_um, abs=1e-9)
+
+
+@needs_kernels
+@pytest.mark.parametrize("is_relative", [True, False])
+def test_the_last_solution_is_read_alike(rng, is_relative):
+    final = rng.normal(0, 0.2, (60, 9)) + np.eye(9)[4]
+    final[5, 4] = 0.01  # hardly a disc
+    start = rng.uniform(100, 2000, (60, 2))
+    origin, members = start + rng.uniform(-2, 2, start.shape), rng.uniform(size=60) > 0.2
+    fast, plain = both(lambda: discs._light_change(origin, final, members))
+    np.testing.assert_allclose(fast, plain, rtol=1e-9)
+    assert (fast != 0).all()
+    reads = np.array([0.3, -0.2, 4.0, 0.1])
+    fast, plain = both(lambda: discs._ended(final, origin, start, members, fast, reads, 1.5, is_relative))
+    for one, two in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-12)
+    assert np.hypot(*(fast[0] - start).T).max() == pytest.approx(1.5)  # not followed farther
 
 
 SEEN_WITH = {

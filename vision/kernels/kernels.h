@@ -108,6 +108,12 @@ int64_t searched(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stri
                  const window_layout *window, const double *given, int64_t given_knots, const search_limits *limits,
                  double *centres, uint8_t *members);
 
+int64_t light_change(const double *centres, int64_t count, const double *final, int64_t width, const uint8_t *members,
+                     double *change);
+int64_t ended_discs(const double *final, int64_t count, int64_t width, const double *origin, const double *start,
+                    const uint8_t *members, const double *change, const double *reads, double limit, int64_t is_relative,
+                    double *centres, double *found);
+
 int64_t rigid_fit(const double *model, const double *seen, int64_t count, const double *weight, const double *sigma,
                   int64_t sigmas, double ratio, int64_t minimum, int64_t rounds, uint8_t *used, double *residual,
                   double *figures, double *covariance);
