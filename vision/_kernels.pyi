@@ -65,6 +65,10 @@ def cut_at(
     slot: Wholes,
     listed: Wholes,
 ) -> int: ...
+def lit_levels(
+    level: Singles, step: float, soft: Reals, soft_step: float, face: int, light: Reals, sigma: Reals, lit: Singles,
+    open_parts: Reals,
+) -> int: ...  # fmt: skip
 def light_change(centres: Reals, final: Reals, members: Flags, change: Reals) -> int: ...
 def ended_discs(
     final: Reals, origin: Reals, start: Reals, members: Flags, change: Reals, reads: Reals, limit: float,

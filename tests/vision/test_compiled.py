@@ -14,7 +14,7 @@ import pytest
 from tests.benchmarks.vision.fiducial_scenes import CASES, draw
 from tests.benchmarks.vision.fiducials import ours
 from tests.vision.scenes import POP_168, PackagePart
-from vision import arithmetic, balls, best_place, blobs, compiled, discs, frame, lattice, maps, pose
+from vision import arithmetic, balls, best_place, blobs, compiled, discs, frame, lattice, maps, one_sided, pose
 from vision.frame import Frame, mean_levels
 from vision.inspection import inspect_package
 from vision.results import Pose
@@ -171,6 +171,18 @@ def test_the_last_solution_is_read_alike(rng, is_relative):
     for one, two in zip(fast, plain, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-12)
     assert np.hypot(*(fast[0] - start).T).max() == pytest.approx(1.5)  # not followed farther
+
+
+@needs_kernels
+@pytest.mark.parametrize("width_px", [0.8, 2.0, 3.5])
+def test_what_the_ring_light_makes_of_a_profile_is_the_same_sharp_and_soft(width_px):
+    radii_px = np.arange(800) / 48
+    level = (40 + 150 * np.exp(-0.5 * ((radii_px - 8.0) / width_px) ** 2)).astype(np.float32)
+    fast, plain = both(lambda: one_sided.lit_part(level, radii_px, 15.3))
+    np.testing.assert_allclose(fast.level, plain.level, rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose(fast.open, plain.open, rtol=1e-9)
+    assert fast.left_px == plain.left_px
+    assert np.ptp(fast.level) > 50
 
 
 SEEN_WITH = {
