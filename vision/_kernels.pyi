@@ -65,6 +65,9 @@ def cut_at(
     slot: Wholes,
     listed: Wholes,
 ) -> int: ...
+def similar_fit(
+    model: Reals, seen: Reals, ratio: float, least: float, minimum: int, rounds: int, figures: Reals
+) -> int: ...
 def lit_levels(
     level: Singles, step: float, soft: Reals, soft_step: float, face: int, light: Reals, sigma: Reals, lit: Singles,
     open_parts: Reals,

@@ -106,7 +106,7 @@ def _blurred_cap(radius_px: float, blur_px: float) -> FloatArray:
     """Matt light of a sphere from all sides, 1 in the middle, through the point spread; at steps of STEP_PX."""
     coarse_px = np.arange(0.0, radius_px + 4 * blur_px + 4, STEP_PX)
     cap = np.sqrt(np.maximum(1.0 - (coarse_px / radius_px) ** 2, 0.0))[None]
-    return blurred_alike(cap, 0.5 * blur_px**2)[0]
+    return np.asarray(blurred_alike(cap, 0.5 * blur_px**2)[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,8 +103,28 @@ def test_the_lattice_is_laid_over_the_map_alike_also_where_turns_tie(rng, lost):
         [np.delete(seen_um, rng.choice(168, lost, replace=False), axis=0), rng.uniform(-9e3, 9e3, (30, 2))]
     )
     fast, plain = both(lambda: lattice.placed_on_lattice(seen_um, POP_168, 0.01))
-    assert fast == plain
-    assert (fast is None) == (lost == 110)
+    assert (fast is None) == (plain is None) == (lost == 110)
+    if fast and plain:
+        assert fast.covered_ratio == plain.covered_ratio
+        assert fast.scale_ratio == pytest.approx(plain.scale_ratio, abs=1e-12)
+        for name in ("x_um", "y_um", "theta_deg"):
+            assert getattr(fast.pose, name) == pytest.approx(getattr(plain.pose, name), abs=1e-9)
+
+
+@needs_kernels
+def test_pairs_far_off_are_left_out_alike_and_few_are_none(rng):
+    model = rng.uniform(-5000, 5000, (31, 2))
+    seen = 1.007 * pose.apply_pose(Pose(120.0, -40.0, 163.0), model) + rng.normal(0, 2, model.shape)
+    seen[[3, 17]] += 400.0
+    for shown in (slice(None), slice(0, 6), slice(0, 5)):
+        fast, plain = both(lambda s=shown: lattice.through_pairs(model[s], seen[s], 0.02))
+        if shown == slice(0, 5):
+            assert fast is plain is None
+            continue
+        assert fast[1] == pytest.approx(plain[1], abs=1e-12)
+        assert (fast[0].x_um, fast[0].y_um) == pytest.approx((plain[0].x_um, plain[0].y_um), abs=1e-8)
+    fast, _ = both(lambda: lattice.through_pairs(model, seen, 0.02))
+    assert fast[1] == pytest.approx(1.007, abs=1e-3)
 
 
 @needs_kernels

@@ -126,5 +126,7 @@ int64_t ended_discs(const double *final, int64_t count, int64_t width, const dou
 int64_t rigid_fit(const double *model, const double *seen, int64_t count, const double *weight, const double *sigma,
                   int64_t sigmas, double ratio, int64_t minimum, int64_t rounds, uint8_t *used, double *residual,
                   double *figures, double *covariance);
+int64_t similar_fit(const double *model, const double *seen, int64_t count, double ratio, double least,
+                    int64_t minimum, int64_t rounds, double *figures);
 
 #endif

@@ -144,6 +144,8 @@ KERNEL(ended_discs, "dddoddxn+d+d",
 KERNEL(rigid_fit, "ddddxnn+o+d+d+d",
        answer = rigid_fit(a[0].at, a[1].at, a[0].rows, a[2].at, a[3].at, a[3].rows, a[4].real, a[5].whole, a[6].whole,
                           a[7].at, a[8].at, a[9].at, a[10].at))
+KERNEL(similar_fit, "ddxxnn+d",
+       answer = similar_fit(a[0].at, a[1].at, a[0].rows, a[2].real, a[3].real, a[4].whole, a[5].whole, a[6].at))
 KERNEL(least_squares, "ddd+d",
        least_squares(a[0].at, a[0].rows, a[0].cols, a[1].at, a[1].cols, a[2].at, a[3].at))
 KERNEL(cell_means, "Bnnqqqd+d",
@@ -166,7 +168,7 @@ static PyMethodDef methods[] = {
     LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter), LISTED(cut_at), LISTED(searched),
     LISTED(lit_levels), LISTED(light_change), LISTED(ended_discs),
     LISTED(lattice_places), LISTED(best_shift),
-    LISTED(rigid_fit), LISTED(least_squares), LISTED(cell_means), LISTED(fitted_sectors), LISTED(trusted_sectors), LISTED(moved_outline),
+    LISTED(rigid_fit), LISTED(similar_fit), LISTED(least_squares), LISTED(cell_means), LISTED(fitted_sectors), LISTED(trusted_sectors), LISTED(moved_outline),
     {NULL, NULL, 0, NULL},
 };
 
