@@ -65,6 +65,18 @@ def cut_at(
     slot: Wholes,
     listed: Wholes,
 ) -> int: ...
+def similar_fit(
+    model: Reals, seen: Reals, ratio: float, least: float, minimum: int, rounds: int, figures: Reals
+) -> int: ...
+def lit_levels(
+    level: Singles, step: float, soft: Reals, soft_step: float, face: int, light: Reals, sigma: Reals, lit: Singles,
+    open_parts: Reals,
+) -> int: ...  # fmt: skip
+def light_change(centres: Reals, final: Reals, members: Flags, change: Reals) -> int: ...
+def ended_discs(
+    final: Reals, origin: Reals, start: Reals, members: Flags, change: Reals, reads: Reals, limit: float,
+    is_relative: bool, centres: Reals, found: Reals,
+) -> int: ...  # fmt: skip
 def rigid_fit(
     model: Reals, seen: Reals, weight: Reals, sigma: Reals, ratio: float, minimum: int, rounds: int, used: Flags,
     residual: Reals, figures: Reals, covariance: Reals,

@@ -172,15 +172,21 @@ def fit_discs(
     final, match = solved(cut, laid_out)
     if profile is not None:
         members = np.ones(len(start), dtype=bool)
-    shift, common_sigma_px = _true_shift(final, cut, shape, laid_out, members)
-    centres = start + _clipped(cut.origin + _clipped(shift, 0.5) - start, limit)
+    reads, change, common_sigma_px = _like_a_shift(final, cut, shape, laid_out, members)
+    centres, figures = _ended(final, cut.origin, start, members, change, reads, limit, profile is None)
     variance = scatter(cut, laid_out, final, members)
     noise_px = math.sqrt(median(variance)) if len(variance) else math.nan
     noise_px = math.hypot(noise_px, FLAT_RIM_PX if reach_ratio > 1 else 0.0)
-    found = _finished(start_px, seen, start, centres, final, match, learned, members, profile is None)
+    table = np.full((5, len(start_px)), np.nan)
+    table[:4, seen], table[4, seen] = figures, match
+    amplitude, moved, size, oval, matches = table
+    centres_px = np.array(start_px, dtype=np.float64)
+    centres_px[seen] = centres
     lost = np.flatnonzero(seen)[((centres < low) | (centres > high)).any(axis=1)]  # ran into the border
-    found.seen[lost], found.match[lost], found.centres_px[lost] = False, np.nan, start_px[lost]
-    return replace(found, sigma_px=noise_px, common_sigma_px=common_sigma_px, reach_ratio=reach_ratio)
+    seen[lost], matches[lost], centres_px[lost] = False, np.nan, start_px[lost]
+    return DiscFit(
+        centres_px, amplitude, matches, moved, size, oval, seen, noise_px, learned, reach_ratio, common_sigma_px
+    )
 
 
 class _Limits(NamedTuple):
@@ -242,42 +248,47 @@ def _as_long(profile: FloatArray, knots: int) -> FloatArray:
     return np.asarray(np.pad(profile, (0, max(0, knots - len(profile))), mode="edge")[:knots])
 
 
-def _true_shift(
+def _like_a_shift(
     final: FloatArray, cut: Cut, shape: _Shape, laid_out: Operators, members: NDArray[np.bool_]
-) -> tuple[FloatArray, FloatArray]:
-    """Shift of the last solution less what else looks like one, (n, 2), and the sigma that all discs share, (2,).
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What looks like a shift in the last solution and is none: the shift read where the picture has a change of size,
+    that of the part that tilts, light that changes across the picture, and what else of the profile tilts, (4,);
+    relative change of the light per pixel at every disc, (n, 2); and the sigma that all discs share, (2,).
 
     Shift and tilt of a ball of another size are products, beyond a linear fit. Light that changes across the picture
     changes across every disc as well, outwards of the highlight more than inwards: told by the amplitudes.
     """
     radius = cut.window.radii_px
-    safe = np.maximum(final[:, 4], 0.1)[:, None]
-    tilt, size = final[:, 2:4] / safe, final[:, 6:7] / safe
-    grown = laid_out.shift_of(shape.slope + radius * shape.bend)
-    shift = final[:, :2] / safe / (1.0 + grown * size)
-    shift -= tilt * size * laid_out.shift_of(-shape.lit_slope * radius)
-    change = _light_change(cut.origin, final[:, 4], members)
-    shift -= change * laid_out.shift_of(shape.level * radius)
-    together = np.abs(tilt[members].mean(axis=0))
+    looks = np.stack([shape.slope + radius * shape.bend, -shape.lit_slope * radius, shape.level * radius])
+    reads = np.zeros(4)
+    reads[:3] = looks @ laid_out.along
+    change = _light_change(cut.origin, final, members)
+    tilt = final[:, 2:4] / np.maximum(final[:, 4:5], 0.1)
+    count = np.count_nonzero(members)
+    together = np.abs(members @ tilt) / max(count, 1)
     moves = shape.lit.open @ laid_out.along
     covariance = np.eye(len(moves))
-    if len(moves) and together.max() > TILT_LEAST and int(members.sum()) >= TOLD_BY_LEAST:
+    if len(moves) and together.max() > TILT_LEAST and count >= TOLD_BY_LEAST:
         light = change * final[:, 4:5]
         shares = shares_seen(cut, laid_out, final[members], members, light[members], shape.level, shape.lit)
-        shift -= tilt * float(shares.value @ moves)
+        reads[3] = shares.value @ moves
         covariance = shares.covariance
-    return np.asarray(shift), together * math.hypot(shape.lit.left_px, math.sqrt(float(moves @ covariance @ moves)))
+    return reads, change, together * math.hypot(shape.lit.left_px, math.sqrt(float(moves @ covariance @ moves)))
 
 
-def _light_change(centres_px: FloatArray, amplitude: FloatArray, members: NDArray[np.bool_]) -> FloatArray:
+def _light_change(centres_px: FloatArray, final: FloatArray, members: NDArray[np.bool_]) -> FloatArray:
     """Relative change of the light per pixel at every disc, (n, 2): of a quadratic field through the amplitudes."""
-    if int(members.sum()) < TOLD_BY_LEAST:
+    if np.count_nonzero(members) < TOLD_BY_LEAST:
         return np.zeros_like(centres_px)
+    if is_compiled():
+        change = np.empty_like(centres_px)
+        kernels.light_change(centres_px, final, members, change)
+        return change
     middle = centres_px[members].mean(axis=0)
     reach = max(float(np.ptp(centres_px[members], axis=0).max()), 1.0)
     x, y = (centres_px.T - middle[:, None]) / reach
     field = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
-    light = least_squares(field, amplitude, members.astype(np.float64))
+    light = least_squares(field, final[:, AMPLITUDE], members.astype(np.float64))
     change = light[1:3] + np.stack([2 * light[3] * x + light[4] * y, light[4] * x + 2 * light[5] * y], axis=1)
     return np.asarray(change / (np.maximum(field @ light, 0.1) * reach)[:, None])
 
@@ -295,25 +306,27 @@ def _members(amplitude: FloatArray, match: FloatArray, limits: _Limits) -> NDArr
     return np.asarray(members)
 
 
-def _finished(
-    start_px: FloatArray, seen: NDArray[np.bool_], start: FloatArray, centres: FloatArray, final: FloatArray,
-    match: FloatArray, profile: FloatArray, members: NDArray[np.bool_], relative_to_members: bool,
-) -> DiscFit:  # fmt: skip
-    amplitude = final[:, 4]
-    safe = np.maximum(amplitude, 0.1)
-    relative = amplitude
-    count = len(start_px)
-    amplitudes, matches, moves, sizes, ovals = (np.full(count, np.nan) for _ in range(5))
-    centres_px = np.array(start_px, dtype=np.float64)
-    centres_px[seen] = centres
-    ratio = 1.0 + np.clip(final[:, 6] / safe, -0.5, 0.5)
-    if relative_to_members:
-        relative = amplitude / max(median(amplitude[members]), 1e-6)
-        ratio = ratio / median(ratio[members])
-    oval = 2.0 * np.hypot(final[:, 7], final[:, 8]) / safe
-    amplitudes[seen], matches[seen], sizes[seen], ovals[seen] = relative, match, ratio, oval
-    moves[seen] = np.hypot(*(centres - start).T)
-    return DiscFit(centres_px, amplitudes, matches, moves, sizes, ovals, seen, math.nan, profile)
+def _ended(
+    final: FloatArray, origin: FloatArray, start: FloatArray, members: NDArray[np.bool_], change: FloatArray,
+    reads: FloatArray, limit: float, is_relative: bool,
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    """Centres, (n, 2), and amplitude, distance from the start, size and oval of every disc, (4, n): the first and the
+    third against the members' where these belong together."""
+    if is_compiled():
+        centres, figures = np.empty_like(start), np.empty((4, len(start)))
+        kernels.ended_discs(final, origin, start, members, change, reads, limit, is_relative, centres, figures)
+        return centres, figures
+    amplitude = final[:, AMPLITUDE]
+    safe = np.maximum(amplitude, 0.1)[:, None]
+    tilt, size = final[:, 2:4] / safe, final[:, 6:7] / safe
+    shift = final[:, :2] / safe / (1.0 + reads[0] * size)
+    shift -= tilt * size * reads[1] + change * reads[2] + tilt * reads[3]
+    centres = start + _clipped(origin + _clipped(shift, 0.5) - start, limit)
+    ratio = 1.0 + np.clip(size[:, 0], -0.5, 0.5)
+    if is_relative:
+        amplitude, ratio = amplitude / max(median(amplitude[members]), 1e-6), ratio / median(ratio[members])
+    oval = 2.0 * np.hypot(final[:, 7], final[:, 8]) / safe[:, 0]
+    return centres, np.stack([amplitude, np.hypot(*(centres - start).T), ratio, oval])
 
 
 def _nothing(start_px: FloatArray, seen: NDArray[np.bool_]) -> DiscFit:

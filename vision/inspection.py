@@ -18,6 +18,7 @@ from vision.balls import (
     bridged_pairs,
     dry_profile,
     edge_width_um,
+    may_be_ball,
     see_array,
     shows_plain_discs,
     turned_array,
@@ -268,8 +269,8 @@ def find_array(
 ) -> ArraySeen | None:
     """The array with its quarter turn still open; None when no array is seen.
 
-    The fast look comes first; where it does not show nearly all balls, or a side without any as an array does that was
-    placed a row off, the thorough one is taken as well.
+    The fast look comes first; where balls may have been passed over, or a side shows hardly any as an array does that
+    was placed a row off, the thorough one is taken as well.
     """
     best: ArraySeen | None = None
     for look in (bright_blobs, ring_blobs, fine_ring_blobs):
@@ -283,9 +284,19 @@ def find_array(
             seen = see_array(frame, ball_map, coarse, blobs_um, known_profile, may_be_flat=may_be_flat)
             if seen is not None and (best is None or seen.present.sum() > best.present.sum()):
                 best = seen
-            if best is not None and best.present.mean() > SEEN_ENOUGH_RATIO and not _bare_sides(ball_map, best.present):
+            if best is not None and _is_enough(ball_map, best):
                 return best
     return best
+
+
+def _is_enough(ball_map: BallMap, seen: ArraySeen) -> bool:
+    """Whether no other look can show more of this array: nearly all balls are seen, or nothing that might be one stands
+    on the sites of the others. Placed wrongly, balls would lie beside some sites, or a side would be bare.
+    """
+    share = np.count_nonzero(seen.present) / ball_map.count
+    if share <= SEEN_ENOUGH_RATIO and (share <= FOUND_LEAST_RATIO or (may_be_ball(seen.discs) & ~seen.present).any()):
+        return False
+    return not _bare_sides(ball_map, seen.present)
 
 
 def _in_turn(frame: Frame, ball_map: BallMap, seen: ArraySeen, nearest: Pose) -> ArraySeen | None:
@@ -351,13 +362,10 @@ def _count_problems(
 def _bare_sides(ball_map: BallMap, present: NDArray[np.bool_]) -> list[tuple[int, float, int, int]]:
     """Sides of the map that show too few of their balls: axis, sign, found, wanted."""
     bare = []
-    for axis in range(2):
-        for sign in (-1.0, 1.0):
-            along = sign * ball_map.xy_um[:, axis]
-            row = along > along.max() - 0.5 * ball_map.pitch_um
-            found, wanted = int(present[row].sum()), int(row.sum())
-            if found < SIDE_LEAST_RATIO * wanted:
-                bare.append((axis, sign, found, wanted))
+    for axis, sign, row in ball_map.side_rows:
+        found = int(np.count_nonzero(present[row]))
+        if found < SIDE_LEAST_RATIO * len(row):
+            bare.append((axis, sign, found, len(row)))
     return bare
 
 

@@ -29,6 +29,10 @@ NEAR_RATIO = 0.3
 STARTS_MOST = 64
 """Neighbours of so many blobs, evenly chosen, tell direction and pitch of the lattice."""
 
+PAIR_REJECT_RATIO, PAIR_LEAST_UM = 4.0, 1e-3
+"""Pairs farther off than so many middle distances, and than this, are no pairs."""
+PAIRS_LEAST, PAIR_ROUNDS_MOST = 6, 4
+
 SIDE_MOST_STEPS = 400
 """A lattice with more steps across than this was made of noise."""
 
@@ -217,21 +221,38 @@ def _spectrum(ball_map: BallMap, number: int, shape: tuple[int, int]) -> NDArray
 def through_pairs(model_um: FloatArray, seen_um: FloatArray, scale_tolerance: float) -> Placed | None:
     """Pose and scale through the pairs, those farther off than four median residuals left out; None when the pairs
     are few or the size is not the drawing's."""
+    through = _compiled_through if is_compiled() else _through
+    found = through(model_um, seen_um)
+    if found is None:
+        return None
+    shift, turn = found
+    if abs(abs(turn) - 1.0) > scale_tolerance:
+        return None
+    theta_deg = math.degrees(math.atan2(turn.imag, turn.real))
+    return Pose(float(shift.real), float(shift.imag), wrapped_deg(theta_deg)), float(abs(turn))
+
+
+def _compiled_through(model_um: FloatArray, seen_um: FloatArray) -> tuple[complex, complex] | None:
+    figures, pairs = np.empty(4), (np.ascontiguousarray(model_um), np.ascontiguousarray(seen_um))
+    if not kernels.similar_fit(*pairs, PAIR_REJECT_RATIO, PAIR_LEAST_UM, PAIRS_LEAST, PAIR_ROUNDS_MOST, figures):
+        return None
+    x_um, y_um, along, across = figures.tolist()
+    return complex(x_um, y_um), complex(along, across)
+
+
+def _through(model_um: FloatArray, seen_um: FloatArray) -> tuple[complex, complex] | None:
+    """Shift and turn with size as complex numbers."""
     model, seen = model_um[:, 0] + 1j * model_um[:, 1], seen_um[:, 0] + 1j * seen_um[:, 1]
     used = np.ones(len(model), dtype=bool)
-    for _ in range(4):
-        if int(used.sum()) < 6:
+    for _ in range(PAIR_ROUNDS_MOST):
+        if int(used.sum()) < PAIRS_LEAST:
             return None
         model_mean, seen_mean = model[used].mean(), seen[used].mean()
         spread = model[used] - model_mean
         turn = np.vdot(spread, seen[used] - seen_mean) / np.vdot(spread, spread)
         off = np.abs(seen - seen_mean - turn * (model - model_mean))
-        keep = off <= max(4.0 * median(off[used]), 1e-3)
+        keep = off <= max(PAIR_REJECT_RATIO * median(off[used]), PAIR_LEAST_UM)
         if (keep == used).all():
             break
         used = keep
-    if abs(abs(turn) - 1.0) > scale_tolerance:
-        return None
-    shift = seen_mean - turn * model_mean
-    theta_deg = math.degrees(math.atan2(turn.imag, turn.real))
-    return Pose(float(shift.real), float(shift.imag), wrapped_deg(theta_deg)), float(abs(turn))
+    return complex(seen_mean - turn * model_mean), complex(turn)

@@ -29,6 +29,12 @@ BALLS_MOST = 128
 FIELD_DARK_RATIO = 0.6
 """The darkest side of the field may get this share of the light of the brightest (estimate)."""
 
+_ANGLES = np.arange(DIRECTIONS) * (2 * math.pi / DIRECTIONS)
+_RINGS = (np.array(RING_RADII)[:, None, None] * np.stack([np.cos(_ANGLES), -np.sin(_ANGLES)], axis=1)).reshape(-1, 2)
+"""Places that are looked at, over the radius of a ball."""
+_SEGMENTS = (np.arange(DIRECTIONS)[:, None] + np.arange(SEGMENT_WIDE) - SEGMENT_WIDE // 2) % DIRECTIONS
+"""Directions in the segment about each one."""
+
 REPLACE = "dead or covered: clean the light, then replace the segment"
 
 
@@ -57,21 +63,13 @@ def ring_light(frame: Frame, centres_px: FloatArray, radius_px: float) -> RingLi
     if len(at) < BALLS_LEAST:
         raise BadRequest(f"{len(at)} balls inside the picture, {BALLS_LEAST} needed to judge the light")
     at = at[:: math.ceil(len(at) / BALLS_MOST)]
-    angle = np.arange(DIRECTIONS) * (2 * math.pi / DIRECTIONS)
-    radii = np.array(RING_RADII) * radius_px
-    about = np.stack([np.cos(angle), -np.sin(angle)], axis=1)
-    level = mean_levels(frame.pixels, at, (radii[:, None, None] * about).reshape(-1, 2)).reshape(len(radii), -1)
+    level = mean_levels(frame.pixels, at, radius_px * _RINGS).reshape(len(RING_RADII), -1)
     ring = level[int(np.argmax([median(one) for one in level]))]
-    half = SEGMENT_WIDE // 2
-    segment = np.convolve(np.concatenate([ring[-half:], ring, ring[:half]]), np.ones(2 * half + 1), "valid")
-    segment /= 2 * half + 1
+    segment = ring[_SEGMENTS].sum(axis=1) / SEGMENT_WIDE
     ratio = np.asarray(segment / max(median(segment), 1.0))
-    lowest = (ratio <= np.roll(ratio, 1)) & (ratio < np.roll(ratio, -1))
-    reasons = tuple(
-        dead_segment_text(k * 360.0 / DIRECTIONS, float(ratio[k]))
-        for k in np.flatnonzero(lowest & (ratio < SEGMENT_DARK_RATIO)).tolist()
-    )
-    return RingLight(ratio, reasons)
+    dark = np.flatnonzero(ratio < SEGMENT_DARK_RATIO).tolist()
+    lowest = [k for k in dark if ratio[k] <= ratio[k - 1] and ratio[k] < ratio[(k + 1) % DIRECTIONS]]
+    return RingLight(ratio, tuple(dead_segment_text(k * 360.0 / DIRECTIONS, float(ratio[k])) for k in lowest))
 
 
 def dead_segment_text(at_deg: float, level_ratio: float) -> str:

@@ -98,6 +98,16 @@ class BallMap:
         return float(np.hypot(self.x_um, self.y_um).max())
 
     @cached_property
+    def side_rows(self) -> tuple[tuple[int, float, NDArray[np.int64]], ...]:
+        """The four sides: axis, sign, and the sites within half a pitch of the outermost one."""
+        rows = []
+        for axis in range(2):
+            for sign in (-1.0, 1.0):
+                along = sign * self.xy_um[:, axis]
+                rows.append((axis, sign, np.flatnonzero(along > along.max() - 0.5 * self.pitch_um)))
+        return tuple(rows)
+
+    @cached_property
     def is_lattice(self) -> bool:
         """Whether all sites stand on one square lattice of this pitch, along the axes."""
         steps = (self.xy_um - self.xy_um[0]) / self.pitch_um

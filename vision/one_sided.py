@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.compiled import is_compiled, kernels
 from vision.frame import FloatArray
 from vision.operators import TILT_X, TILT_Y, Operators
 from vision.profiles import STEP_PX, blurred_alike
@@ -36,6 +37,8 @@ FOLLOWED_RATIO = (0.17, 0.24)
 SHARE_SIGMA = (0.2, 0.2, 0.5, 0.05)
 """How far matt light, dark core, leaking ground and stray light may be off before the picture has spoken, in units of
 the matt light (estimates; the picture mostly knows ten times better)."""
+
+_SIGMA = np.array(SHARE_SIGMA)
 
 DISCS_MOST = 16
 """Balls per sub-pixel place that are asked for the open parts: 256 know them well enough."""
@@ -70,20 +73,27 @@ def lit_part(level: Float32, radii_px: FloatArray, radius_px: float) -> LitPart:
     face = level[: int(0.85 * radius_px * per_px) + 1]
     edge_ratio = edge_width_px(face, per_px) / radius_px
     blur_px = radius_px * float(np.interp(edge_ratio, EDGE_RATIO, BLUR_RATIO))
-    cap = _blurred_cap(radii_px, radius_px, blur_px)
+    left_px = radius_px * float(np.interp(edge_ratio, EDGE_RATIO, LEFT_RATIO))
+    followed = float(np.interp(edge_ratio, FOLLOWED_RATIO, (1.0, 0.0)))
+    matt_share = float(np.interp(edge_ratio, EDGE_RATIO, MATT_SHARE))
+    soft = _blurred_cap(radius_px, blur_px)
+    if is_compiled():
+        lit, open_parts = np.empty_like(level), np.empty((4, len(level)))
+        light = np.array([radius_px, blur_px, followed, matt_share, CORE_RATIO, CORE_SHARE])
+        kernels.lit_levels(level, 1.0 / per_px, soft, STEP_PX, len(face), light, _SIGMA, lit, open_parts)
+        return LitPart(lit, open_parts, left_px)
+    cap = np.maximum(np.interp(radii_px, np.arange(len(soft)) * STEP_PX, soft), 0.01)
     peak = int(np.argmax(face))
     cap *= max(float((face[peak:] / cap[peak : len(face)]).min()), 0.0)
     core_px2 = (CORE_RATIO * radius_px) ** 2 + 2 * blur_px**2
     core = cap[0] * 2 * (CORE_RATIO * radius_px) ** 2 / core_px2 * np.exp(-(radii_px**2) / core_px2)
     leak = cap[0] / (1.0 + np.exp(np.clip(1.702 * (radius_px - radii_px) / blur_px, -30, 30)))
-    followed = float(np.interp(edge_ratio, FOLLOWED_RATIO, (1.0, 0.0)))
     matt = followed * np.minimum(cap, level) + (1.0 - followed) * (cap - CORE_SHARE * core)
-    matt *= float(np.interp(edge_ratio, EDGE_RATIO, MATT_SHARE))
+    matt *= matt_share
     # The first harmonic of a blurred ring against its mean: I1(z) / I0(z), here within 2 % (Amos 1974).
     z = radii_px * max(float(radii_px[peak]), 0.1 * radius_px) / blur_px**2
     harmonic = z / (0.5 + np.sqrt(z * z + 2.25))
-    open_parts = np.stack([cap, core, leak, np.full_like(cap, cap[0])]) * np.array(SHARE_SIGMA)[:, None] * harmonic
-    left_px = radius_px * float(np.interp(edge_ratio, EDGE_RATIO, LEFT_RATIO))
+    open_parts = np.stack([cap, core, leak, np.full_like(cap, cap[0])]) * _SIGMA[:, None] * harmonic
     return LitPart(((level - matt) * harmonic).astype(np.float32), open_parts, left_px)
 
 
@@ -92,12 +102,11 @@ def all_lit(level: Float32) -> LitPart:
     return LitPart(level, np.zeros((0, len(level))), 0.0)
 
 
-def _blurred_cap(radii_px: FloatArray, radius_px: float, blur_px: float) -> FloatArray:
-    """Matt light of a sphere from all sides, 1 in the middle, through the point spread; at least a hundredth."""
+def _blurred_cap(radius_px: float, blur_px: float) -> FloatArray:
+    """Matt light of a sphere from all sides, 1 in the middle, through the point spread; at steps of STEP_PX."""
     coarse_px = np.arange(0.0, radius_px + 4 * blur_px + 4, STEP_PX)
     cap = np.sqrt(np.maximum(1.0 - (coarse_px / radius_px) ** 2, 0.0))[None]
-    soft = blurred_alike(cap, 0.5 * blur_px**2)[0]
-    return np.asarray(np.maximum(np.interp(radii_px, coarse_px, soft), 0.01))
+    return np.asarray(blurred_alike(cap, 0.5 * blur_px**2)[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,7 +115,7 @@ def solved(cut: Cut, of: Operators) -> tuple[FloatArray, FloatArray]:
             answers[discs] = patches @ of.rows[number].T
             squares[discs] = (patches * patches) @ of.rows[number, -1]
     spread = np.sqrt(np.maximum(squares - answers[:, -1] ** 2, 1e-6)) * of.spread[cut.slot]
-    return answers[:, :-2], answers[:, -2] / spread
+    return np.ascontiguousarray(answers[:, :-2]), answers[:, -2] / spread
 
 
 def scatter(cut: Cut, of: Operators, coefficients: FloatArray, members: NDArray[np.bool_]) -> FloatArray:
@@ -125,7 +125,7 @@ def scatter(cut: Cut, of: Operators, coefficients: FloatArray, members: NDArray[
         variance = np.empty(RESIDUALS_MOST * len(of.rows))
         number = kernels.window_scatter(
             cut.pixels, cut.corner, cut.slot, members, cut.window.side, cut.window.step, of.rows, of.design,
-            np.ascontiguousarray(coefficients), RESIDUALS_MOST, variance,
+            coefficients, RESIDUALS_MOST, variance,
         )  # fmt: skip
         return variance[:number]
     variances = [np.empty(0)]

@@ -6,10 +6,12 @@ Nothing here looks for balls; places and fits come from `vision.balls` and `visi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.arithmetic import median
 from vision.balls import ArraySeen, is_wreck, unlike_others
 from vision.discs import DiscFit
 from vision.frame import FloatArray, Frame
@@ -81,11 +83,11 @@ def _listed(
 ) -> tuple[BallFinding, ...]:
     """values: diameter um, offset um, roundness"""
     columns = (names, states, *at_px.T.tolist(), *values.T.tolist(), [1] * len(names))
-    return tuple(tuple.__new__(BallFinding, one) for one in zip(*columns, strict=True))
+    return tuple(map(partial(tuple.__new__, BallFinding), zip(*columns, strict=True)))
 
 
 def _is_dirty(discs: DiscFit, ball: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Less like the other balls than a ball of that oval is: something lies on it, or in its place."""
-    typical = float(np.median(discs.match[ball])) if ball.any() else 1.0
+    typical = median(discs.match[ball]) if ball.any() else 1.0
     with np.errstate(invalid="ignore"):
         return np.asarray(discs.match / typical < 1.0 - OVAL_COST * discs.oval_ratio**2 - DIRTY_MARGIN)

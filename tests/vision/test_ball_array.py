@@ -8,6 +8,7 @@ import pytest
 
 from tests.benchmarks.vision.long import attempt
 from tests.vision.scenes import POP_152, POP_168, POP_216, PackagePart, perimeter_map, to_px, turned
+from vision import inspection
 from vision.errors import BadRequest
 from vision.frame import Frame
 from vision.inspection import inspect_package
@@ -143,6 +144,24 @@ def test_painted_out_balls_are_exactly_those_reported_missing(dry):
     moved = [abs(a.x_px - b.x_px) + abs(a.y_px - b.y_px) for a, b in zip(before.balls, after.balls)
              if b.state == "ok"]  # fmt: skip
     assert max(moved) < 0.02
+
+
+@pytest.mark.parametrize(("every", "is_looked_for_again"), [(8, False), (2, True)])
+def test_a_part_that_lost_some_balls_is_looked_for_once_and_one_that_lost_many_again(
+    dry, monkeypatch, every, is_looked_for_again
+):
+    frame, truth = dry
+    pixels, lost = frame.pixels.copy(), POP_168.names[5:160:every]
+    for name in lost:
+        col, row = np.rint(frame.to_px(truth.centres_um)[POP_168.names.index(name)]).astype(int)
+        cv2.circle(pixels, (int(col), int(row)), 22, 60, -1)
+    calls = []
+    monkeypatch.setattr(inspection, "ring_blobs", lambda *given: calls.append(given) or np.empty((0, 2)))
+    fix = inspect_package(Frame(pixels, 8.0), POP_168)
+    assert bool(calls) == is_looked_for_again
+    if not is_looked_for_again:
+        assert fix.status == "found"
+        assert states(fix, "missing") == set(lost)
 
 
 def test_bridge_extra_ball_and_pad_are_told_apart():

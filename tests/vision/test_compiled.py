@@ -14,7 +14,7 @@ import pytest
 from tests.benchmarks.vision.fiducial_scenes import CASES, draw
 from tests.benchmarks.vision.fiducials import ours
 from tests.vision.scenes import POP_168, PackagePart
-from vision import arithmetic, balls, best_place, blobs, compiled, lattice, maps, pose
+from vision import arithmetic, balls, best_place, blobs, compiled, discs, frame, lattice, maps, one_sided, pose
 from vision.frame import Frame, mean_levels
 from vision.inspection import inspect_package
 from vision.results import Pose
@@ -103,8 +103,28 @@ def test_the_lattice_is_laid_over_the_map_alike_also_where_turns_tie(rng, lost):
         [np.delete(seen_um, rng.choice(168, lost, replace=False), axis=0), rng.uniform(-9e3, 9e3, (30, 2))]
     )
     fast, plain = both(lambda: lattice.placed_on_lattice(seen_um, POP_168, 0.01))
-    assert fast == plain
-    assert (fast is None) == (lost == 110)
+    assert (fast is None) == (plain is None) == (lost == 110)
+    if fast and plain:
+        assert fast.covered_ratio == plain.covered_ratio
+        assert fast.scale_ratio == pytest.approx(plain.scale_ratio, abs=1e-12)
+        for name in ("x_um", "y_um", "theta_deg"):
+            assert getattr(fast.pose, name) == pytest.approx(getattr(plain.pose, name), abs=1e-9)
+
+
+@needs_kernels
+def test_pairs_far_off_are_left_out_alike_and_few_are_none(rng):
+    model = rng.uniform(-5000, 5000, (31, 2))
+    seen = 1.007 * pose.apply_pose(Pose(120.0, -40.0, 163.0), model) + rng.normal(0, 2, model.shape)
+    seen[[3, 17]] += 400.0
+    for shown in (slice(None), slice(0, 6), slice(0, 5)):
+        fast, plain = both(lambda s=shown: lattice.through_pairs(model[s], seen[s], 0.02))
+        if shown == slice(0, 5):
+            assert fast is plain is None
+            continue
+        assert fast[1] == pytest.approx(plain[1], abs=1e-12)
+        assert (fast[0].x_um, fast[0].y_um) == pytest.approx((plain[0].x_um, plain[0].y_um), abs=1e-8)
+    fast, _ = both(lambda: lattice.through_pairs(model, seen, 0.02))
+    assert fast[1] == pytest.approx(1.007, abs=1e-3)
 
 
 @needs_kernels
@@ -134,6 +154,55 @@ def test_a_rigid_fit_is_the_same_with_points_far_off_and_weights(rng, sigma):
         np.testing.assert_allclose(fast.covariance, plain.covariance, rtol=1e-6)
         for name in ("x_um", "y_um", "theta_deg", "scale_ratio", "rms_um"):
             assert getattr(fast, name) == pytest.approx(getattr(plain, name), rel=1e-9, abs=1e-9), name
+
+
+@needs_kernels
+@pytest.mark.parametrize(("factor", "sparse"), [(1, 1), (2, 3), (3, 1), (5, 3), (8, 1), (16, 2), (23, 1)])
+def test_a_picture_is_thinned_alike_by_every_factor_also_where_its_rows_end(rng, factor, sparse):
+    for shape in ((90, 70), (64, 333), (301, 37)):
+        pixels = rng.integers(0, 255, shape, dtype=np.uint8)
+        fast, plain = both(lambda p=pixels: frame.thinned_levels(p, factor, sparse))
+        np.testing.assert_array_equal(fast[0], plain[0])
+        np.testing.assert_array_equal(fast[1], plain[1])
+
+
+@needs_kernels
+@pytest.mark.parametrize("count", [1, 2, 7, 24, 60, 301])
+def test_the_middle_residual_is_the_same_for_few_and_many_and_for_equal_ones(rng, count):
+    model = rng.uniform(-5000, 5000, (count + 3, 2))
+    for spread in (rng.normal(0, 2, model.shape), rng.integers(-1, 2, model.shape) * 1.0, np.zeros(model.shape)):
+        fast, plain = both(lambda s=model + spread: pose.fit_rigid(model, s, reject_ratio=1.2))
+        np.testing.assert_array_equal(fast.used, plain.used)
+        assert fast.rms_um == pytest.approx(plain.rms_um, abs=1e-9)
+
+
+@needs_kernels
+@pytest.mark.parametrize("is_relative", [True, False])
+def test_the_last_solution_is_read_alike(rng, is_relative):
+    final = rng.normal(0, 0.2, (60, 9)) + np.eye(9)[4]
+    final[5, 4] = 0.01  # hardly a disc
+    start = rng.uniform(100, 2000, (60, 2))
+    origin, members = start + rng.uniform(-2, 2, start.shape), rng.uniform(size=60) > 0.2
+    fast, plain = both(lambda: discs._light_change(origin, final, members))
+    np.testing.assert_allclose(fast, plain, rtol=1e-9)
+    assert (fast != 0).all()
+    reads = np.array([0.3, -0.2, 4.0, 0.1])
+    fast, plain = both(lambda: discs._ended(final, origin, start, members, fast, reads, 1.5, is_relative))
+    for one, two in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-12)
+    assert np.hypot(*(fast[0] - start).T).max() == pytest.approx(1.5)  # not followed farther
+
+
+@needs_kernels
+@pytest.mark.parametrize("width_px", [0.8, 2.0, 3.5])
+def test_what_the_ring_light_makes_of_a_profile_is_the_same_sharp_and_soft(width_px):
+    radii_px = np.arange(800) / 48
+    level = (40 + 150 * np.exp(-0.5 * ((radii_px - 8.0) / width_px) ** 2)).astype(np.float32)
+    fast, plain = both(lambda: one_sided.lit_part(level, radii_px, 15.3))
+    np.testing.assert_allclose(fast.level, plain.level, rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose(fast.open, plain.open, rtol=1e-9)
+    assert fast.left_px == plain.left_px
+    assert np.ptp(fast.level) > 50
 
 
 SEEN_WITH = {

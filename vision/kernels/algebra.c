@@ -1,15 +1,32 @@
 /* Medians and least squares of a few unknowns: what the other kernels share, and what vision.arithmetic asks for. */
 #include "kernels.h"
 
-static int rising(const void *one, const void *two) {
-    double a = *(const double *)one, b = *(const double *)two;
-    return (a > b) - (a < b);
-}
-
-/* Middle of the values, which are put in order. */
+/* Middle of the values, which are put in another order: those up to the middle one before it. */
 double middle(double *values, int64_t count) {
-    qsort(values, (size_t)count, sizeof *values, rising);
-    return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
+    int64_t low = 0, high = count - 1, upper = count / 2;
+    while (low < high) { /* the part that holds the middle is divided by its own middle until it is one value */
+        double by = values[low + (high - low) / 2];
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (values[i] < by) i++;
+            while (values[j] > by) j--;
+            if (i > j) break;
+            double other = values[i];
+            values[i++] = values[j], values[j--] = other;
+        }
+        if (upper <= j)
+            high = j;
+        else if (upper >= i)
+            low = i;
+        else
+            break;
+    }
+    double below = values[upper];
+    if (count % 2 == 0) {
+        below = -INFINITY;
+        for (int64_t k = 0; k < upper; k++) below = fmax(below, values[k]);
+    }
+    return 0.5 * (below + values[upper]);
 }
 
 /* Cholesky factor of a symmetric positive matrix, in its lower half. */

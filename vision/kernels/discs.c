@@ -67,6 +67,10 @@ static inline __attribute__((always_inline)) double dot(const float *one, const 
     return total;
 }
 
+WIDE static void added(const float *restrict line, int64_t size, float *restrict to) {
+    for (int64_t i = 0; i < size; i++) to[i] += line[i];
+}
+
 /* Least-squares radial profile of the chosen windows, values at its knots. `index` (phases, pixels) is the radius of a
    pixel in steps of `table` (steps, knots), which are used up to `known`; `gram` (phases, knots, knots) are the normal
    equations of one window, `stiffness` what is added for each. */
@@ -82,8 +86,7 @@ int64_t learned_profile(const uint8_t *pixels, int64_t rows, int64_t cols, int64
     for (int64_t disc = 0; disc < count; disc++) {
         fetched(&from, disc + 1, count);
         if (!chosen[disc] || !copied(&from, disc, size, line)) continue;
-        float *to = level + phase[disc] * size;
-        for (int64_t i = 0; i < size; i++) to[i] += line[i];
+        added(line, size, level + phase[disc] * size);
         number[phase[disc]] += 1.0, all += 1.0;
     }
     for (int64_t p = 0; p < phases; p++) {
@@ -205,26 +208,39 @@ int64_t operators(const float *cos, const float *sin, const float *inside, const
     return 0;
 }
 
-/* Answers of TOGETHER windows, so that every row is fetched once for all of them: `lines` (TOGETHER, padded). */
+static inline __attribute__((always_inline)) double summed(const lanes *sum) {
+    double total = 0.0;
+    for (int lane = 0; lane < LANES; lane++) total += (double)(*sum)[lane];
+    return total;
+}
+
+/* Answers of TOGETHER windows to two rows at a time, so that each row and each pixel is fetched for several products:
+   `lines` (TOGETHER, padded). With the last row, the mean, goes the mean of the squares. */
 WIDE static void answered(const float *lines, const float *rows, int64_t height, int64_t padded, double *answers,
                           double *squares) {
-    for (int64_t k = 0; k <= height; k++) { /* the last turn is the mean of the squares */
-        lanes sum[TOGETHER] = {{0}};
-        const float *row = rows + (k < height ? k : height - 1) * padded;
+    lanes sum[2][TOGETHER], by[2], at;
+    for (int64_t k = 0; k + 1 < height; k += 2) {
+        memset(sum, 0, sizeof sum);
         for (int64_t i = 0; i < padded; i += LANES) {
-            lanes by, at;
-            memcpy(&by, row + i, sizeof by);
+            for (int r = 0; r < 2; r++) memcpy(&by[r], rows + (k + r) * padded + i, sizeof by[r]);
             for (int n = 0; n < TOGETHER; n++) {
                 memcpy(&at, lines + n * padded + i, sizeof at);
-                sum[n] += k < height ? by * at : by * (at * at);
+                for (int r = 0; r < 2; r++) sum[r][n] += by[r] * at;
             }
         }
+        for (int n = 0; n < TOGETHER; n++)
+            for (int r = 0; r < 2; r++) answers[n * height + k + r] = summed(&sum[r][n]);
+    }
+    memset(sum, 0, sizeof sum);
+    for (int64_t i = 0; i < padded; i += LANES) {
+        memcpy(&by[0], rows + (height - 1) * padded + i, sizeof by[0]);
         for (int n = 0; n < TOGETHER; n++) {
-            double total = 0.0;
-            for (int lane = 0; lane < LANES; lane++) total += (double)sum[n][lane];
-            *(k < height ? answers + n * height + k : squares + n) = total;
+            memcpy(&at, lines + n * padded + i, sizeof at);
+            sum[0][n] += by[0] * at;
+            sum[1][n] += by[0] * (at * at);
         }
     }
+    for (int n = 0; n < TOGETHER; n++) answers[n * height + height - 1] = summed(&sum[0][n]), squares[n] = summed(&sum[1][n]);
 }
 
 /* What every window answers: coefficients, projection on the template and mean into `answers` (count, columns + 2), and
@@ -233,28 +249,34 @@ int64_t window_answers(const uint8_t *pixels, int64_t rows, int64_t cols, int64_
                        int64_t count, const int64_t *slot, int64_t side, int64_t step, const float *operators,
                        int64_t slots, int64_t height, int64_t padded, double *answers, double *squares) {
     cut from = {pixels, rows, cols, stride, corner, side, step};
-    double *own = malloc((size_t)(TOGETHER * (height + 1)) * sizeof *own + (size_t)(TOGETHER * padded + LANES) * sizeof(float));
+    size_t singles = (size_t)(TOGETHER * padded + LANES);
+    double *own = malloc((size_t)(TOGETHER * (height + 1) + slots + 1 + count) * sizeof *own + singles * sizeof(float));
     if (!own) return -1;
-    float *lines = (float *)(own + TOGETHER * (height + 1));
-    memset(lines, 0, (size_t)(TOGETHER * padded) * sizeof *lines);
-    for (int64_t at = 0; at < slots; at++) {
+    int64_t *first = (int64_t *)(own + TOGETHER * (height + 1)), *order = first + slots + 1;
+    float *lines = (float *)(order + count);
+    memset(lines, 0, singles * sizeof *lines);
+    memset(first, 0, (size_t)(slots + 1) * sizeof *first);
+    for (int64_t disc = 0; disc < count; disc++) first[slot[disc] + 1]++;
+    for (int64_t at = 1; at <= slots; at++) first[at] += first[at - 1];
+    for (int64_t disc = 0; disc < count; disc++) order[first[slot[disc]]++] = disc; /* now the end of every slot */
+    for (int64_t at = 0, next = 0; at < slots; at++) {
         int64_t held[TOGETHER], number = 0;
-        for (int64_t disc = 0; disc <= count; disc++) {
-            int is_mine = disc < count && slot[disc] == at;
-            if (is_mine && copied(&from, disc, padded, lines + number * padded)) {
+        for (; next < first[at]; next++) {
+            int64_t disc = order[next];
+            if (next + 1 < count) fetched(&from, order[next + 1], count);
+            if (copied(&from, disc, padded, lines + number * padded)) {
                 held[number++] = disc;
-            } else if (is_mine) {
+            } else {
                 for (int64_t k = 0; k < height; k++) answers[disc * height + k] = NAN;
                 squares[disc] = NAN;
             }
-            if (number == TOGETHER || (number && disc == count)) {
-                answered(lines, operators + at * height * padded, height, padded, own, own + TOGETHER * height);
-                for (int64_t n = 0; n < number; n++) {
-                    memcpy(answers + held[n] * height, own + n * height, (size_t)height * sizeof *own);
-                    squares[held[n]] = own[TOGETHER * height + n];
-                }
-                number = 0;
+            if (!number || (number < TOGETHER && next + 1 < first[at])) continue;
+            answered(lines, operators + at * height * padded, height, padded, own, own + TOGETHER * height);
+            for (int64_t n = 0; n < number; n++) {
+                memcpy(answers + held[n] * height, own + n * height, (size_t)height * sizeof *own);
+                squares[held[n]] = own[TOGETHER * height + n];
             }
+            number = 0;
         }
     }
     free(own);

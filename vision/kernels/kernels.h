@@ -108,8 +108,25 @@ int64_t searched(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stri
                  const window_layout *window, const double *given, int64_t given_knots, const search_limits *limits,
                  double *centres, uint8_t *members);
 
+/* As vision.one_sided packs it: radius and point spread (px), what of the matt light the profile itself shows, how much of
+   it is matt, radius and depth of the dark core. */
+typedef struct {
+    double radius, blur, followed, matt, core, depth;
+} lit_light;
+
+void lit_levels(const float *level, int64_t count, double step, const double *soft, int64_t soft_count,
+                double soft_step, int64_t face, const lit_light *light, const double *sigma, float *lit,
+                double *open_parts);
+int64_t light_change(const double *centres, int64_t count, const double *final, int64_t width, const uint8_t *members,
+                     double *change);
+int64_t ended_discs(const double *final, int64_t count, int64_t width, const double *origin, const double *start,
+                    const uint8_t *members, const double *change, const double *reads, double limit, int64_t is_relative,
+                    double *centres, double *found);
+
 int64_t rigid_fit(const double *model, const double *seen, int64_t count, const double *weight, const double *sigma,
                   int64_t sigmas, double ratio, int64_t minimum, int64_t rounds, uint8_t *used, double *residual,
                   double *figures, double *covariance);
+int64_t similar_fit(const double *model, const double *seen, int64_t count, double ratio, double least,
+                    int64_t minimum, int64_t rounds, double *figures);
 
 #endif

@@ -133,9 +133,19 @@ KERNEL(searched, "Bddiffffffnddnnxdd+d+o",
                              .gram = a[11].at, .stiffness = a[12].at, .side = a[13].whole, .step = a[14].whole,
                              .per_px = a[15].real},
                          a[16].at, a[16].rows, a[17].at, a[18].at, a[19].at))
+KERNEL(lit_levels, "fxdxndd+f+d",
+       lit_levels(a[0].at, a[0].rows, a[1].real, a[2].at, a[2].rows, a[3].real, a[4].whole, a[5].at, a[6].at, a[7].at,
+                  a[8].at))
+KERNEL(light_change, "ddo+d",
+       answer = light_change(a[0].at, a[0].rows, a[1].at, a[1].cols, a[2].at, a[3].at))
+KERNEL(ended_discs, "dddoddxn+d+d",
+       answer = ended_discs(a[0].at, a[0].rows, a[0].cols, a[1].at, a[2].at, a[3].at, a[4].at, a[5].at, a[6].real,
+                            a[7].whole, a[8].at, a[9].at))
 KERNEL(rigid_fit, "ddddxnn+o+d+d+d",
        answer = rigid_fit(a[0].at, a[1].at, a[0].rows, a[2].at, a[3].at, a[3].rows, a[4].real, a[5].whole, a[6].whole,
                           a[7].at, a[8].at, a[9].at, a[10].at))
+KERNEL(similar_fit, "ddxxnn+d",
+       answer = similar_fit(a[0].at, a[1].at, a[0].rows, a[2].real, a[3].real, a[4].whole, a[5].whole, a[6].at))
 KERNEL(least_squares, "ddd+d",
        least_squares(a[0].at, a[0].rows, a[0].cols, a[1].at, a[1].cols, a[2].at, a[3].at))
 KERNEL(cell_means, "Bnnqqqd+d",
@@ -156,8 +166,9 @@ static PyMethodDef methods[] = {
     LISTED(thinned_levels), LISTED(summits), LISTED(nearest_within), LISTED(best_places),
     LISTED(mean_levels), LISTED(gap_levels),
     LISTED(learned_profile), LISTED(operators), LISTED(window_answers), LISTED(window_scatter), LISTED(cut_at), LISTED(searched),
+    LISTED(lit_levels), LISTED(light_change), LISTED(ended_discs),
     LISTED(lattice_places), LISTED(best_shift),
-    LISTED(rigid_fit), LISTED(least_squares), LISTED(cell_means), LISTED(fitted_sectors), LISTED(trusted_sectors), LISTED(moved_outline),
+    LISTED(rigid_fit), LISTED(similar_fit), LISTED(least_squares), LISTED(cell_means), LISTED(fitted_sectors), LISTED(trusted_sectors), LISTED(moved_outline),
     {NULL, NULL, 0, NULL},
 };
 

@@ -89,3 +89,45 @@ int64_t rigid_fit(const double *model, const double *seen, int64_t count, const 
     free(length);
     return number;
 }
+
+/* Turn with size, and shift, through pairs of points, those left out that are farther off than `ratio` middle distances:
+   `figures` x, y, and the turn times the size along x and y. Returns 0 where fewer than `minimum` pairs are left. */
+int64_t similar_fit(const double *model, const double *seen, int64_t count, double ratio, double least,
+                    int64_t minimum, int64_t rounds, double *figures) {
+    double *off = malloc((size_t)(2 * count) * sizeof *off + (size_t)count), *work = off + count;
+    uint8_t *used = (uint8_t *)(work + count);
+    if (!off) return -1;
+    memset(used, 1, (size_t)count);
+    for (int64_t round = 0; round < rounds; round++) {
+        double m[2] = {0.0, 0.0}, s[2] = {0.0, 0.0}, dot = 0.0, cross = 0.0, square = 0.0;
+        int64_t number = 0, changed = 0, at = 0;
+        for (int64_t k = 0; k < count; k++) {
+            number += used[k];
+            for (int axis = 0; axis < 2 && used[k]; axis++) m[axis] += model[2 * k + axis], s[axis] += seen[2 * k + axis];
+        }
+        if (number < minimum) {
+            free(off);
+            return 0;
+        }
+        for (int axis = 0; axis < 2; axis++) m[axis] /= (double)number, s[axis] /= (double)number;
+        for (int64_t k = 0; k < count; k++) {
+            if (!used[k]) continue;
+            double mx = model[2 * k] - m[0], my = model[2 * k + 1] - m[1], sx = seen[2 * k] - s[0], sy = seen[2 * k + 1] - s[1];
+            dot += mx * sx + my * sy, cross += mx * sy - my * sx, square += mx * mx + my * my;
+        }
+        double along = dot / square, across = cross / square;
+        for (int64_t k = 0; k < count; k++) {
+            double mx = model[2 * k] - m[0], my = model[2 * k + 1] - m[1];
+            double x = seen[2 * k] - s[0] - (along * mx - across * my), y = seen[2 * k + 1] - s[1] - (across * mx + along * my);
+            off[k] = sqrt(x * x + y * y);
+            if (used[k]) work[at++] = off[k];
+        }
+        figures[0] = s[0] - (along * m[0] - across * m[1]), figures[1] = s[1] - (across * m[0] + along * m[1]);
+        figures[2] = along, figures[3] = across;
+        double most = fmax(ratio * middle(work, at), least);
+        for (int64_t k = 0; k < count; k++) changed += (off[k] <= most) != used[k], used[k] = off[k] <= most;
+        if (!changed) break;
+    }
+    free(off);
+    return 1;
+}
