@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import lru_cache
+from math import nan
 from typing import TypeVar
 
 import numpy as np
@@ -44,6 +45,7 @@ from vision.results import (
     Pose,
     SiteFix,
 )
+from vision.tip import locate_tip
 
 T = TypeVar("T")
 
@@ -70,15 +72,15 @@ class Eyes:
 
     def use_nominal_scale(self) -> None:
         """Before calibration: the scale of the profile, a lens without distortion."""
-        self.up_um_per_px, self._up_k1_per_um2 = self._profile.up_camera.um_per_px, 0.0
-        self.down_um_per_px, self._down_k1_per_um2 = self._profile.down_camera.um_per_px, 0.0
+        self._up_lens = _straight(self._profile.up_camera.um_per_px)
+        self._down_lens = _straight(self._profile.down_camera.um_per_px)
         self._scale_tolerance = UNCALIBRATED_SCALE_TOLERANCE
 
     def use_up_lens(self, lens: LensFound) -> None:
-        self.up_um_per_px, self._up_k1_per_um2 = lens.um_per_px, lens.k1_per_um2
+        self._up_lens = lens
 
     def use_down_lens(self, lens: LensFound) -> None:
-        self.down_um_per_px, self._down_k1_per_um2 = lens.um_per_px, lens.k1_per_um2
+        self._down_lens = lens
 
     def use(self, calibration: Calibration) -> None:
         self.use_up_lens(calibration.up_lens)
@@ -88,20 +90,24 @@ class Eyes:
     async def _off_the_loop(self, job: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, job)
 
+    @property
+    def up_um_per_px(self) -> float:
+        return self._up_lens.um_per_px
+
     def _up(self, frame: CameraFrame) -> Frame:
-        return _picture(frame, self.up_um_per_px, self._up_k1_per_um2)
+        return _picture(frame, self._up_lens)
 
     def _down(self, frame: CameraFrame) -> Frame:
-        return _picture(frame, self.down_um_per_px, self._down_k1_per_um2)
+        return _picture(frame, self._down_lens)
 
     def _shots(self, frames: Sequence[CameraFrame], centres: Sequence[ImagePoint]) -> list[Shot]:
         return [Shot(self._down(frame), at.x_um, at.y_um) for frame, at in zip(frames, centres, strict=True)]
 
     def _up_scale(self) -> float:
-        return self.up_um_per_px / self._profile.up_camera.um_per_px
+        return self._up_lens.um_per_px / self._profile.up_camera.um_per_px
 
     def _down_scale(self) -> float:
-        return self.down_um_per_px / self._profile.down_camera.um_per_px
+        return self._down_lens.um_per_px / self._profile.down_camera.um_per_px
 
     async def locate_glass(self, frame: CameraFrame, *, from_above: bool) -> tuple[ArrayFix, DotShot]:
         """The glass calibration part, whole in the picture; a missing dot tells its turn.
@@ -122,11 +128,19 @@ class Eyes:
         shot = DotShot(np.array([drawn_um[ball.name] for ball in seen]).reshape(-1, 2), seen_um)
         if fix.status != "found" or not is_observed(frame):
             return fix, shot
-        scale, k1 = (
-            (self._down_scale(), self._down_k1_per_um2) if from_above else (self._up_scale(), self._up_k1_per_um2)
-        )
-        fit = fit_rigid(shot.model_um, undistorted(seen_um * scale, k1))
+        lens = self._down_lens if from_above else self._up_lens
+        scale = lens.um_per_px / camera.um_per_px
+        fit = fit_rigid(shot.model_um, undistorted(seen_um * scale, lens.k1_per_um2, lens.bend_um))
         return replace(fix, x_um=fit.x_um, y_um=fit.y_um, theta_deg=fit.theta_deg, scale_ratio=fit.scale_ratio), shot
+
+    async def locate_tip(self, frame: CameraFrame, search_um: float) -> FiducialFix:
+        """The bare nozzle tip near the middle of the up camera's picture."""
+        if is_observed(frame):
+            return observed.tip(frame.payload, self._up_scale(), search_um)
+        head = self._profile.head
+        return await self._off_the_loop(
+            lambda: locate_tip(self._up(frame), head.tip_outer_um, head.tip_bore_um, search_um=search_um)
+        )
 
     async def inspect_package(self, frame: CameraFrame, package: Package, expected: Pose) -> ArrayFix:
         """Pose and every ball of the package before the up camera. The turn is read, not assumed."""
@@ -156,9 +170,7 @@ class Eyes:
     async def locate_fiducial(self, frame: CameraFrame, drawn: Fiducial, search_um: float) -> FiducialFix:
         """A board fiducial near the image centre."""
         if is_observed(frame):
-            return observed.fiducial(
-                frame.payload, self._down_scale(), drawn, search_um, k1_per_um2=self._down_k1_per_um2
-            )
+            return observed.fiducial(frame.payload, self._down_scale(), drawn, search_um, lens=self._down_lens)
         return await self._off_the_loop(
             lambda: locate_fiducial(
                 self._down(frame),
@@ -219,10 +231,15 @@ def is_observed(frame: CameraFrame) -> bool:
     return frame.header.pixel_format is PixelFormat.OBSERVATION
 
 
-def _picture(frame: CameraFrame, um_per_px: float, k1_per_um2: float) -> Frame:
+def _straight(um_per_px: float) -> LensFound:
+    """A lens of which nothing was measured yet."""
+    return LensFound(um_per_px, nan, 0.0, nan, nan, 0)
+
+
+def _picture(frame: CameraFrame, lens: LensFound) -> Frame:
     header = frame.header
     pixels = np.frombuffer(frame.payload, dtype=np.uint8).reshape(header.height, header.width)
-    return Frame(pixels, um_per_px, k1_per_um2)
+    return Frame(pixels, lens.um_per_px, lens.k1_per_um2, lens.bend_um)
 
 
 def _turn_checked(fix: ArrayFix, expected: Pose) -> ArrayFix:

@@ -11,11 +11,14 @@ from dataclasses import replace
 from math import cos, hypot, radians, sin
 from typing import Any
 
+import numpy as np
 from pydantic_core import from_json
 
 from recipes import Package
 from recipes.board import Fiducial
+from station.calibrate.model import LensFound
 from station.coordinates import ImagePoint
+from vision.calibration import undistorted
 from vision.light import dark_side_text, dead_segment_text
 from vision.results import (
     NAN,
@@ -97,6 +100,16 @@ def glass(payload: Payload, expected_count: int) -> ArrayFix:
     return _array(_seen(payload)["dots"], 1.0, expected_count, "glass part")
 
 
+def tip(payload: Payload, scale: float, search_um: float) -> FiducialFix:
+    """The bare nozzle tip."""
+    seen = _seen(payload)["tip"]
+    if seen is None or hypot(seen["x_um"], seen["y_um"]) * scale > search_um:
+        reason = f"no nozzle tip within {search_um:.0f} um of the image centre"
+        return FiducialFix("refused", (reason,), NAN, NAN, NAN, None, NAN)
+    size_um = seen["diameter_um"] * scale
+    return FiducialFix("found", (), seen["x_um"] * scale, seen["y_um"] * scale, seen["sigma_um"], "bright", size_um)
+
+
 def package(payload: Payload, scale: float, expected_count: int, expected: Pose) -> ArrayFix:
     seen = _seen(payload)
     return replace(_package(seen["package"], scale, expected_count, expected), notes=_dark(seen, dead_segment_text))
@@ -145,9 +158,7 @@ def dipped(payload: Payload, scale: float, expected_count: int, expected: Pose) 
     )
 
 
-def fiducial(
-    payload: Payload, scale: float, drawn: Fiducial, search_um: float, *, k1_per_um2: float = 0.0
-) -> FiducialFix:
+def fiducial(payload: Payload, scale: float, drawn: Fiducial, search_um: float, *, lens: LensFound) -> FiducialFix:
     near = [
         mark
         for mark in _seen(payload)["fiducials"]
@@ -161,12 +172,12 @@ def fiducial(
         return FiducialFix("ambiguous" if near else "refused", (reason,), NAN, NAN, NAN, None, NAN)
     mark = near[0]
     x_um, y_um = mark["x_um"] * scale, mark["y_um"] * scale
-    straight = 1.0 + k1_per_um2 * (x_um**2 + y_um**2)
+    ((x_um, y_um),) = undistorted(np.array([[x_um, y_um]]), lens.k1_per_um2, lens.bend_um).tolist()
     return FiducialFix(
         "found",
         (),
-        x_um * straight,
-        y_um * straight,
+        x_um,
+        y_um,
         mark["sigma_um"],
         mark["polarity"],
         mark["diameter_um"] * scale,

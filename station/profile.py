@@ -57,6 +57,10 @@ class HeadProfile(_Part):
     safe_z_um: float = Field(ge=0)
     clearance_um: float = Field(gt=0)
     nozzle_id: int
+    tip_outer_um: float = Field(gt=0)
+    tip_bore_um: float = Field(gt=0)
+    runout_limit_um: float = Field(gt=0)
+    """a tip farther off the theta axis than this is bent or badly seated"""
     force_max_n: float = Field(gt=0)
     vacuum_s: float = Field(gt=0, le=2)
     """usual time to grip or to let go; the first look at the level comes then"""

@@ -29,12 +29,14 @@ class Frame:
     pixels        uint8, (rows, cols), row 0 at the top
     um_per_px     scale at the object
     k1_per_um2    radial distortion: true = seen * (1 + k1 * r_um^2), 0 for a telecentric lens
+    bend_um       where r is counted from, x and y about the image centre
     raises        BadFrame
     """
 
     pixels: ByteArray
     um_per_px: float
     k1_per_um2: float = 0.0
+    bend_um: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         pixels = self.pixels
@@ -71,16 +73,18 @@ class Frame:
         points_um[:, 0] = (points_px[:, 0] - centre_x_px) * self.um_per_px
         points_um[:, 1] = (centre_y_px - points_px[:, 1]) * self.um_per_px
         if self.k1_per_um2:
-            points_um *= 1.0 + self.k1_per_um2 * (points_um**2).sum(axis=1, keepdims=True)
+            arm_um = points_um - self.bend_um
+            points_um += arm_um * (self.k1_per_um2 * (arm_um**2).sum(axis=1, keepdims=True))
         return points_um
 
     def to_px(self, points_um: FloatArray) -> FloatArray:
         """(n, 2) um about the image centre -> (n, 2) column, row; the inverse of `to_um`."""
         seen_um = np.asarray(points_um, dtype=np.float64)
         if self.k1_per_um2:
-            true_um = seen_um
+            true_arm_um = arm_um = seen_um - self.bend_um
             for _ in range(6):  # contraction: the factor differs from 1 by a few per cent at most
-                seen_um = true_um / (1.0 + self.k1_per_um2 * (seen_um**2).sum(axis=1, keepdims=True))
+                arm_um = true_arm_um / (1.0 + self.k1_per_um2 * (arm_um**2).sum(axis=1, keepdims=True))
+            seen_um = arm_um + self.bend_um
         centre_x_px, centre_y_px = self.centre_px
         points_px = np.empty_like(seen_um)
         points_px[:, 0] = seen_um[:, 0] / self.um_per_px + centre_x_px

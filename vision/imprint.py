@@ -96,7 +96,7 @@ def check_imprint(
 def locate_print(frame: Frame, balls_in_film: BallMap, *, scale_tolerance: float = 0.02) -> Pose | None:
     """Where a print lies that may be anywhere in the picture, good to a pixel, in the quarter turn nearest to 0 deg;
     None where the marks form no such pattern. For `check_imprint(expected=...)`."""
-    inverted = Frame(np.asarray(255 - frame.pixels, dtype=np.uint8), frame.um_per_px, frame.k1_per_um2)
+    inverted = Frame(np.asarray(255 - frame.pixels, dtype=np.uint8), frame.um_per_px, frame.k1_per_um2, frame.bend_um)
     blobs_um = bright_blobs(inverted, balls_in_film)
     coarse = placed_on_lattice(blobs_um, balls_in_film, scale_tolerance) if balls_in_film.is_lattice else None
     coarse = coarse or placed_by_pairs(blobs_um, balls_in_film, scale_tolerance)

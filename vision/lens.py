@@ -78,7 +78,7 @@ def fit_lens(
     """Solve the lens and the pose of the part in every shot from all dots of all shots, with hard rejection.
 
     with_height   wants shots at heights at least 1 um apart
-    with_centre   only worth it for strong distortion: a shift of the centre looks like a tilt of the part
+    with_centre   wants a distortion that is seen for sure: without one no place in the picture is its centre
     raises        TooFewPoints
     """
     wanted = [True, with_distortion, with_height, with_centre, with_centre]
@@ -102,8 +102,12 @@ def fit_lens(
             design[at:end, : len(free)] = of_lens[:, free] * unit[free]
             design[at:end, len(free) + 3 * number : len(free) + 3 * number + 3] = of_pose
             at = end
+        # Columns of one length: a centre moves dots by 1e-5 of itself, a turn by thousands; a cut-off would drop it.
+        length = np.sqrt(np.einsum("ij,ij,i->j", design, design, weight))
+        length[length == 0.0] = 1.0
+        design /= length
         normal = design.T @ (design * weight[:, None])
-        change = np.linalg.lstsq(normal, design.T @ (weight * right), rcond=1e-14)[0]
+        change = np.linalg.lstsq(normal, design.T @ (weight * right), rcond=1e-14)[0] / length
         lens[free] += change[: len(free)] * unit[free]
         poses = poses + change[len(free) :].reshape(-1, 3)
         kept = _kept([residual for residual, _, _ in rows], used)
@@ -117,6 +121,7 @@ def fit_lens(
     variance = power / max(2 * count - design.shape[1], 1)
     covariance = np.zeros((5, 5))
     inverse = np.asarray(np.linalg.pinv(normal), dtype=np.float64)
+    unit[free] /= length[: len(free)]
     inner = inverse[: len(free), : len(free)] * variance
     inner *= _by_shots(inverse[: len(free)], design * weight[:, None], residuals, np.diag(inner))
     covariance[np.ix_(free, free)] = inner * np.outer(unit[free], unit[free])

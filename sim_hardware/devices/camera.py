@@ -28,6 +28,7 @@ from sim_hardware.optics.scenes import (
     GlassView,
     ImprintMark,
     Light,
+    TipView,
     UpScene,
     on_board,
 )
@@ -153,11 +154,17 @@ class UpCamera(Camera):
     def scene(self, light: Light) -> UpScene:
         """The truth before the lens now."""
         plant, machine = self.plant, self.plant.machine
-        held = plant.held
-        if held is None:
-            return UpScene(light=light)
-        now_s = plant.now()
+        held, now_s = plant.held, plant.now()
         tip = plant.gantry.position_at(now_s)
+        if held is None:
+            return UpScene(
+                x_um=tip.x_um - machine.up_camera_x_um - machine.up_camera_dx_um,
+                y_um=tip.y_um - machine.up_camera_y_um - machine.up_camera_dy_um,
+                theta_deg=tip.theta_deg,
+                ball_plane_dz_um=plant.head.z_um_at(now_s) - machine.up_focus_z_um,
+                tip=TipView(machine.nozzle_diameter_um, machine.nozzle_outer_um, plant.scenario.seed),
+                light=light,
+            )
         dx_um, dy_um = turned(held.x_um, held.y_um, tip.theta_deg)
         lower_face_um = plant.head.z_um_at(now_s) + plant.held_height_um()
         is_glass = isinstance(held.part, GlassPart)

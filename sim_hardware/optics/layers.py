@@ -84,7 +84,7 @@ class Sampling:
 
     def _undistorted(self) -> tuple[Floats32, Floats32]:
         camera = self.lens.camera
-        x_px, y_px = undistorted_px(camera.width_px, camera.height_px, camera.distortion_k1)
+        x_px, y_px = undistorted_px(camera)
         x0, x1, y0, y1 = self.box
         return x_px[y0:y1, x0:x1], y_px[y0:y1, x0:x1]
 

@@ -65,8 +65,10 @@ class Lens:
         x_px, y_px = x_um / self.camera.um_per_px, y_um / self.camera.um_per_px
         if self.camera.distortion_k1 == 0.0:
             return x_px, y_px
-        grow = 1.0 + self.camera.distortion_k1 * (x_px**2 + y_px**2) / half_diagonal_px(self.camera) ** 2
-        return x_px * grow, y_px * grow
+        dx_px, dy_px = self.camera.distortion_dx_px, self.camera.distortion_dy_px
+        arm_x, arm_y = x_px - dx_px, y_px - dy_px
+        grow = 1.0 + self.camera.distortion_k1 * (arm_x**2 + arm_y**2) / half_diagonal_px(self.camera) ** 2
+        return dx_px + arm_x * grow, dy_px + arm_y * grow
 
     def to_sensor_px(self, x_um: Floats, y_um: Floats) -> tuple[Floats, Floats]:
         """Image frame um -> column and row on the sensor (pixel centres are whole numbers)."""
@@ -79,13 +81,14 @@ def half_diagonal_px(camera: CameraTruth) -> float:
 
 
 @lru_cache(maxsize=4)
-def undistorted_px(width_px: int, height_px: int, k1: float) -> tuple[Floats32, Floats32]:
+def undistorted_px(camera: CameraTruth) -> tuple[Floats32, Floats32]:
     """For every pixel, the image frame px (x right, y up) at which an undistorted lens would show the same point.
 
     The inverse of r' = r (1 + k1 rho^2) to second order in k1: exact to 1e-5 px for |k1| <= 0.002.
     """
-    x_px = np.arange(width_px, dtype=np.float64)[None, :] - (width_px - 1) / 2
-    y_px = (height_px - 1) / 2 - np.arange(height_px, dtype=np.float64)[:, None]
-    rho2 = (x_px**2 + y_px**2) / (hypot(width_px, height_px) / 2) ** 2
+    k1, dx_px, dy_px = camera.distortion_k1, camera.distortion_dx_px, camera.distortion_dy_px
+    arm_x = np.arange(camera.width_px, dtype=np.float64)[None, :] - (camera.width_px - 1) / 2 - dx_px
+    arm_y = (camera.height_px - 1) / 2 - np.arange(camera.height_px, dtype=np.float64)[:, None] - dy_px
+    rho2 = (arm_x**2 + arm_y**2) / half_diagonal_px(camera) ** 2
     shrink = 1.0 - k1 * rho2 + 3.0 * (k1 * rho2) ** 2
-    return (x_px * shrink).astype(np.float32), (y_px * shrink).astype(np.float32)
+    return (dx_px + arm_x * shrink).astype(np.float32), (dy_px + arm_y * shrink).astype(np.float32)

@@ -30,6 +30,8 @@ class Sigmas:
     """one ball against the array"""
     ball_diameter_um: float = 0.29
     fiducial_um: float = 0.026
+    tip_um: float = 0.25
+    """bare nozzle tip, worn, 1,000 um out of focus: 36 pictures of twelve tips"""
     site_um: float = 0.025
     """pose of the lands in one picture: twice the 0.0125 um of a joint fit over four"""
     outline_um: float = 1.26

@@ -15,6 +15,7 @@ of another true scale shows everything larger or smaller, exactly as its pixels 
     dots        glass part: status, reasons, x_um, y_um, theta_deg, covariance, scale_ratio, turn_margin, found_count,
                 expected_count, balls (as of a package: the dots in view, D0 to D79 row by row); theta of the grid as
                 this camera sees it (from above the drawing is mirrored in x)
+    tip         bare nozzle tip wholly in view: x_um, y_um, sigma_um, diameter_um
     fiducials   every mark wholly in view, the datum mark too, nearest to the centre first:
                 status, reasons, x_um, y_um, sigma_um, polarity, diameter_um, and its shape where it is no disc
     bottom      of the stack nearest to the centre, with 6 free lands or more in view: status, reasons, x_um, y_um,

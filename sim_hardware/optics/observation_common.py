@@ -29,6 +29,7 @@ def empty(um_per_px: float) -> Observation:
         "um_per_px": um_per_px,
         "package": None,
         "dots": None,
+        "tip": None,
         "fiducials": [],
         "bottom": None,
         "top": None,

@@ -28,7 +28,7 @@ from sim_hardware.optics.observation_common import (
     observe_dots,
     pose_fields,
 )
-from sim_hardware.optics.scenes import UpScene
+from sim_hardware.optics.scenes import TipView, UpScene
 from sim_hardware.optics.up import SEGMENT_LOSS_RATIO
 from sim_hardware.world.machine import CameraTruth, Fidelity
 from sim_hardware.world.things import PackageTruth, PackageType
@@ -54,9 +54,25 @@ def observe_up(scene: UpScene, camera: CameraTruth, fidelity: Fidelity, rng: np.
         seen["dots"] = observe_dots(lens, pose, UP_UM_PER_PX, noise)
     elif scene.package is not None:
         seen["package"] = _package(lens, pose, scene.package, noise)
+    elif scene.tip is not None:
+        seen["tip"] = _tip(lens, pose, scene.tip, noise)
     if scene.light.dead_segment_deg is not None:
         seen["dark"] = {"at_deg": scene.light.dead_segment_deg, "level_ratio": 1.0 - SEGMENT_LOSS_RATIO}
     return seen
+
+
+def _tip(lens: Lens, pose: ImagePose, tip: TipView, rng: np.random.Generator | None) -> dict[str, object] | None:
+    camera = lens.camera
+    x_px, y_px = lens.to_image_px(np.array([pose.x_um]), np.array([pose.y_um]))
+    radius_px = tip.outer_um / 2 / camera.um_per_px
+    if not inside_view(x_px, y_px, camera.width_px, camera.height_px, radius_px)[0]:
+        return None
+    return {
+        "x_um": noisy(float(x_px[0]) * UP_UM_PER_PX, SIGMAS.tip_um, rng),
+        "y_um": noisy(float(y_px[0]) * UP_UM_PER_PX, SIGMAS.tip_um, rng),
+        "sigma_um": 0.0 if rng is None else SIGMAS.tip_um,
+        "diameter_um": tip.outer_um * UP_UM_PER_PX / camera.um_per_px,
+    }
 
 
 def _package(

@@ -37,11 +37,20 @@ class Light:
 
 
 @dataclass(frozen=True, slots=True)
-class UpScene:
-    """Before the up camera: a package on the nozzle, the glass calibration part, or nothing.
+class TipView:
+    """The face of a nozzle that holds nothing."""
 
-    `x_um, y_um` is where the origin of the ball map (or of the dot grid) stands, minus the place of the camera
-    (layout plus mounting error, without `CameraTruth.centre_*`); `theta_deg` is the turn of the part seen from above.
+    bore_um: float
+    outer_um: float
+    texture_seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UpScene:
+    """Before the up camera: a package on the nozzle, the glass calibration part, the bare tip, or nothing.
+
+    `x_um, y_um` is where the origin of the ball map (of the dot grid, the middle of the tip) stands, minus the place of
+    the camera (layout plus mounting error, without `CameraTruth.centre_*`); `theta_deg` is its turn seen from above.
     """
 
     package: PackageTruth | None = None
@@ -49,9 +58,11 @@ class UpScene:
     y_um: float = 0.0
     theta_deg: float = 0.0
     ball_plane_dz_um: float = 0.0
-    """ball plane against the plane of sharp focus, either sign"""
+    """ball plane (face of the tip) against the plane of sharp focus, either sign"""
     is_calibration_part: bool = False
     """the glass part hangs on the nozzle (`package` is None then)"""
+    tip: TipView | None = None
+    """nothing hangs on the nozzle; a part that does hides the tip"""
     light: Light = Light()
 
 

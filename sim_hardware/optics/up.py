@@ -1,4 +1,4 @@
-"""The up camera's picture: the ball side of a package on the nozzle, or the glass calibration part.
+"""The up camera's picture: the ball side of a package on the nozzle, the glass calibration part, or the bare tip.
 
 Nothing here measures. Levels are 8-bit grey at nominal light; the truth behind every pixel is the `UpScene`.
 """
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from sim_hardware.optics import glass
 from sim_hardware.optics.balls import BallArrays, arrays_of, cap_rho, shine_of, wet_strength
-from sim_hardware.optics.layers import reach, seen_centred
+from sim_hardware.optics.layers import lay_body, reach, seen_centred
 from sim_hardware.optics.lens import Floats, Floats32, ImagePose, Lens
 from sim_hardware.optics.noise import expose
 from sim_hardware.optics.profile import ball_profiles, blur, count_for, disc_cover
-from sim_hardware.optics.scenes import Light, UpScene
+from sim_hardware.optics.scenes import Light, TipView, UpScene
 from sim_hardware.optics.stamps import Sector, draw_discs, draw_radial
 from sim_hardware.optics.texture import body_cover, body_shape, surface, traces
+from sim_hardware.optics.tip import tip_surface
 from sim_hardware.world.machine import CameraTruth, Fidelity
 from sim_hardware.world.things import PackageTruth
 
@@ -53,7 +54,19 @@ def render(scene: UpScene, camera: CameraTruth, fidelity: Fidelity, rng: np.rand
         _draw_glass(image, lens, pose)
     elif scene.package is not None:
         _draw_package(image, lens, pose, scene, scene.package, fidelity)
+    elif scene.tip is not None:
+        _draw_tip(image, lens, pose, scene.tip, fidelity)
     return expose(image, camera, scene.light, fidelity, rng, looks_up=True)
+
+
+def _draw_tip(image: Floats32, lens: Lens, pose: ImagePose, tip: TipView, fidelity: Fidelity) -> None:
+    scale = lens.camera.um_per_px
+    if reach(lens, pose, tip.outer_um, tip.outer_um) is None:
+        return
+    seed = None if fidelity is Fidelity.IDEAL else tip.texture_seed
+    is_worn = fidelity is Fidelity.REAL
+    body = tip_surface(tip.bore_um, tip.outer_um, seed, is_worn, scale, round(lens.sigma_px, 2))
+    lay_body(image, lens, pose, body, scale)
 
 
 def _draw_glass(image: Floats32, lens: Lens, pose: ImagePose) -> None:

@@ -26,6 +26,8 @@ CAMERA_ROTATION_DEG = 0.3
 CAMERA_CENTRE_UM = 40.0
 CAMERA_SCALE_RATIO = 0.003
 DISTORTION_K1 = 1e-4
+DISTORTION_CENTRE_PX = 60.0
+"""0.2 mm on a sensor of 3.45 um pixels"""
 MOUNTING_UM = 100.0
 RUNOUT_UM = 12.0
 THETA_ZERO_DEG = 0.3
@@ -76,7 +78,12 @@ def _with_geometry(machine: MachineTruth, rng: np.random.Generator) -> MachineTr
             distortion_k1=about(DISTORTION_K1),
         )
 
-    return replace(
+    def seated(mounted: CameraTruth) -> CameraTruth:
+        return replace(
+            mounted, distortion_dx_px=about(DISTORTION_CENTRE_PX), distortion_dy_px=about(DISTORTION_CENTRE_PX)
+        )
+
+    placed = replace(
         machine,
         x=replace(machine.x, backlash=BACKLASH_UM),
         y=replace(machine.y, backlash=BACKLASH_UM),
@@ -111,3 +118,5 @@ def _with_geometry(machine: MachineTruth, rng: np.random.Generator) -> MachineTr
             "glass_dots_dy_um": about(5.0),
         },
     )
+    # Drawn last, so that a machine keeps the errors it had before its lenses were seated off the middle.
+    return replace(placed, up_camera=seated(placed.up_camera), down_camera=seated(placed.down_camera))

@@ -49,7 +49,10 @@ class CameraTruth:
     """optical axis against its nominal place"""
     centre_dy_um: float = 0.0
     distortion_k1: float = 0.0
-    """radial: r' = r (1 + k1 (r / half diagonal)^2)"""
+    """radial: r' = r (1 + k1 (r / half diagonal)^2), r from the place where the lens is centred"""
+    distortion_dx_px: float = 0.0
+    """where that is, from the middle of the sensor, image right and up"""
+    distortion_dy_px: float = 0.0
     psf_sigma_px: float = 1.2
     defocus_px_per_um: float = 0.004
     """extra blur sigma per um out of focus"""
@@ -127,6 +130,8 @@ class MachineTruth:
     film_ratio: float = 0.6
     """film height / blade gap"""
     nozzle_diameter_um: float = 8_000
+    """bore"""
+    nozzle_outer_um: float = 9_600
     nozzle_mass_g: float = 20.0
     stiffness_board_n_per_mm: float = 60.0
     stiffness_machine_n_per_mm: float = 400.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from math import atan2, degrees, hypot, sqrt
 
 from station.coordinates import AffineMap, ImagePoint
 
@@ -16,7 +17,7 @@ class LensFound:
     um_per_px: float
     um_per_px_sigma: float
     k1_per_um2: float
-    """true = seen * (1 + k1 * r_um^2) about the image centre"""
+    """true = seen * (1 + k1 * r_um^2), r from `bend_um`"""
     k1_sigma_per_um2: float
     dot_rms_um: float
     """per axis, of the dots about the fit"""
@@ -24,6 +25,49 @@ class LensFound:
     scale_per_um: float | None = None
     """relative change of scale per um farther from the lens; None where the part was shown at one height only"""
     scale_per_um_sigma: float | None = None
+    bend_um: tuple[float, float] = (0.0, 0.0)
+    """where the distortion is centred, about the image centre, at the calibrated scale"""
+    bend_sigma_um: float | None = None
+    """per axis; None where there is too little distortion to tell, and the image centre is taken"""
+
+
+@dataclass(frozen=True, slots=True)
+class TipFound:
+    """The bare nozzle tip, from turned shots; machine axes, um.
+
+    covariance   4 x 4 of (axis x, axis y, runout x, runout y)
+    """
+
+    runout_x_um: float
+    """the tip from the theta axis where theta reads 0"""
+    runout_y_um: float
+    axis_x_um: float
+    """the axis the tip turns about, from the axis the glass part turned about: 0 but for the noise of both"""
+    axis_y_um: float
+    covariance: tuple[tuple[float, ...], ...]
+    residual_um: float
+    lost_motion_um: float
+    """between arriving from the one side and from the other: backlash and swing that had not died away"""
+    shot_count: int
+
+    @property
+    def runout_um(self) -> float:
+        return hypot(self.runout_x_um, self.runout_y_um)
+
+    @property
+    def runout_deg(self) -> float:
+        """direction of the runout where theta reads 0, anticlockwise from machine x"""
+        return degrees(atan2(self.runout_y_um, self.runout_x_um))
+
+    @property
+    def runout_sigma_um(self) -> float:
+        """per axis"""
+        return sqrt(max(self.covariance[2][2], self.covariance[3][3]))
+
+    @property
+    def axis_sigma_um(self) -> float:
+        """per axis"""
+        return sqrt(max(self.covariance[0][0], self.covariance[1][1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +92,8 @@ class Calibration:
     """of the place of the theta axis over the up camera, per axis"""
     axis_arm_um: float
     """distance of the held part's centre from the theta axis: runout of the nozzle and of the pick together"""
+    tip: TipFound
+    """the runout of the nozzle alone"""
     offset_sigma_um: float
     """spread of the place-and-look trials"""
     theta_offset_deg: float

@@ -1,8 +1,9 @@
-"""The calibration routine: the glass part is shown to both cameras, moved, turned, put down and looked at again.
+"""The calibration routine: the bare tip is turned before the up camera; the glass part is shown to both cameras, moved,
+turned, put down and looked at again.
 
 It finds scale, distortion, turn and mirror of both cameras, the up camera's scale against height, the theta axis over
-the up camera, and camera to nozzle. It moves the machine through the cell's own verbs and knows no
-device detail; it does not decide when calibration is due.
+the up camera, the runout of the nozzle, and camera to nozzle. It moves the machine through the cell's own verbs and
+knows no device detail; it does not decide when calibration is due.
 """
 
 from __future__ import annotations
@@ -19,12 +20,20 @@ from drivers.devices.head import LiftProfile, PressProfile
 from drivers.errors import EarlyContact, NoContact
 from station.alarms.catalogue import ProcessAlarm
 from station.calibrate.model import Calibration, LensFound
+from station.calibrate.tip import (
+    one_axis,
+    prove_tip_runs_true,
+    sight_tip,
+    solve_tip,
+    tip_found,
+    turned_about,
+    walked,
+)
 from station.cell import GRIP_LIMIT_KPA, Cell
 from station.coordinates import AffineMap, ImagePoint, MachinePoint, Shift, wrapped_deg
 from station.eyes import Eyes
-from vision.calibration import RotationFit, fit_rotation
 from vision.frame import FloatArray
-from vision.lens import BEND, RISE, SCALE, DotShot, fit_lens
+from vision.lens import BEND, CENTRE_X, CENTRE_Y, RISE, SCALE, DotShot, fit_lens
 from vision.pose import fit_rigid
 
 UP_CROSS_UM = ((0.0, 0.0), (3000.0, 0.0), (0.0, 3000.0), (-3000.0, 0.0), (0.0, -3000.0))
@@ -40,6 +49,10 @@ DOT_LIMIT_UM = 2.0
 EXPOSURE_S = 0.002
 NOMINAL_LIGHT = 0.5
 GLASS_FORCE_N = 1.0
+BEND_LEAST_SIGMAS = 4.0
+"""A distortion seen less surely than this does not say where it is centred ..."""
+CENTRE_SIGMA_MOST_UM = 400.0
+"""... and a centre less sure than this is no better than the middle of the sensor."""
 DOT_BIAS_RATIO = 8e-6
 """Share of the glass's size by which all its dots together are seen too wide or too narrow: 0.03 um on 4 mm, common to
 every shot, so no number of shots shows it (against the truth of simulated pictures)."""
@@ -65,15 +78,23 @@ async def calibrate(cell: Cell, eyes: Eyes) -> Calibration:
     await cell.lights.set(2, 0.0, NOMINAL_LIGHT, EXPOSURE_S)
     cell.calibration = None
     eyes.use_nominal_scale()
+    tip_sights = await sight_tip(cell, eyes, EXPOSURE_S)
     await _take_glass(cell, cell.profile.holder.point, 0.0)
     crossing = [await _sight_up(cell, eyes, Shift(*offset), 0.0) for offset in UP_CROSS_UM]
-    turned = [await _sight_up(cell, eyes, Shift(0.0, 0.0), turn) for turn in TURNS_DEG]
+    turned = [await _sight_up(cell, eyes, walked(number), turn) for number, turn in enumerate(TURNS_DEG)]
     raised = [await _sight_up(cell, eyes, Shift(0.0, 0.0), 0.0, height) for height in UP_HEIGHTS_UM]
     up_lens, sights = _lens(cell.profile.up_camera.um_per_px, [*crossing, *turned, *raised], with_height=True)
     eyes.use_up_lens(up_lens)
     crossing, turned = sights[: len(crossing)], sights[len(crossing) : -len(raised)]
     up, up_residual_um = _up_map(crossing)
-    up, axis = _centred_on_axis(up, turned)
+    tip_turned = solve_tip(tip_sights, up, cell.profile.up_camera.um_per_px, up_lens)
+    # The same axes on the same moves: eight shots say better than four how they scatter.
+    grips = [up.point_of(sight.seen) - sight.gantry_at for sight in turned]
+    axis = turned_about([sight.gantry_theta_deg for sight in turned], grips, tip_turned.rms_um)
+    axis_um, axis_sigma_um = one_axis(axis, tip_turned)
+    up = AffineMap(*_linear(up), up.x_um - float(axis_um[0]), up.y_um - float(axis_um[1]))
+    tip = tip_found(tip_turned, axis.centre_um)
+    prove_tip_runs_true(cell, tip)
 
     down: AffineMap[ImagePoint] | None = None
     down_residual_um = 0.0
@@ -113,13 +134,15 @@ async def calibrate(cell: Cell, eyes: Eyes) -> Calibration:
         up_residual_um=up_residual_um,
         down_residual_um=down_residual_um,
         axis_residual_um=axis.rms_um,
-        axis_sigma_um=float(np.sqrt(np.diag(axis.covariance)[:2].max())),
+        axis_sigma_um=axis_sigma_um,
         axis_arm_um=axis.runout_radius_um,
+        tip=tip,
         offset_sigma_um=sigma_um,
         theta_offset_deg=statistics.fmean(turns),
         at_s=asyncio.get_running_loop().time(),
     )
-    worst = max(up_residual_um, down_residual_um, axis.rms_um, sigma_um)
+    apart_um = hypot(tip.axis_x_um, tip.axis_y_um)
+    worst = max(up_residual_um, down_residual_um, axis.rms_um, sigma_um, tip.residual_um, apart_um)
     if worst > RESIDUAL_LIMIT_UM:
         raise ProcessAlarm(
             "calibration_failed", what=f"shots disagree by {worst:.1f} um, allowed {RESIDUAL_LIMIT_UM} um"
@@ -137,7 +160,14 @@ def _lens(
     No move enters: the dots are known far better than any axis. Square pixels and a right angle between the axes are
     taken for granted: over the few mm of a picture their errors are a hundred times below the settling of the axes.
     """
-    fit = fit_lens([sight.dots for sight in sights], with_height=with_height)
+    shots = [sight.dots for sight in sights]
+    fit = fit_lens(shots, with_height=with_height)
+    centre_sigma_um: float | None = None
+    if abs(fit.k1_per_um2) > BEND_LEAST_SIGMAS * fit.sigma(BEND):
+        centred = fit_lens(shots, with_height=with_height, with_centre=True)
+        sigma_um = max(centred.sigma(CENTRE_X), centred.sigma(CENTRE_Y))
+        if sigma_um <= CENTRE_SIGMA_MOST_UM:
+            fit, centre_sigma_um = centred, sigma_um / centred.scale_ratio
     if fit.rms_um > DOT_LIMIT_UM:
         raise ProcessAlarm(
             "calibration_failed", what=f"dots of the glass are off by {fit.rms_um:.2f} um, allowed {DOT_LIMIT_UM} um"
@@ -152,6 +182,8 @@ def _lens(
         fit.used_count,
         fit.scale_per_um if with_height else None,
         fit.sigma(RISE) if with_height else None,
+        (float(fit.centre_um[0]) / fit.scale_ratio, float(fit.centre_um[1]) / fit.scale_ratio),
+        centre_sigma_um,
     )
     return found, [
         replace(sight, seen=ImagePoint(pose.x_um, pose.y_um), theta_deg=pose.theta_deg)
@@ -177,14 +209,6 @@ def _turn_of(sights: Sequence[_Sight], shifts_um: FloatArray, *, mirrored: bool)
     fit = fit_rigid(np.array([(side * s.seen.x_um, s.seen.y_um) for s in sights]), shifts_um)
     c, s_ = cos(radians(fit.theta_deg)), sin(radians(fit.theta_deg))
     return AffineMap(side * c, -s_, side * s_, c), fit.rms_um
-
-
-def _centred_on_axis(up: AffineMap[ImagePoint], turned: Sequence[_Sight]) -> tuple[AffineMap[ImagePoint], RotationFit]:
-    """Shift the map so that the point about which the part turns is the gantry position itself."""
-    grips = [up.point_of(s.seen) - s.gantry_at for s in turned]
-    fit = fit_rotation(np.array([s.gantry_theta_deg for s in turned]), np.array([(g.x_um, g.y_um) for g in grips]))
-    centre_x_um, centre_y_um = (float(value) for value in fit.centre_um)
-    return AffineMap(*_linear(up), up.x_um - centre_x_um, up.y_um - centre_y_um), fit
 
 
 def _stood(sights: Sequence[_Sight]) -> FloatArray:

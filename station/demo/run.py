@@ -216,6 +216,8 @@ def _residuals(calibration: Any) -> dict[str, float]:
         "axis_residual_um": calibration.axis_residual_um,
         "offset_sigma_um": calibration.offset_sigma_um,
         "theta_offset_deg": calibration.theta_offset_deg,
+        "runout_um": calibration.tip.runout_um,
+        "runout_sigma_um": calibration.tip.runout_sigma_um,
     }
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from station.alarms.catalogue import Answer, ProcessAlarm
-from station.calibrate.model import Calibration
 from station.calibrate.routine import calibrate
 from station.cell import Cell
 from station.clock import Clock
@@ -62,7 +62,7 @@ async def home_and_calibrate(
         await store.commit()
         found = await calibrate(cell, eyes)
         store.remember(GLASS_AWAY, "")
-        store.events.append("calibration.done", {"hash": found.hash, **_plain(found)})
+        store.events.append("calibration.done", {"hash": found.hash, **asdict(found)})
     return was_held
 
 
@@ -110,12 +110,3 @@ async def _empty_nozzle(cell: Cell, store: Store, ask: Ask) -> bool | None:
 def calibration_is_due(cell: Cell, clock: Clock) -> bool:
     found = cell.calibration
     return found is None or clock.mono_s() - found.at_s > cell.profile.limits.calibration_max_age_s
-
-
-def _plain(found: Calibration) -> dict[str, float]:
-    return {
-        "up_residual_um": found.up_residual_um,
-        "down_residual_um": found.down_residual_um,
-        "axis_residual_um": found.axis_residual_um,
-        "offset_sigma_um": found.offset_sigma_um,
-    }

@@ -33,8 +33,9 @@ def test_a_clamp_that_opens_stops_the_job_within_a_second_and_the_board_is_measu
             b.plant.board_clamped = False
             assert await b.rest() is State.STOPPED
             assert b.plant.now() - opened_s < NOTICED_WITHIN_S + 0.3
-            assert 711 in numbers(b), b.alarm_text()
-            assert "clamp closed" in b.alarm_text()
+            # Just before the press the interlock may ask sooner than the watch, which looks every 0.5 s.
+            assert {711, 209} & set(numbers(b)), b.alarm_text()
+            assert "clamp" in b.alarm_text()
             await builds_a_board_again(b)
 
     story()

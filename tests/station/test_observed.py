@@ -9,10 +9,12 @@ import pytest
 
 from recipes.board import Fiducial
 from station import observed
+from station.calibrate.model import LensFound
 from station.coordinates import ImagePoint
 from vision.results import Pose
 
 DRAWN = Fiducial(name="FID1", x_um=5000.0, y_um=5000.0, diameter_um=1000.0)
+STRAIGHT = LensFound(10.0, 0.0, 0.0, 0.0, 0.0, 80)
 HERE = Pose(0.0, 0.0, 0.0)
 UNIT = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.01]]
 NOTHING = {"package": None, "fiducials": [], "bottom": None, "top": None, "imprint": None, "dots": None}
@@ -40,11 +42,18 @@ def disc(x_um: float, diameter_um: float = 1000.0) -> dict[str, Any]:
     ],
 )
 def test_exactly_one_disc_of_the_right_size_in_reach_is_a_fiducial(discs: list[dict[str, Any]], status: str) -> None:
-    fix = observed.fiducial(payload(fiducials=discs), 1.0, DRAWN, 1500.0)
+    fix = observed.fiducial(payload(fiducials=discs), 1.0, DRAWN, 1500.0, lens=STRAIGHT)
     assert fix.status == status
     if status != "found":
         assert fix.reasons
         assert fix.x_um != fix.x_um, "nothing that could be taken for a place"
+
+
+def test_a_fiducial_is_straightened_about_where_its_lens_is_centred() -> None:
+    # 900 um to the right of the centre: 900 * 1e-8 * 900^2 = 7.29 um farther out; nothing would be at 100 um.
+    lens = LensFound(10.0, 0.0, 1e-8, 0.0, 0.0, 80, bend_um=(-800.0, 0.0))
+    fix = observed.fiducial(payload(fiducials=[disc(100.0)]), 1.0, DRAWN, 1500.0, lens=lens)
+    assert (fix.x_um, fix.y_um) == pytest.approx((107.29, 0.0), abs=1e-6)
 
 
 def bottom(x_um: float, theta_deg: float = 0.0) -> dict[str, Any]:

@@ -63,6 +63,21 @@ def test_rotation_centre_and_runout_come_from_turned_shots():
         fit_rotation(np.array([0.0, 1.0, 2.0]), seen[:3])
 
 
+def test_lost_motion_of_the_axes_that_carry_the_point_is_no_runout_and_the_claim_stays_true():
+    theta, rng = np.arange(8) * 45.0, np.random.default_rng(3)
+    sides = np.where(np.arange(8) % 2, -1.0, 1.0)
+    squares = []
+    for _ in range(200):
+        seen = np.array([100.0, 40.0]) + turned_points(theta, (8.0, -5.0)) + rng.normal(0, 0.5, (8, 2))
+        seen += sides[:, None] * (3.0, -2.0)
+        fit = fit_rotation(theta, seen, sides=sides)
+        off = np.concatenate([fit.centre_um - (100.0, 40.0), fit.runout_um - (8.0, -5.0)])
+        squares.append(off @ np.linalg.solve(fit.covariance, off) / 4)
+        assert fit.lost_um == pytest.approx((3.0, -2.0), abs=1.0)
+    # Ten degrees of freedom left: the square of Student's t is 10 / 8 on average.
+    assert 1.05 < np.mean(squares) < 1.45
+
+
 def turned_points(theta_deg, arm_um):
     return np.array([turned(np.array([arm_um]), t)[0] for t in theta_deg])
 
@@ -132,6 +147,8 @@ def test_senseless_maps_are_errors():
 
 
 def test_distorted_frame_points_go_there_and_back():
-    frame = Frame(np.zeros((1024, 1280), np.uint8), 10.0, k1_per_um2=3e-10)
-    points = np.random.default_rng(0).uniform(0, 1000, (20, 2))
-    assert np.abs(frame.to_px(frame.to_um(points)) - points).max() < 1e-6
+    for bend_um in ((0.0, 0.0), (700.0, -400.0)):
+        frame = Frame(np.zeros((1024, 1280), np.uint8), 10.0, k1_per_um2=3e-10, bend_um=bend_um)
+        points = np.random.default_rng(0).uniform(0, 1000, (20, 2))
+        assert np.abs(frame.to_px(frame.to_um(points)) - points).max() < 1e-6
+        assert frame.to_um(frame.to_px(np.array([bend_um])))[0] == pytest.approx(bend_um), "the centre stays"

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim_hardware.optics import up
-from sim_hardware.optics.scenes import Light, UpScene
+from sim_hardware.optics import tip, up
+from sim_hardware.optics.lens import Lens, undistorted_px
+from sim_hardware.optics.scenes import Light, TipView, UpScene
 from sim_hardware.world.machine import CameraTruth, Fidelity
 from sim_hardware.world.things import PackageTruth
 from tests.sim_hardware.optics.parts import UP, centroid_um, dip, level_at, package, package_type, ring_means, square
@@ -75,6 +76,22 @@ def test_distortion_moves_balls_and_substrate_alike() -> None:
     width_px = float((straight[row].astype(float) - up.VOID_LEVEL).sum()) / (up.SUBSTRATE_LEVEL - up.VOID_LEVEL)
     bent_px = float((bent[row].astype(float) - up.VOID_LEVEL).sum()) / (up.SUBSTRATE_LEVEL - up.VOID_LEVEL)
     assert (bent_px - width_px) * UP.um_per_px == pytest.approx(2 * 2.38, abs=0.6)
+
+
+def test_a_lens_off_the_middle_of_the_sensor_bends_about_its_own_centre() -> None:
+    # Centre 25 px = 200 um to the right: a ball there stays, one 1,000 um farther on goes out by 2.38 um as above.
+    camera = replace(UP, distortion_k1=0.01, distortion_dx_px=25.0)
+    for x_um, seen_um in ((200.0, 200.0), (1_200.0, 1_202.38)):
+        image = picture(UpScene(one_ball(x_um, 0.0)), camera)
+        assert centroid_um(image, UP, seen_um, 0.0, 260.0, up.SUBSTRATE_LEVEL) == pytest.approx(
+            (seen_um, 0.0), abs=0.15
+        )
+    # Surfaces and stamps agree: the mark of the substrate's middle follows the same law.
+    x_px, y_px = undistorted_px(camera)
+    lens = Lens(camera, looks_up=True)
+    back = lens.to_image_px(x_px * UP.um_per_px, y_px * UP.um_per_px)
+    columns = np.arange(UP.width_px) - (UP.width_px - 1) / 2
+    assert np.abs(back[0] - columns[None, :]).max() < 2e-2
 
 
 def test_a_ball_shows_a_bright_ring_between_a_dark_core_and_a_dark_limb() -> None:
@@ -182,3 +199,22 @@ def test_the_glass_part_lacks_its_lower_left_dot_seen_from_below() -> None:
 
 def test_an_empty_nozzle_shows_black() -> None:
     assert picture(UpScene()).max() == round(up.VOID_LEVEL)
+
+
+def test_a_bare_tip_is_a_bright_ring_where_the_tip_stands_mirrored_like_a_part() -> None:
+    view = TipView(1_200.0, 2_000.0)
+    image = picture(UpScene(x_um=200.0, y_um=120.0, tip=view))
+    assert level_at(image, UP, -200.0, 120.0) == pytest.approx(tip.BORE_LEVEL, abs=1.0)
+    assert level_at(image, UP, -200.0 + 770.0, 120.0) == pytest.approx(tip.FACE_LEVEL, abs=4.0)
+    assert level_at(image, UP, -200.0 + 1_100.0, 120.0) == pytest.approx(up.VOID_LEVEL, abs=1.0)
+    assert centroid_um(image, UP, -200.0, 120.0, 1_100.0, up.VOID_LEVEL) == pytest.approx((-200.0, 120.0), abs=0.1)
+
+
+def test_wear_of_the_tip_turns_with_the_nozzle_and_a_part_hides_it() -> None:
+    view = TipView(1_200.0, 1_600.0, texture_seed=3)
+    still, turned = (picture(UpScene(theta_deg=t, tip=view), fidelity=Fidelity.REAL) for t in (0.0, 90.0))
+    # The picture turns clockwise: what stood at image right comes to image bottom.
+    assert np.abs(np.rot90(still[:, 40:360], -1).astype(float) - turned[:, 40:360]).mean() < 2.0
+    assert np.abs(still.astype(float) - turned).max() > 30.0, "there is wear to turn"
+    part = one_ball(0.0, 0.0)
+    assert (picture(UpScene(part, tip=view)) == picture(UpScene(part))).all()
