@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vision.arithmetic import least_squares, median
 from vision.compiled import is_compiled, kernels
+from vision.flank import without_flank
 from vision.frame import ByteArray, FloatArray
 from vision.marks import Outline, Shape, outline, thinnest_px
 
@@ -231,7 +232,9 @@ def _refined(form: Outline, mean: FloatArray, col: int, row: int, state: _State,
             change = least_squares(geometry, local[:, EDGE])
         else:
             place, expected = _without_ground(sectors.covariance, local, slow)
+            place, open_px = without_flank(geometry, place, waves[:, 1:] @ slow[1:, 0], state.step)
             change, sigma_px = _moved(geometry, place, sectors.misfit[good], expected, waves, state.blur)
+            sigma_px = math.hypot(sigma_px, open_px)
         state.light = _light(form, state, sectors.covariance, local, good, slow)
         state.move(np.clip(change, -1.5, 1.5), form.size.shape[1])
         state.ground += float(slow[0, 0])

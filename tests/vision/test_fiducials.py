@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.benchmarks.vision import fiducial_scenes, second_fiducials
 from tests.vision.scenes import fiducial_scene
 from vision.errors import BadRequest
 from vision.frame import Frame
@@ -50,6 +51,19 @@ def test_every_shape_is_found_in_both_polarities_turned_by_a_degree(kind, part_r
         assert fix.status == "found", fix.reasons
         assert error_um(fix, x_um, y_um) < 0.5
         assert fix.polarity == ("bright" if level > 100 else "dark")
+
+
+def test_the_dark_flank_of_an_etched_mark_does_not_draw_it_towards_the_darker_ground():
+    """Where the ground is brighter the flank takes more light away, and a step fitted there lies farther in."""
+    case, squares = fiducial_scenes.CASES["nominal"], []
+    for number in range(8):
+        drawn = second_fiducials.draw(case, number, "tuning")
+        fix = locate_fiducial(Frame(drawn.pixels, 10.0), 1000.0, search_um=1300.0)
+        middle_px = (drawn.pixels.shape[1] - 1) / 2
+        off_um = error_um(fix, 10.0 * (drawn.x_px - middle_px), 10.0 * (middle_px - drawn.y_px))
+        assert off_um < 4.0 * fix.sigma_um
+        squares.append(0.5 * off_um**2)
+    assert np.sqrt(np.mean(squares)) < 0.06
 
 
 def test_a_mark_of_another_shape_is_not_taken_for_the_wanted_one():
