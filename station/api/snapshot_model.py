@@ -152,12 +152,12 @@ class Device(Said):
 class Tray(Said):
     """The tray in the machine, and how its last picks went."""
 
-    tray: int = Field(description="trays changed before it")
+    number: int = Field(description="trays changed before it")
     lot: str
     pocket: int = Field(description="from which the next package is taken")
-    failed: int = Field(description="of the last picks")
-    failed_max: int = Field(description="so many set the tray aside (310)")
-    window: int = Field(description="so many picks count as the last ones")
+    failed_picks: int = Field(description="among the last ones")
+    failed_picks_max: int = Field(description="so many set the tray aside (310)")
+    window_picks: int = Field(description="so many picks count as the last ones")
 
 
 class Offset(Said):

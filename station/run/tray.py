@@ -105,12 +105,12 @@ class TrayCount:
         """As people see it."""
         failed = sum(not gripped for _, gripped in self._picks)
         return {
-            "tray": self.tray,
+            "number": self.tray,
             "lot": self.lot,
             "pocket": self.pocket,
-            "failed": failed,
-            "failed_max": self.faults_max,
-            "window": self.window_picks,
+            "failed_picks": failed,
+            "failed_picks_max": self.faults_max,
+            "window_picks": self.window_picks,
         }
 
     def _forget_picks(self) -> None:

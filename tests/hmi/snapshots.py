@@ -123,6 +123,14 @@ def running() -> Snapshot:
             "generation": 31,
             "trend": [50 + 1.6 * math.sin(n / 2.3) + 0.5 * math.sin(n * 1.7) for n in range(31)],
         },
+        "tray": {
+            "number": 2,
+            "lot": "LOT-2",
+            "pocket": 17,
+            "failed_picks": 0,
+            "failed_picks_max": 4,
+            "window_picks": 10,
+        },
         "force": _force(),
         "camera": _camera(),
         "offset": {"x_um": 4.2, "y_um": -7.1, "theta_deg": 0.021, "limit_um": 25.0},
@@ -151,6 +159,7 @@ def alarmed() -> Snapshot:
     snapshot["state"]["sub_step"] = "Measure film"
     snapshot["commands"] = _permit("stop", "abort", reason="answer the alarm first")
     snapshot["film"]["height_um"] = 31.5
+    snapshot["tray"]["failed_picks"] = 3
     snapshot["film"]["trend"] = [*snapshot["film"]["trend"], 41.2, 36.0, 31.5]
     snapshot["alarms"] = [
         {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,12 +135,10 @@ def test_what_the_station_cannot_tell_a_person_decides(tmp_path: Path, why: str,
             plant.faults.inject(FaultSpec("part_given"), plant.now())
         await asyncio.sleep(1.0)
         async with asked_to_look(tmp_path, plant) as b:
-            jobs = b.controller.jobs
-            find_recipe = jobs.find_recipe
             if why == "recipe gone":
-                jobs.find_recipe = lambda name: recipes.load(f"no-{name}")
+                gone = replace(b.controller._workshop, find_recipe=lambda name: recipes.load(f"no-{name}"))
+                b.controller._workshop = gone
             alarm = await b.alarm()
-            jobs.find_recipe = find_recipe
             if why == "foreign package":
                 assert alarm.definition.number == 303
                 b.answer(alarm, "new_part")

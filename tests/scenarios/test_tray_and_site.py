@@ -113,14 +113,14 @@ async def test_a_tray_whose_pockets_fail_again_and_again_is_set_aside_and_named(
         alarm = await set_aside(b)
         assert "4 of its last 4 picks failed, pockets 0, 1, 2, 3" in alarm.text
         assert [answer.value for answer in alarm.answers] == ["retry", "change_tray", "stop"]
-        assert b.snapshots.now()["tray"]["failed"] == 4
+        assert b.snapshots.now()["tray"]["failed_picks"] == 4
         tray = b.plant.plc.tray_count
         await b.rest(State.HELD)
         b.answer(alarm, "change_tray")
         assert await b.rest() is State.COMPLETE, b.alarm_text()
         assert b.plant.plc.tray_count == tray + 1
         assert [r["package"]["pocket"] for r in await b.records()] == [0, 1], "a new tray from its first pocket"
-        assert b.snapshots.now()["tray"]["failed"] == 0
+        assert b.snapshots.now()["tray"]["failed_picks"] == 0
 
 
 @virtual
@@ -162,4 +162,4 @@ async def test_picks_that_fail_far_apart_set_no_tray_aside(tmp_path: Path) -> No
         await b.step("look_at_site")
         empty(b, 0, 6, 12, 18)
         assert await b.rest() is State.COMPLETE, b.alarm_text()
-        assert b.snapshots.now()["tray"]["failed"] < 4
+        assert b.snapshots.now()["tray"]["failed_picks"] < 4

@@ -90,12 +90,12 @@ export function Inputs() {
   const safety = Object.entries(now?.safety ?? {}).filter(([name, value]) => typeof value === "boolean" && t(`input.${name}`) !== `input.${name}`);
   const tray = now?.tray;
   return html`<ul class="inputs" aria-label=${t("input.title")}>
-    ${tray && tray.failed > 0 && html`<li class=${tray.failed >= tray.failed_max ? "bad" : ""}>${t("input.tray", {
-      tray: tray.tray, failed: tray.failed, window: tray.window, max: tray.failed_max })}</li>`}
     ${safety.map(([name, value]) => html`<li class=${value === isGoodWhen(name) ? "" : "bad"}>
       ${value === isGoodWhen(name) ? t(`input.${name}`) : t(`input.${name}.bad`)}</li>`)}
-    <li class=${lost.length === 0 ? "" : "bad"}>${lost.length === 0 ? t("input.devices", { count: devices.length })
-      : t("input.lost", { names: lost.map((device) => device.name).join(", ") })}</li>
+    ${lost.length === 0 && tray && tray.failed_picks > 0
+      ? html`<li class=${tray.failed_picks >= tray.failed_picks_max ? "bad" : ""}>${t("input.tray", { tray: tray.number, failed: tray.failed_picks })}</li>`
+      : html`<li class=${lost.length === 0 ? "" : "bad"}>${lost.length === 0 ? t("input.devices", { count: devices.length })
+        : t("input.lost", { names: lost.map((device) => device.name).join(", ") })}</li>`}
   </ul>`;
 }
 

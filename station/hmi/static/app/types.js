@@ -20,7 +20,8 @@
  * @typedef {{frame_id: string|number, image: string|null, um_per_px: number, width_px: number, height_px: number,
  *   view: string, balls: Ball[], counts: Object<string, number>}} Camera
  * @typedef {{x_um: number, y_um: number, theta_deg: number, limit_um: number}} Offset  offset of the last placement
- * @typedef {{tray: number, lot: string, pocket: number, failed: number, failed_max: number, window: number}} Tray
+ * @typedef {{number: number, lot: string, pocket: number, failed_picks: number, failed_picks_max: number,
+ *   window_picks: number}} Tray
  * @typedef {{name: string, connected: boolean, age_s: number|null, round_trip_s: number|null}} Device
  * @typedef {{
  *   station: {name: string, software_version: string, simulated: boolean, time_utc: string},
