@@ -21,6 +21,8 @@ from tests.api.support import ObedientController
 from tests.store.support import HandClock
 from tests.support import real
 
+RESTARTS = 1012
+"""the server's own word, where it is faster than the pad"""
 HOLD = {"axis": "x", "direction": 1, "speed": "slow"}
 
 
@@ -145,5 +147,5 @@ async def test_a_server_that_ends_closes_the_pad(tmp_path: Path) -> None:
         await told(socket)
         await serving.stop()
         closed = await farewell(socket)
-        assert closed.code == GOING_AWAY
+        assert closed.code in (GOING_AWAY, RESTARTS)
         assert controller.jog_token is None
