@@ -30,9 +30,11 @@ MAY_MOVE = (
 )
 _UNREACHED = ("link_cut", "link_drop", "link_silent", "link_refused", "echo_frozen", "status_frozen")
 _HOST_AWAY = ("does process_paused", "does loop_blocked", "does kill", "does power_cut")
+HOMING = "homing"
+"""why a reference is given up when nothing else was the matter"""
 SAME_INSTANT_S = 0.05
-KNOWN_WITHIN_S = 1.5
-"""the station looks at its inputs twice a second, also at rest"""
+HOMED_IN = (State.IDLE, State.STARTING, State.EXECUTE, State.HOLDING, State.HELD, State.COMPLETE)
+"""states that are reached with all axes homed"""
 DEVICE_FORCE_MAX_N = 200.0
 """what the head drive can push at all. Estimate"""
 
@@ -132,10 +134,11 @@ def stands_soon(run: Judged) -> Iterator[str]:
 @invariant(8, "after a loss of drive power the reference is not believed, and nothing moves, before a homing")
 def homed_after_power(run: Judged) -> Iterator[str]:
     lost_s: float | None = None
-    is_believed = is_told = False
+    believed_s: float | None = None
     for entry in run.entries:
         if entry.source == PLANT and entry.kind == "safety inputs" and entry.data.get("drives_enabled") is False:
-            lost_s, is_told = entry.at_s, False
+            lost_s = entry.at_s
+            believed_s = lost_s if entry.state in HOMED_IN else believed_s
         elif entry.source == ENDED and entry.kind == "plc.home" and entry.data["result"] == "DONE":
             lost_s = None
         elif (
@@ -143,14 +146,10 @@ def homed_after_power(run: Judged) -> Iterator[str]:
         ):
             yield f"{entry.at_s:.3f} s: a gantry move was carried out after a loss of drive power without homing"
         elif entry.source == STATION and entry.kind == "station.online":
-            is_believed = False
-        elif entry.source == STATION and entry.kind.startswith("position.") and entry.data["axes"] == TITLES["gantry"]:
-            is_believed = entry.kind == "position.trusted"
-        if lost_s is None or not is_believed or is_told or entry.state is None or _cannot_know(run):
-            continue
-        if entry.at_s > lost_s + KNOWN_WITHIN_S:
-            is_told = True
-            yield f"{entry.at_s:.3f} s: the drives lost their power at {lost_s:.3f} s, X and Y are believed still"
+            believed_s = None
+    noticed = [data["why"] for kind, data in run.events if kind == "position.lost" and data["axes"] == TITLES["gantry"]]
+    if believed_s is not None and not run.restarts and not _cannot_know(run) and set(noticed) <= {HOMING}:
+        yield f"{believed_s:.3f} s: the drives lost their power, and X and Y were believed till they were homed"
 
 
 def _cannot_know(run: Judged) -> bool:

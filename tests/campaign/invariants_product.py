@@ -57,6 +57,8 @@ def film_new(run: Judged) -> Iterator[str]:
             continue
         if entry.kind == "film laid":
             laid_s, used = entry.at_s, False
+        elif entry.kind == "part left in film":
+            used = True
         elif entry.kind == "dipped":
             age_s = entry.at_s - laid_s
             if used:

@@ -141,9 +141,11 @@ def test_a_history_that_breaks_an_invariant_is_found(number: int) -> None:
     ("number", "broken"),
     [
         (7, judged(STOPPING, entry(1.4, LOOK, "after the stop", busy=["dip_unit.dip"]))),
-        (8, judged(*(entry(t, STATION, kind, axes="X, Y and theta") for t, kind in ((0.5, "position.trusted"),)),
-                   entry(1.0, PLANT, "safety inputs", drives_enabled=False), entry(4.0, PLANT, "exposed", camera="x"))),
+        (8, judged(entry(1.0, PLANT, "safety inputs", drives_enabled=False),
+                   events=[("position.lost", {"axes": "X, Y and theta", "why": "homing"})])),
         (12, judged(entry(1.0, PLANT, "safety inputs", bin_full=True), entry(2.0, PLANT, "rejected", serial="P1"))),
+        (15, judged(entry(1.0, PLANT, "film laid"), entry(2.0, PLANT, "part left in film", serial="P1"),
+                    entry(3.0, PLANT, "dipped", serial="P2"))),
         (20, judged(entry(1.0, PLANT, "board in", serial="B0001"),
                     entry(2.0, STATION, "placement.recorded", board_serial="B0001", site="1.U1", result="ambiguous"),
                     entry(3.0, STATION, "step.started", step="look_at_site", site="1.U1"))),

@@ -138,7 +138,8 @@ PROCESS_BUGS = (
     ),
     bug(
         "one bridge is none",
-        "a package with a single bridge passes, and so does the excess of material on its two balls",
+        "a single bridge is no defect: neither the pair, nor the state of its balls, nor their excess of material",
+        (_LOOKS, 'if ball.state not in ("ok", "missing")]', 'if ball.state not in ("ok", "missing", "bridged")]'),
         (_LOOKS, "        elif finding.bridges:", "        elif len(finding.bridges) > 1:"),
         (_LOOKS, "        elif excess:", "        elif len(excess) > 2:"),
     ),

@@ -101,13 +101,18 @@ def standing(hunting: Hunt) -> None:
     """What is wrong with the machine already when the job begins, and stays so until somebody puts it right."""
     from sim_hardware.fault_kinds import STATES
     from sim_hardware.fault_list import FAULTS, Means
+    from tests.campaign.matrix import judged
 
     wanted = []
     for fault in FAULTS:
         for spec in fault.inject if fault.means is Means.MACHINE else ():
-            if spec.kind in STATES and not spec.nth and "PORT" not in spec.target and not fault.made_at:
+            if spec.kind in STATES and not spec.nth and "PORT" not in spec.target and fault.where != ("S01",):
                 wanted.append(((replace(spec, step="recipe_load", duration_s=None),), fault.id))
-    _many(hunting, wanted, lambda fault: f"{fault} from the beginning")
+
+    def findings(fault: str, told: dict[str, Any]) -> list[Finding]:
+        return _verdict(judged({"fault": fault, "step": "S03", "phase": "before", **told}))
+
+    _many(hunting, wanted, lambda fault: f"{fault} from the beginning", findings)
 
 
 def nobody_there(hunting: Hunt) -> None:
