@@ -76,7 +76,7 @@ RUN_BUGS = (
     bug(
         "ready after a crash",
         "a start with open acts opens in Stopped, as if nothing had been",
-        (_CONTROLLER, "State.ABORTED if interrupted else State.STOPPED", "State.STOPPED"),
+        (_CONTROLLER, "State.ABORTED if store.journal.open_intents() else State.STOPPED", "State.STOPPED"),
     ),
     bug(
         "resume after a restart",
