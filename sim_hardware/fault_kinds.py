@@ -13,6 +13,7 @@ STATES: dict[str, str] = {
     "reservoir_low": "the reservoir reports LOW",
     "gauge_offset": "the film gauge reads `value` um too much, its reference step as well",
     "gauge_blind": "the film gauge sees no surface",
+    "wipe_skipped": "the blade passes over the film without touching it, and the wipe is reported as done",
     "wipe_stuck": "the blade drive gives up in the middle of a wipe",
     "plate_temperature": "the dip plate is warmer by `value` degC",
     "plate_unlocked": "the dip plate is not locked, as its switch says",

@@ -29,6 +29,7 @@ HOUSE_ACTS = (
     "other_order_under_the_key",
     "flood",
     "bombs",
+    "wrong_recipe",
     "recipe_edited",
     "absurd_recipe",
 )

@@ -26,6 +26,7 @@ class SafetyInputs:
     key_manual: bool
     bin_in_place: bool
     bin_full: bool
+    on_battery: bool
 
 
 class Safety:
@@ -47,6 +48,7 @@ class Safety:
             key_manual=Inputs.KEY_MANUAL in bits,
             bin_in_place=Inputs.BIN_IN_PLACE in bits,
             bin_full=Inputs.BIN_FULL in bits,
+            on_battery=Inputs.ON_BATTERY in bits,
         )
 
     async def request_stop(self, level: Stop = Stop.CONTROLLED) -> None:

@@ -293,6 +293,7 @@ _BITS = {
     "TRAY_IN_PLACE": "a tray stands in the feeder",
     "BIN_IN_PLACE": "the reject bin is there",
     "BIN_FULL": "the reject bin must be emptied",
+    "ON_BATTERY": "mains lost, the power supply runs on its battery",
     "X_HOMED": "axis X has a trusted position",
     "Y_HOMED": "axis Y has a trusted position",
     "THETA_HOMED": "axis theta has a trusted position",

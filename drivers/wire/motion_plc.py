@@ -39,6 +39,8 @@ class Inputs(IntFlag):
     TRAY_IN_PLACE = 256
     BIN_IN_PLACE = 512
     BIN_FULL = 1024
+    ON_BATTERY = 2048
+    """mains lost: the uninterruptible supply carries host and machine for some minutes"""
 
 
 class AxisFlags(IntFlag):

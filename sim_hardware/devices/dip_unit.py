@@ -104,8 +104,11 @@ class DipUnit(RegisterDevice):
 
     def _levelled(self, gap_um: float, wipe_speed_um_per_s: float, strokes: int, stroke_s: float, end_s: float) -> None:
         film = self.plant.film
-        film.wipe(gap_um, wipe_speed_um_per_s, strokes, end_s)
-        self.plant.record("film laid", generation=film.generation, height_um=film.height_um)
+        if self.plant.faults.strikes("wipe_skipped", end_s) is not None:
+            film.wiping_until_s = NOT_WIPING
+        else:
+            film.wipe(gap_um, wipe_speed_um_per_s, strokes, end_s)
+            self.plant.record("film laid", generation=film.generation, height_um=film.height_um)
         error_um = 0.0
         if self.plant.fidelity is not Fidelity.IDEAL:
             error_um = GAP_SIGMA_UM * float(self._rng.standard_normal())

@@ -287,6 +287,7 @@ class MotionPlc(RegisterDevice):
             | (plant.tray is not None) << 8
             | safety.bin_in_place << 9
             | safety.bin_full << 10
+            | safety.on_battery << 11
         )
 
     def measured(self) -> bytes:

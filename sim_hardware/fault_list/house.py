@@ -96,8 +96,12 @@ OPERATOR_FAULTS = (
         elsewhere="no package hangs on the nozzle at the end of this step",
     ),
     operator("O04", "started twice", "the same job is started again", where=_RUNS, elsewhere=_NOT_HERE),
-    nothing(
-        "O05", "wrong recipe", "the recipe does not fit the board", "what belongs together is known to the MES: see B02"
+    host(
+        "O05",
+        "wrong recipe",
+        "the order names a recipe for another board",
+        where=("S02",),
+        elsewhere="the recipe of a job is fixed with its order, and the order comes after the homing",
     ),
     host("O06", "recipe edited", "the recipe is changed while it runs", where=_RUNS, elsewhere=_NOT_HERE),
     host("O07", "absurd recipe", "a recipe with impossible numbers is brought in", note="the recipe tests feed more"),
@@ -145,5 +149,13 @@ OPERATOR_FAULTS = (
         phases=ONE_PHASE,
         other_phases="air is needed by the clamp alone: when in a command it goes makes no difference",
     ),
-    nothing("O16", "on battery", "the power supply runs on its battery", "the input map has no such input"),
+    machine(
+        "O16",
+        "on battery",
+        "the mains are lost and the power supply runs on its battery",
+        F("input_true", target="on_battery"),
+        phases=ONE_PHASE,
+        other_phases="the watch looks twice a second: when in a command the mains are lost makes no difference",
+        note="the station stops where the head stands; it does not lift it first",
+    ),
 )

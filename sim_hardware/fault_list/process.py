@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim_hardware.fault_list.model import AS_IT_IS, FOR_EVER, ONE_PHASE, machine, nothing, operator
+from sim_hardware.fault_list.model import AS_IT_IS, FOR_EVER, ONE_PHASE, machine, operator
 from sim_hardware.faults import FaultSpec as F
 
 _FILM = "the film is neither laid nor measured nor used in this step"
@@ -138,11 +138,16 @@ FILM_FAULTS = (
         phases=ONE_PHASE,
         other_phases=_PRESS,
     ),
-    nothing(
+    machine(
         "D14",
         "film used twice",
-        "a package is dipped where another was",
-        "which film is used is the host's choice: invariant 15 watches it in every run",
+        "the blade passes over the film without touching it: the dent of the package before is still there",
+        F("wipe_skipped", nth=2),
+        where=("S08",),
+        elsewhere=_FILM,
+        phases=ONE_PHASE,
+        other_phases=_WIPE,
+        note="the second wipe of the board; invariant 15 watches in every run that no film is used twice",
     ),
     machine(
         "D15",

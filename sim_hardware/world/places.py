@@ -103,6 +103,7 @@ class SafetyInputs:
     key_manual: bool = False
     bin_in_place: bool = True
     bin_full: bool = False
+    on_battery: bool = False
 
     @property
     def may_move(self) -> bool:

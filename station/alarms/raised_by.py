@@ -16,6 +16,7 @@ CELLS: dict[int, str] = {
     205: "M17,S23,before",
     206: "A04,S06,before",
     209: "A05,S09,before",
+    210: "O16,S13,before",
     301: "V01,S11,before",
     302: "V02,S13,before",
     303: "V05,S03,before",

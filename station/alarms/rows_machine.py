@@ -169,6 +169,19 @@ register(
             answers=(Answer.ACKNOWLEDGE,),
         ),
         AlarmDefinition(
+            210,
+            "on_battery",
+            "Power supply on battery",
+            "{device}: mains lost, the power supply runs on its battery.",
+            "Mains failure, a fuse, or the supply's plug.",
+            (
+                "Wait for the mains, or switch the station off: everything is written down.",
+                "Then Reset and Start by hand.",
+            ),
+            Reaction.STOP,
+            answers=(Answer.ACKNOWLEDGE,),
+        ),
+        AlarmDefinition(
             301,
             "not_gripped",
             "Package was not gripped",

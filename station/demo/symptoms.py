@@ -91,6 +91,7 @@ BY_ALARM: dict[int, tuple[Suspect, ...]] = {
         *_LINK,
     ),
     201: (*_OPEN, Suspect("plate_unlocked", lasts=True)),
+    210: (Suspect("input_true", target="on_battery", is_timed=True, lasts=True),),
     202: (Suspect("input_false", target="drives_enabled", is_timed=True, lasts=True),),
     203: _AXES,
     205: (*_LINK, *_AXES),

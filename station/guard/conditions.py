@@ -145,6 +145,9 @@ BIN_THERE = Condition(
     "bin_in_place", "Reject bin in place", "the reject bin is missing; put it in", PLC, _is("bin_in_place")
 )
 BIN_ROOM = Condition("bin_has_room", "Reject bin has room", "the reject bin is full; empty it", PLC, _not("bin_full"))
+MAINS = Condition(
+    "mains", "Power from the mains", "the power supply runs on its battery; wait for the mains", PLC, _not("on_battery")
+)
 BOARD_THERE = Condition(
     "board_in_nest",
     "Board at the stop pins",

@@ -56,6 +56,7 @@ class Facts:
     vacuum_supply_ok: bool | None = None
     bin_in_place: bool | None = None
     bin_full: bool | None = None
+    on_battery: bool | None = None
     board_at_stop: bool | None = None
     clamped: bool | None = None
     tray_in_place: bool | None = None
@@ -115,6 +116,7 @@ _INPUT_BITS = {
     "vacuum_supply_ok": int(plc_wire.Inputs.VACUUM_SUPPLY_OK),
     "bin_in_place": int(plc_wire.Inputs.BIN_IN_PLACE),
     "bin_full": int(plc_wire.Inputs.BIN_FULL),
+    "on_battery": int(plc_wire.Inputs.ON_BATTERY),
     "board_at_stop": int(plc_wire.Inputs.BOARD_AT_STOP),
     "clamped": int(plc_wire.Inputs.CLAMPED),
     "tray_in_place": int(plc_wire.Inputs.TRAY_IN_PLACE),

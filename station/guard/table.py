@@ -89,7 +89,7 @@ INTERLOCKS: dict[Action, tuple[Condition, ...]] = {
     Action.LEVEL_FILM: (*BEGIN, c.AIR, c.HEAD_OFF_PLATE, c.PLATE_LOCKED, c.COVER_CLOSED, c.BLADE_REFERENCED),
     Action.MEASURE_FILM: (*BEGIN, c.HEAD_OFF_PLATE, c.PLATE_LOCKED, c.COVER_CLOSED, c.BLADE_RESTS),
     Action.REFERENCE_GAUGE: BEGIN,  # the step stands beside the plate, out of the blade's way
-    Action.LOAD_BOARD: (*FEED, c.UNCLAMPED, c.Z_UP),
+    Action.LOAD_BOARD: (*FEED, c.MAINS, c.UNCLAMPED, c.Z_UP),
     Action.CLAMP: (*BEGIN, c.AIR, c.BOARD_THERE, c.Z_UP),
     Action.UNCLAMP: (*BEGIN, c.AIR, c.Z_UP),
     Action.BOARD_OUT: (*BEGIN, c.AIR, c.UNCLAMPED, c.Z_UP),

@@ -28,6 +28,15 @@ SLOW_LINK_S = 0.060
 SLOW_FOR_S = 3.0
 """for so long without one quick exchange. Estimate"""
 
+NOTHING_BEGUN = (
+    State.IDLE,
+    State.COMPLETE,
+    State.STOPPING,
+    State.STOPPED,
+    State.ABORTING,
+    State.ABORTED,
+    State.CLEARING,
+)
 AT_REST = (State.IDLE, State.SUSPENDED, State.HELD, State.COMPLETE)
 
 
@@ -78,7 +87,13 @@ class Watch:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             self._look()
-            for found in (self._reservoir_low(), self._chain_open(), self._board_loose(), self._link_slow(loop.time())):
+            for found in (
+                self._reservoir_low(),
+                self._chain_open(),
+                self._on_battery(),
+                self._board_loose(),
+                self._link_slow(loop.time()),
+            ):
                 if found is not None:
                     await self._on_alarm(found)
             if loop.time() >= save_at_s:
@@ -111,6 +126,16 @@ class Watch:
         if not missing:
             return None
         return ProcessAlarm("interlock_open", device="plc", what=f"not fulfilled while waiting: {', '.join(missing)}")
+
+    def _on_battery(self) -> ProcessAlarm | None:
+        """A controlled stop while there is power for it; it stands where it is, and everything is written down."""
+        if self._packml.state in NOTHING_BEGUN:
+            return None
+        try:
+            is_on_battery = self._cell.safety.inputs.on_battery
+        except DriverError:
+            return None
+        return ProcessAlarm("on_battery", device="plc") if is_on_battery else None
 
     def _board_loose(self) -> ProcessAlarm | None:
         """What was measured of a board holds for one clamping only."""

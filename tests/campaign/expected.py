@@ -129,6 +129,7 @@ EXPECTED: dict[str, Expected] = {
     "D11": Expected("C P"),
     "D12": Expected("J", "P", "a person looks first"),
     "D13": Expected("J", "C", "the press takes longer than it may"),
+    "D14": Expected("R", "P", "levelled again"),
     "D15": Expected("P", "I C", f"{STRICTER}: the guard forbids to measure as well", ("S09",)),
     "D16": Expected("J"),
     "C01": Expected("R P"),
@@ -186,6 +187,7 @@ EXPECTED: dict[str, Expected] = {
     "N04": Expected("refused"),
     "N08": Expected("refused"),
     "N09": Expected("refused"),
+    "O05": Expected("P"),
     "O06": Expected("."),
     "O07": Expected("refused"),
     "O01": Expected("I", "", "", BEFORE_A_JOB),
@@ -198,6 +200,7 @@ EXPECTED: dict[str, Expected] = {
     "O11": Expected(". refused", "S P J R", "as for O10; over the bin nothing needs to be refused"),
     "O13": Expected(".", "P S J R", "what a start after a power loss asks about"),
     "O14": Expected("I", "C", "found when the next move is refused", BEFORE_A_JOB),
+    "O16": Expected("C", "", "", BEFORE_A_JOB),
     "O15": Expected("C", ". I", "stricter where the clamp needs air; elsewhere nothing needs it"),
 }
 

@@ -233,7 +233,24 @@ async def recipe_edited(b: Bench, watcher: Watcher) -> None:
     edited = recipes.from_data(document, RECIPE)
     assert edited.content_hash != recipe().content_hash
     jobs: Any = b.controller.jobs
-    jobs._find_recipe = lambda _: edited
+    jobs.find_recipe = lambda _: edited
+
+
+async def wrong_recipe(b: Bench, watcher: Watcher) -> None:
+    """The next order names a recipe for boards of another product; the one after it is right again."""
+    struck = asyncio.Event()
+    jobs: Any = b.controller.jobs
+    find = jobs.find_recipe
+    data = recipe().as_data()
+    other = recipes.from_data({**data, "board": {**data["board"], "code_prefix": "OTHER"}}, RECIPE)
+
+    def found(name: str) -> recipes.Recipe:
+        jobs.find_recipe = find
+        struck.set()
+        return other
+
+    jobs.find_recipe = found
+    await struck.wait()
 
 
 async def absurd_recipe(b: Bench, watcher: Watcher) -> None:
@@ -263,6 +280,7 @@ ACTS: dict[str, Act] = {
     "flood": flood,
     "bombs": bombs,
     "recipe_edited": recipe_edited,
+    "wrong_recipe": wrong_recipe,
     "absurd_recipe": absurd_recipe,
 }
 """what happens while it runs"""
@@ -284,6 +302,7 @@ ACT_OF = {
     "N04": "other_order_under_the_key",
     "N08": "flood",
     "N09": "bombs",
+    "O05": "wrong_recipe",
     "O06": "recipe_edited",
     "O07": "absurd_recipe",
 }

@@ -148,6 +148,7 @@ def running() -> Snapshot:
             "key_manual": False,
             "bin_in_place": True,
             "bin_full": False,
+            "on_battery": False,
         },
     }
 

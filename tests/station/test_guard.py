@@ -29,6 +29,7 @@ ALL_WELL = Facts(
     vacuum_supply_ok=True,
     bin_in_place=True,
     bin_full=False,
+    on_battery=False,
     board_at_stop=True,
     clamped=True,
     tray_in_place=True,

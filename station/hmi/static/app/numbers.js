@@ -87,7 +87,8 @@ export function Inputs() {
   const now = snapshot.value;
   const devices = now?.devices ?? [];
   const lost = devices.filter((device) => !device.connected);
-  const safety = Object.entries(now?.safety ?? {}).filter(([name, value]) => typeof value === "boolean" && t(`input.${name}`) !== `input.${name}`);
+  const safety = Object.entries(now?.safety ?? {}).filter(([name, value]) => typeof value === "boolean" && t(`input.${name}`) !== `input.${name}`
+    && (value || name !== "on_battery"));  // the mains are told of only when they are gone
   const tray = now?.tray;
   return html`<ul class="inputs" aria-label=${t("input.title")}>
     ${safety.map(([name, value]) => html`<li class=${value === isGoodWhen(name) ? "" : "bad"}>
@@ -100,4 +101,4 @@ export function Inputs() {
 }
 
 /** @param {string} name */
-const isGoodWhen = (name) => !["bin_full", "key_manual"].includes(name);
+const isGoodWhen = (name) => !["bin_full", "key_manual", "on_battery"].includes(name);
