@@ -48,6 +48,7 @@ _PLURAL = {
     At.BYTE_IN: "bytes read",
     At.BEFORE_COMMIT: "instants before a commit",
     At.AFTER_COMMIT: "instants after a commit",
+    At.ACT: "acts of the machine",
 }
 
 
