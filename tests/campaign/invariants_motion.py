@@ -59,9 +59,11 @@ def inside_limits(run: Judged) -> Iterator[str]:
 
 @invariant(3, "the force on the stack never exceeds what drive and recipe allow")
 def force_limited(run: Judged) -> Iterator[str]:
-    for entry in run.plant_events("crash"):
-        yield f"{entry.at_s:.3f} s: a fast move hit something with {entry.data['peak_force_n']:.1f} N"
     allowed_n = run.recipe.place.force_limit_n
+    for entry in run.plant_events("crash"):
+        # Two heights that are each within their window can add up to a touch before the slow part: the force decides.
+        if entry.data["peak_force_n"] > allowed_n:
+            yield f"{entry.at_s:.3f} s: a fast move hit something with {entry.data['peak_force_n']:.1f} N"
     for board in run.plant.boards:
         for site in board.sites:
             for placed in site.placed:

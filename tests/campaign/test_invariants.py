@@ -168,3 +168,9 @@ def test_a_press_after_the_contact_stop_was_repaired_breaks_nothing() -> None:
     ceased = entry(5.0, PLANT, FAULTS_CEASE)
     run = judged(ceased, entry(9.0, COMMAND, "head.press"), struck=((1.0, "contact_stop_off"),))
     assert 4 not in [number for number, _ in violations(run)]
+
+
+@pytest.mark.parametrize(("force_n", "is_broken"), [(4.6, False), (6.4, True)])
+def test_a_touch_before_the_slow_part_of_a_press_is_judged_by_its_force(force_n: float, is_broken: bool) -> None:
+    run = judged(entry(2.0, PLANT, "crash", peak_force_n=force_n))
+    assert (3 in [number for number, _ in violations(run)]) is is_broken
