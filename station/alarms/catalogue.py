@@ -85,6 +85,11 @@ class AlarmDefinition:
     """what the station answers itself where nobody is there: never more than to leave a site out, or to stop"""
     severity: Severity = Severity.STOP
 
+    @property
+    def is_placement_in_doubt(self) -> bool:
+        """Whether the package may lie at its site all the same: only somebody who looks can tell."""
+        return Answer.WAS_PLACED in self.answers
+
 
 class ProcessAlarm(Exception):
     """Something of the catalogue happened. Raised by steps and guards; handled by the runner only.

@@ -64,7 +64,7 @@ class InterruptedActs:
                 intent.args,
                 intent.evidence,
                 intent.occurred_at,
-                has_ended=intent.evidence is not None and "alarm" not in intent.evidence,
+                has_ended=_has_ended(intent.evidence),
             )
             # What was let go as it should be may lie at its site, whatever hangs on the nozzle now.
             settled = None if act.has_ended else settle(act.step, seen)
@@ -168,9 +168,16 @@ def _objects(act: OpenAct) -> dict[str, Any]:
     return {**_about(act), "op_id": act.op_id}
 
 
+def _has_ended(evidence: dict[str, Any] | None) -> bool:
+    """Whether the step came to its end: what it let go may lie at its site, whatever the vacuum says of the nozzle."""
+    return evidence is not None and bool(evidence.get("is_let_go", "alarm" not in evidence))
+
+
 def _evidence(act: OpenAct) -> str:
     if act.evidence is None:
         return "Nothing is known of its end."
+    if act.has_ended and "text" in act.evidence:
+        return f"It was let go; nobody has looked at it since. {act.evidence['text']}"
     if act.has_ended:
         return "It was let go; nobody has looked at it since."
     return f"Last seen: {act.evidence}."

@@ -180,7 +180,7 @@ class StepRunner:
         if op_id is not None:
             self._journal.observed(op_id, evidence)
             if step.is_looked_at:
-                self._not_looked_at = OpenAct(op_id, step.id, self._intent(work), evidence, _now(work), has_ended=True)
+                self._not_looked_at = self._ended(op_id, step, work, evidence)
             else:
                 self._journal.closed(op_id, outcome.verdict.fate.value)
         ended = {"step": step.id, "lane": lane, "start_s": start_s, "verdict": outcome.verdict.fate.value, **evidence}
@@ -195,13 +195,18 @@ class StepRunner:
         alarm = alarm_for(error, step.title)
         row = alarm.definition
         if op_id is not None:
-            evidence = {"alarm": row.number, "text": alarm.text}
-            if row.reaction not in (Reaction.STOP, Reaction.ABORT):
+            evidence: dict[str, Any] = {"alarm": row.number, "text": alarm.text}
+            if row.reaction in (Reaction.STOP, Reaction.ABORT):
+                self._leave_open(op_id, step, work, evidence)
+            elif row.is_placement_in_doubt:
+                # Whoever is asked closes the act with the record; a run that ends before leaves it open.
+                evidence["is_let_go"] = True
+                self._journal.observed(op_id, evidence)
+                self._not_looked_at = self._ended(op_id, step, work, evidence)
+            else:
                 # The step itself says how the act ended, and the part with it.
                 self._journal.observed(op_id, evidence)
                 self._journal.closed(op_id, "failed", alarm.text)
-            else:
-                self._leave_open(op_id, step, work, evidence)
         if is_bug(alarm):
             self._log.append("bug", bug_event(step.id, error))
         return alarm
@@ -214,6 +219,9 @@ class StepRunner:
             self._journal.observed(op_id, evidence)
         if self._left_open is not None:
             self._left_open(OpenAct(op_id, step.id, self._intent(work), evidence, _now(work)))
+
+    def _ended(self, op_id: int, step: Step, work: Work, evidence: dict[str, Any]) -> OpenAct:
+        return OpenAct(op_id, step.id, self._intent(work), evidence, _now(work), has_ended=True)
 
     def recorded(self, verdict: str) -> None:
         """The package has its record: it was looked at, or a person has said what became of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -107,4 +108,70 @@ async def test_a_service_that_dies_before_the_record_asks_at_every_start_and_rec
             ("1.U1", "placed_unverified"),
             ("2.U1", "placed"),
         ]
+    await plant.stop()
+
+
+STUCK = FaultSpec("vacuum_sensor", value=-70.0)
+"""the vacuum does not go away after the release: alarm 304, and nobody knows whether the package left"""
+
+
+async def sensor_sticks(b: Bench) -> None:
+    """From the beginning of the placement on."""
+    await b.step("place")
+    b.plant.faults.inject(STUCK, b.plant.now())
+
+
+@pytest.mark.parametrize("how", ["nobody there", "answers to stop", "presses Stop", "presses Abort"])
+def test_a_release_that_is_in_doubt_is_asked_about_once_more_where_the_job_ends_with_it(
+    tmp_path: Path, how: str
+) -> None:
+    @virtual
+    async def story() -> None:
+        async with bench(tmp_path, attended=how != "nobody there") as b:
+            b.order()
+            await sensor_sticks(b)
+            if how != "nobody there":
+                await b.rest(State.HELD)
+                (asked,) = b.controller.alarms.standing
+                assert asked.definition.number == 304, b.alarm_text()
+                assert await told(b) == []
+                end = {
+                    "answers to stop": partial(_answers, b, "stop"),
+                    "presses Stop": partial(b.controller.command, Command.STOP),
+                    "presses Abort": partial(b.controller.command, Command.ABORT),
+                }[how]
+                await end()
+            await b.rest(State.STOPPED, State.ABORTED)
+            assert [p["site"] for p in b.placements()] == ["1.U1"]
+            assert await told(b) == []
+            asked = next(a for a in b.controller.alarms.standing if a.definition.number == 901)
+            assert "It was let go; nobody has looked at it since. Vacuum -70.0 kPa after release" in asked.text
+            b.answer(asked, "was_placed")
+            assert await told(b) == [("B0001", "1.U1", "placed_unverified")]
+            assert (await b.records())[0]["dip"]["depth_um"] > 0.0
+
+    story()
+
+
+async def _answers(b: Bench, answer: str) -> None:
+    b.answer(b.controller.alarms.standing[0], answer)
+
+
+@virtual
+async def test_a_service_that_dies_over_a_release_in_doubt_does_not_take_the_sensor_in_doubt_for_proof(
+    tmp_path: Path,
+) -> None:
+    plant = world()
+    await plant.start()
+    async with bench(tmp_path / "a", plant=plant) as b:
+        b.order()
+        await sensor_sticks(b)
+        await b.rest(State.HELD)
+        await asyncio.sleep(0.02)
+        await b.die()
+    async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=12) as b:
+        assert numbers(b.controller.alarms.standing) == [901], "the vacuum says held, and the package lies at its site"
+        assert await told(b) == []
+        b.answer(b.controller.alarms.standing[0], "was_placed")
+        assert await told(b) == [("B0001", "1.U1", "placed_unverified")]
     await plant.stop()
