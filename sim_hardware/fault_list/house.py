@@ -156,6 +156,5 @@ OPERATOR_FAULTS = (
         F("input_true", target="on_battery"),
         phases=ONE_PHASE,
         other_phases="the watch looks twice a second: when in a command the mains are lost makes no difference",
-        note="the station stops where the head stands; it does not lift it first",
     ),
 )
