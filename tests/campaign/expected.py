@@ -185,6 +185,7 @@ EXPECTED: dict[str, Expected] = {
     "H13": Expected("refused"),
     "N03": Expected("."),
     "N04": Expected("refused"),
+    "N06": Expected("."),
     "N08": Expected("refused"),
     "N09": Expected("refused"),
     "O05": Expected("P"),

@@ -26,6 +26,7 @@ from station.store.database import BUSY_LIMIT_S, DATABASE_NAME
 from station.store.errors import SQLITE_BUSY, SQLITE_FULL, StoreError
 from station.store.schema import SCHEMA_VERSION
 from tests.campaign.host_loop import HostLoop
+from tests.campaign.mes import Mes
 from tests.campaign.watcher import OPERATOR, Watcher
 from tests.scenarios.bench import RECIPE, Bench, recipe
 
@@ -262,6 +263,12 @@ async def absurd_recipe(b: Bench, watcher: Watcher) -> None:
         _judge_refusal(watcher, answer.status_code == 422, answer.text)
 
 
+async def mes_down(b: Bench, watcher: Watcher) -> None:
+    """It goes down in the middle of the records of a board, before the board leaves."""
+    watcher.mes = Mes(b.store)
+    await watcher.mes.went_down.wait()
+
+
 STAND_STILL = ("process_paused", "loop_blocked")
 AT_START = ("database_damaged", "other_version")
 """what is found by a service that starts"""
@@ -281,6 +288,7 @@ ACTS: dict[str, Act] = {
     "bombs": bombs,
     "recipe_edited": recipe_edited,
     "wrong_recipe": wrong_recipe,
+    "mes_down": mes_down,
     "absurd_recipe": absurd_recipe,
 }
 """what happens while it runs"""
@@ -300,6 +308,7 @@ ACT_OF = {
     "H13": "other_version",
     "N03": "order_twice",
     "N04": "other_order_under_the_key",
+    "N06": "mes_down",
     "N08": "flood",
     "N09": "bombs",
     "O05": "wrong_recipe",
