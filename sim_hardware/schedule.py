@@ -33,6 +33,7 @@ HOUSE_ACTS = (
     "recipe_edited",
     "absurd_recipe",
     "mes_down",
+    "log_flood",
 )
 """what happens to the host of the service, or is asked of it: no person, and no machine"""
 ACTS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim_hardware.fault_list.model import ONE_PHASE, host, machine, nothing, operator, process
+from sim_hardware.fault_list.model import ONE_PHASE, host, machine, operator, process
 from sim_hardware.fault_list.steps import PHASES
 from sim_hardware.faults import FaultSpec as F
 
@@ -55,7 +55,14 @@ HOST_FAULTS = (
     ),
     host("H12", "second instance", "the service is started twice on one memory"),
     host("H13", "other version", "the database is that of another version", where=("S01",), elsewhere=_AT_START),
-    nothing("H14", "log flood", "a million lines to log", "nothing but failed requests and lost brokers is logged"),
+    host(
+        "H14",
+        "log flood",
+        "a hundred thousand lines are logged at one instant, and nobody takes them off the terminal",
+        where=_RUNS,
+        elsewhere=_NOT_HERE,
+        note="lines of the service's own log are dropped and counted; events and records never are",
+    ),
 )
 
 NETWORK_FAULTS = (

@@ -183,6 +183,7 @@ EXPECTED: dict[str, Expected] = {
     "H11": Expected("C", ". I", "shorter than the dead-man of the devices: nothing was missed"),
     "H12": Expected("refused"),
     "H13": Expected("refused"),
+    "H14": Expected("."),
     "N03": Expected("."),
     "N04": Expected("refused"),
     "N06": Expected("."),
