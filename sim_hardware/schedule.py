@@ -32,6 +32,8 @@ HOUSE_ACTS = (
     "wrong_recipe",
     "recipe_edited",
     "absurd_recipe",
+    "mes_down",
+    "log_flood",
 )
 """what happens to the host of the service, or is asked of it: no person, and no machine"""
 ACTS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim_hardware.fault_list.model import ONE_PHASE, host, machine, nothing, operator, process
+from sim_hardware.fault_list.model import ONE_PHASE, host, machine, operator, process
 from sim_hardware.fault_list.steps import PHASES
 from sim_hardware.faults import FaultSpec as F
 
@@ -55,7 +55,14 @@ HOST_FAULTS = (
     ),
     host("H12", "second instance", "the service is started twice on one memory"),
     host("H13", "other version", "the database is that of another version", where=("S01",), elsewhere=_AT_START),
-    nothing("H14", "log flood", "a million lines to log", "nothing but failed requests and lost brokers is logged"),
+    host(
+        "H14",
+        "log flood",
+        "a hundred thousand lines are logged at one instant, and nobody takes them off the terminal",
+        where=_RUNS,
+        elsewhere=_NOT_HERE,
+        note="lines of the service's own log are dropped and counted; events and records never are",
+    ),
 )
 
 NETWORK_FAULTS = (
@@ -71,7 +78,14 @@ NETWORK_FAULTS = (
         "the MES does not get the answer to its order",
         note="after every kill of the real campaign each answered order is sent again: the answer is the same",
     ),
-    nothing("N06", "MES down at release", "the MES does not take the record", "the station calls no MES: it is asked"),
+    host(
+        "N06",
+        "MES down at release",
+        "the MES goes down while it is told of a board that leaves, and is back later",
+        where=("S24",),
+        elsewhere="no board leaves in this step",
+        note="the records are on the disk before, and told later; a MES that asks by REST asks again",
+    ),
     process("N07", "slow client", "a page does not read", note=_NEIGHBOURS),
     host("N08", "flood of requests", "more requests at once than the service takes"),
     host("N09", "bombs", "deep JSON, huge JSON, an archive"),
@@ -156,6 +170,5 @@ OPERATOR_FAULTS = (
         F("input_true", target="on_battery"),
         phases=ONE_PHASE,
         other_phases="the watch looks twice a second: when in a command the mains are lost makes no difference",
-        note="the station stops where the head stands; it does not lift it first",
     ),
 )

@@ -55,6 +55,7 @@ class Reaction(StrEnum):
     SKIP = "skip the site"
     WAIT = "waits until it is there (Suspended), then goes on by itself"
     ASK = "hold and ask"
+    FINISH = "ends the running steps, else lifts the head; then controlled stop"
     STOP = "controlled stop"
     ABORT = "immediate stop"
 

@@ -33,6 +33,7 @@ CELLS: dict[int, str] = {
     407: "D09,S10,before",
     411: "O03,S13,before",
     412: "D12,S14,before",
+    413: "D14,S08,before",
     421: "D08,S08,before",
     501: "C10,S06,before",
     502: "C12,S06,before",

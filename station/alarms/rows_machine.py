@@ -178,7 +178,7 @@ register(
                 "Wait for the mains, or switch the station off: everything is written down.",
                 "Then Reset and Start by hand.",
             ),
-            Reaction.STOP,
+            Reaction.FINISH,
             answers=(Answer.ACKNOWLEDGE,),
         ),
         AlarmDefinition(

@@ -136,6 +136,17 @@ register(
             severity=Severity.ABORT,
         ),
         AlarmDefinition(
+            413,
+            "film_not_new",
+            "Wipe laid no film",
+            "The wipe is reported as done, and film {generation} still lies on the plate: no new one was laid.",
+            "The blade does not reach the plate, its gap drive slips, or the dip unit was switched to a dry run.",
+            ("Look at the film and the blade.", "Retry levels again."),
+            Reaction.ASK,
+            retries=7,
+            retry_from="level_film",
+        ),
+        AlarmDefinition(
             421,
             "plate_temperature",
             "Dip plate too warm or too cold",

@@ -5,7 +5,7 @@ Nothing here answers a request by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +45,14 @@ def create_app(
     simulated: bool,
     hosts: Iterable[str] = LOOPBACK_HOSTS,
     screens: Path = SCREENS,
+    lines_dropped: Callable[[], int] = lambda: 0,
 ) -> FastAPI:
     """The web service in front of one controller and one store.
 
-    simulated   said on every screen and at /v1/health
-    hosts       names under which the station may be called
-    screens     folder of the screens; without it only /v1 answers
+    simulated       said on every screen and at /v1/health
+    hosts           names under which the station may be called
+    screens         folder of the screens; without it only /v1 answers
+    lines_dropped   how many lines the service's own log has dropped
     """
     app = FastAPI(
         title="Dip-and-place station" + (" (simulated)" if simulated else ""),
@@ -64,7 +66,7 @@ def create_app(
     streams = Streams(port, store)
     app.state.streams = streams
     for router in (
-        station.router(port, store, streams, simulated=simulated),
+        station.router(port, store, streams, simulated=simulated, lines_dropped=lines_dropped),
         jobs.router(port, store),
         alarms.router(port, store),
         recipes.router(store),

@@ -188,3 +188,4 @@ class Health(BaseModel):
     event_seq: int
     epoch: int
     free_bytes: int
+    log_lines_dropped: int = Field(description="of the service's own log on stderr, never of events or records")

@@ -5,6 +5,7 @@ Nothing here decides whether a command is allowed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,7 +22,9 @@ from station.store import Store
 STREAM_CONTENT: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
 
 
-def router(port: ControllerPort, store: Store, streams: Streams, *, simulated: bool) -> APIRouter:
+def router(
+    port: ControllerPort, store: Store, streams: Streams, *, simulated: bool, lines_dropped: Callable[[], int]
+) -> APIRouter:
     """The routes of this noun."""
     routes = APIRouter(prefix="/v1", tags=["station"])
 
@@ -83,6 +86,7 @@ def router(port: ControllerPort, store: Store, streams: Streams, *, simulated: b
             event_seq=store.events.durable_seq,
             epoch=store.events.epoch,
             free_bytes=store.free_bytes(),
+            log_lines_dropped=lines_dropped(),
         )
 
     return routes

@@ -101,6 +101,7 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
     from station.outlets.mqtt import MqttOutlet, MqttSettings
     from station.profile import load_profile, reference_profile
     from station.run.controller import Identity
+    from station.service_log import service_log
     from station.settings import SettingsProblem
     from station.store.store import open_store
 
@@ -109,6 +110,7 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signal_number, ending.set)
     with ExitStack() as stack:
+        log = stack.enter_context(service_log())
         clock = Clock(lambda: datetime.now(UTC))
         store = open_store(settings.data_dir, clock)
         stack.callback(store.close)
@@ -128,7 +130,8 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
             image_executor=stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="vision")),
         )
         door = Door(controller)
-        serving = await serve(create_app(door, store, simulated=settings.simulated), settings.host, settings.port)
+        app = create_app(door, store, simulated=settings.simulated, lines_dropped=lambda: log.dropped)
+        serving = await serve(app, settings.host, settings.port)
         outlet: asyncio.Task[Any] | None = None
         if settings.mqtt_url:
             try:

@@ -125,6 +125,7 @@ BY_ALARM: dict[int, tuple[Suspect, ...]] = {
     409: (Suspect("reservoir_low", is_timed=True, lasts=True),),
     411: (Suspect("part_taken", step="dip"), Suspect("surface_higher", -800.0)),
     412: (Suspect("surface_higher", 400.0), Suspect("force_over", 50.0)),
+    413: (Suspect("wipe_skipped"),),
     501: (*_DARK, Suspect("fiducial_missing", 1.0, step="load_board")),
     502: (Suspect("board_stretched", 0.006, step="load_board"),),
     503: (*(Suspect(s.kind, s.value, step="look_at_site") for s in _DARK), Suspect("board_shifts", 200.0)),

@@ -41,7 +41,7 @@ RATIO_RANGE = (0.3, 0.9)
 async def level_film(cell: Cell, work: Work) -> FilmLevelled:
     """Set the gap that should give the target height and wipe the whole plate.
 
-    raises   ProcessAlarm reservoir_empty, plate_not_ready, plate_temperature, gauge_reference_off
+    raises   ProcessAlarm reservoir_empty, plate_not_ready, plate_temperature, gauge_reference_off, film_not_new
     """
     unit, film = cell.dip_unit.status, work.recipe.film
     check_plate_temperature(cell, work)
@@ -62,6 +62,9 @@ async def level_film(cell: Cell, work: Work) -> FilmLevelled:
         levelling = together.create_task(wipe, name="level")
         referring = together.create_task(_reference(cell, work, last), name="gauge reference")
     evidence, (error_um, referenced_at_s) = levelling.result(), referring.result()
+    if evidence.film_generation == unit.film_generation:
+        # Of the right height or not: what lies there is the film of before, with the dent of whatever was dipped in it.
+        raise ProcessAlarm("film_not_new", generation=unit.film_generation)
     unused = last is not None and (dipped is None or dipped.film.generation != last.generation)
     return FilmLevelled(
         gap_um=evidence.gap_um,

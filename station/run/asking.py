@@ -73,4 +73,4 @@ class Asking:
     def over(self) -> None:
         """The machine has come to rest: whatever held it is over."""
         self._is_held_by_person = False
-        self._gate.open()
+        self._gate.renew()

@@ -27,6 +27,7 @@ from station.process.outcomes import BoardClamped
 from station.process.step import Step, Work
 from station.run.after_hold import AfterHold
 from station.run.asking import Asking
+from station.run.finishing import Finishing
 from station.run.gate import Gate
 from station.run.homing import home_and_calibrate
 from station.run.interrupted import InterruptedActs
@@ -85,7 +86,8 @@ class Controller:
         self._asking = Asking(
             self.packml, self._gate, self.alarms, question, store.commit, self.wait_for, self._is_attended
         )
-        self._noticed = Noticed(self.packml, self.alarms, self._asking, self._raise, self.command)
+        finishing = Finishing(cell, self._gate, self._end_task)
+        self._noticed = Noticed(self.packml, self.alarms, self._asking, self._raise, self.command, finishing.finish)
         self._workshop = Workshop(
             station=identity.station,
             cell=cell,

@@ -19,6 +19,7 @@ class Gate:
         self._nothing_runs = asyncio.Event()
         self._nothing_runs.set()
         self._on_quiet = on_quiet
+        self._is_for_good = False
 
     @property
     def is_open(self) -> bool:
@@ -28,8 +29,19 @@ class Gate:
         self._open.clear()
         self._check_quiet()
 
+    def shut_for_good(self) -> None:
+        """The station is about to stop: whoever opens the gate now does so in vain."""
+        self._is_for_good = True
+        self.shut()
+
     def open(self) -> None:
-        self._open.set()
+        if not self._is_for_good:
+            self._open.set()
+
+    def renew(self) -> None:
+        """The machine has come to rest: open, whatever shut it."""
+        self._is_for_good = False
+        self.open()
 
     async def enter(self) -> None:
         """Wait until steps may run, then count as one of them."""

@@ -19,6 +19,7 @@ class Noticed:
 
     tell      raises an alarm that asks nothing
     command   gives the station a PackML command
+    finish    has the running steps end, with the head up
     """
 
     def __init__(
@@ -28,15 +29,24 @@ class Noticed:
         asking: Asking,
         tell: Callable[[ProcessAlarm], ActiveAlarm],
         command: Callable[[Command], Awaitable[State]],
+        finish: Callable[[], Awaitable[None]],
     ) -> None:
         self._packml, self._alarms, self._asking, self._tell, self._command = packml, alarms, asking, tell, command
+        self._finish = finish
         self._question: asyncio.Task[None] | None = None
+        self._finishing: asyncio.Task[None] | None = None
 
     async def act_on(self, alarm: ProcessAlarm) -> None:
         """Ask beside the running step, or tell it and end what its row says."""
         reaction = alarm.definition.reaction
         if reaction is Reaction.ASK and self._packml.state is State.EXECUTE:
             self._question = asyncio.create_task(self._ask(alarm), name=f"alarm {alarm.definition.number}")
+            return
+        if reaction is Reaction.FINISH:
+            # Beside the watch, which must not stop looking meanwhile and finds the same again at every round.
+            if self._finishing is None or self._finishing.done():
+                self._tell(alarm)
+                self._finishing = asyncio.create_task(self._finish_and_stop(), name="finish")
             return
         self._tell(alarm)
         if reaction is not Reaction.TELL:
@@ -54,9 +64,15 @@ class Noticed:
             self._tell(alarm_for(error, "commit"))
 
     async def end(self) -> None:
-        """A question that stands beside the steps is asked no more."""
+        """A question that stands beside the steps is asked no more, and nothing is finished any more."""
         question, self._question = self._question, None
         await end_task(question)
+        await end_task(self._finishing)
+
+    async def _finish_and_stop(self) -> None:
+        await self._finish()
+        if self._packml.allows(Command.STOP):
+            await self._command(Command.STOP)
 
     async def _ask(self, alarm: ProcessAlarm) -> None:
         try:

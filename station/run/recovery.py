@@ -43,6 +43,7 @@ _BY_REACTION = {
     Reaction.SKIP: Move.SKIP_SITE,
     Reaction.WAIT: Move.WAIT,
     Reaction.ASK: Move.ASK,
+    Reaction.FINISH: Move.STOP,  # of a step that has failed nothing is left to be ended
     Reaction.STOP: Move.STOP,
     Reaction.ABORT: Move.ABORT,
 }

@@ -323,4 +323,5 @@ def _recipe_limit(key: str, work: Work) -> int | None:
         "not_gripped": work.recipe.pick.attempts - 1,
         "film_out_of_tolerance": work.recipe.film.levels_max - 1,
         "film_uneven": work.recipe.film.levels_max - 1,
+        "film_not_new": work.recipe.film.levels_max - 1,
     }.get(key)

@@ -128,7 +128,7 @@ class Watch:
         return ProcessAlarm("interlock_open", device="plc", what=f"not fulfilled while waiting: {', '.join(missing)}")
 
     def _on_battery(self) -> ProcessAlarm | None:
-        """A controlled stop while there is power for it; it stands where it is, and everything is written down."""
+        """What runs is ended and everything written down while there is power for it."""
         if self._packml.state in NOTHING_BEGUN:
             return None
         try:

@@ -82,7 +82,7 @@ def test_every_quantity_of_the_schema_carries_its_unit(app: FastAPI) -> None:
     plain = {
         "seq", "epoch", "head_seq", "event_seq", "status", "boards", "boards_done", "boards_total", "placed",
         "rejected", "unplaced", "number", "generation", "event_count", "record_count", "frame_id",
-        "pocket", "failed_picks", "failed_picks_max", "window_picks",
+        "pocket", "log_lines_dropped", "failed_picks", "failed_picks_max", "window_picks",
     }  # fmt: skip
     for name, schema in app.openapi()["components"]["schemas"].items():
         for field, description in schema.get("properties", {}).items():

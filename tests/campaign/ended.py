@@ -27,6 +27,7 @@ async def ended(watcher: Watcher, b: Bench, drawn: Recipe, hang: str, restarts: 
         restarts,
         list(watcher.written_blindly),
         told=dict(watcher.told),
+        delivered=None if watcher.mes is None else await watcher.mes.comes_back(),
         kept={event.seq: event.hash for event in events},
         shown=[alarm.id for alarm in b.controller.alarms.standing],
     )

@@ -7,8 +7,10 @@ clock, the loop's turns, the web service. An act returns when it has struck.
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -21,11 +23,13 @@ import recipes
 from station.api.app import create_app
 from station.clock import SIMULATION_EPOCH_UTC, Clock
 from station.door import Door
+from station.service_log import LINES_MAX, service_log
 from station.store import open_store
 from station.store.database import BUSY_LIMIT_S, DATABASE_NAME
 from station.store.errors import SQLITE_BUSY, SQLITE_FULL, StoreError
 from station.store.schema import SCHEMA_VERSION
 from tests.campaign.host_loop import HostLoop
+from tests.campaign.mes import Mes
 from tests.campaign.watcher import OPERATOR, Watcher
 from tests.scenarios.bench import RECIPE, Bench, recipe
 
@@ -36,6 +40,8 @@ BLOCK_S = 0.5
 CLOCK_JUMP = timedelta(hours=1)
 FLOOD = 400
 """requests at one instant, more than the burst that the service takes"""
+FLOOD_LINES = 100_000
+_LOG = logging.getLogger(__name__)
 BASE = "http://127.0.0.1:8600"
 
 Act = Callable[[Bench, Watcher], Awaitable[None]]
@@ -262,6 +268,37 @@ async def absurd_recipe(b: Bench, watcher: Watcher) -> None:
         _judge_refusal(watcher, answer.status_code == 422, answer.text)
 
 
+async def mes_down(b: Bench, watcher: Watcher) -> None:
+    """It goes down in the middle of the records of a board, before the board leaves."""
+    watcher.mes = Mes(b.store)
+    await watcher.mes.went_down.wait()
+
+
+async def log_flood(b: Bench, watcher: Watcher) -> None:
+    """So many lines at one instant, and nobody takes them off the terminal."""
+    reader = _NobodyReads()
+    with service_log(reader) as lines:
+        for number in range(FLOOD_LINES):
+            _LOG.error("planted line %d", number)
+        await asyncio.sleep(1.0)
+        # One line is in the writer's hand.
+        is_bounded = FLOOD_LINES - LINES_MAX - 1 <= lines.dropped <= FLOOD_LINES - LINES_MAX
+        if not is_bounded:
+            watcher.add(OPERATOR, "was not refused", {"text": f"{lines.dropped} of {FLOOD_LINES} lines were dropped"})
+        reader.reads.set()
+
+
+class _NobodyReads(logging.Handler):
+    """A terminal that is stopped: whoever writes to it waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.reads.wait()
+
+
 STAND_STILL = ("process_paused", "loop_blocked")
 AT_START = ("database_damaged", "other_version")
 """what is found by a service that starts"""
@@ -281,6 +318,8 @@ ACTS: dict[str, Act] = {
     "bombs": bombs,
     "recipe_edited": recipe_edited,
     "wrong_recipe": wrong_recipe,
+    "mes_down": mes_down,
+    "log_flood": log_flood,
     "absurd_recipe": absurd_recipe,
 }
 """what happens while it runs"""
@@ -298,8 +337,10 @@ ACT_OF = {
     "H11": "loop_blocked",
     "H12": "second_service",
     "H13": "other_version",
+    "H14": "log_flood",
     "N03": "order_twice",
     "N04": "other_order_under_the_key",
+    "N06": "mes_down",
     "N08": "flood",
     "N09": "bombs",
     "O05": "wrong_recipe",

@@ -1,4 +1,4 @@
-"""Invariants 39, 43 and 44: what was raised is shown or cleared, what was told is kept, and Stop is heard always."""
+"""Invariants 34, 39, 43 and 44: records are delivered, alarms accounted for, what was told is kept, Stop is heard."""
 
 from __future__ import annotations
 
@@ -11,6 +11,23 @@ from tests.campaign.watcher import OPERATOR
 STOP, REFUSED = "presses stop", "was refused"
 SAME_INSTANT_S = 0.3
 HEADS = (State.STOPPING, State.STOPPED, State.ABORTING, State.ABORTED, State.CLEARING)
+
+
+@invariant(34, "whoever listens is told of every record at least once, under the same number and with the same content")
+def records_are_delivered(run: Judged) -> Iterator[str]:
+    if run.delivered is None:
+        return
+    kept = {record["record_id"]: record for record in run.records}
+    for message in run.delivered:
+        seq = message["seq"]
+        if message["hash"] != run.kept.get(seq):
+            yield f"event {seq} was delivered with hash {message['hash'][:8]}, the log {_now(run, seq)}"
+        if message["record"] != kept.get(message["data"]["record_id"]):
+            yield f"the record that came with event {seq} is not the one that is kept"
+    told = {message["data"]["record_id"] for message in run.delivered}
+    for record in run.records:
+        if record["record_id"] not in told:
+            yield f"the record of {record['site']} was never delivered"
 
 
 @invariant(39, "every alarm that was raised is shown or was cleared, and no start of the service loses one")

@@ -26,6 +26,7 @@ class Judged:
     written_blindly  command blocks that came again before anything was read: (time, channel, number)
     told       head after head as the outside was told: number of an event -> its hash
     kept       the same of what is on the disk in the end
+    delivered  messages of placements that a MES got, in their order; None where none listened
     shown      alarms on the list in the end, by id
     """
 
@@ -43,6 +44,7 @@ class Judged:
     told: dict[int, str] = field(default_factory=dict)
     kept: dict[int, str] = field(default_factory=dict)
     shown: list[str] = field(default_factory=list)
+    delivered: list[dict[str, Any]] | None = None
 
     def of(self, source: str, *kinds: str) -> Iterator[Entry]:
         return (entry for entry in self.entries if entry.source == source and (not kinds or entry.kind in kinds))

@@ -75,6 +75,10 @@ def record(result: str = "placed", recipe_hash: str = "", **fields: Any) -> dict
     }
 
 
+def message(seal: str = "a" * 64, **fields: Any) -> dict[str, Any]:
+    return {"seq": 7, "hash": seal, "data": {"record_id": "R1"}, "record": record(record_id="R1", **fields)}
+
+
 PICKED = entry(1.0, PLANT, "picked", serial="P1", floor="pocket")
 PLACED = entry(9.0, PLANT, "placed", serial="P1", board="B0001", site="1.U1", wrong="")
 STOPPING = entry(1.0, STATION, "state.changed", **{"from": "Execute", "to": "Stopping"})
@@ -118,6 +122,7 @@ BROKEN: dict[int, Judged] = {
     29: judged(placed=(package(offset_x_um=200.0),), records=[record(reason=None)]),
     30: judged(records=[record(recipe_hash="other")]),
     31: judged(is_sound=False),
+    34: judged(records=[record(record_id="R1")], delivered=[]),
     35: judged(changed(1.0, State.STOPPED, State.EXECUTE)),
     36: judged(is_finished=False),
     37: judged(entry(1.0, OPERATOR, "finds a command under way at rest", command="plc.gantry", where="Held")),
@@ -150,6 +155,8 @@ def test_a_history_that_breaks_an_invariant_is_found(number: int) -> None:
                     entry(2.0, STATION, "placement.recorded", board_serial="B0001", site="1.U1", result="ambiguous"),
                     entry(3.0, STATION, "step.started", step="look_at_site", site="1.U1"))),
         (28, judged(entry(1.0, STATION, "step.ended", step="pick", verdict="pass", seq=1, held=None))),
+        (34, judged(records=[record(record_id="R1")], delivered=[message("b" * 64)], kept={7: "a" * 64})),
+        (34, judged(records=[record(record_id="R1")], delivered=[message(result="x")], kept={7: "a" * 64})),
         (39, judged(events=[("fault.raised", {"id": "A1", "number": n}) for n in (306, 307)])),
         (39, judged(shown=["A1"])),
         (43, judged(told={7: "a" * 64}, kept={7: "b" * 64})),

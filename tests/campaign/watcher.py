@@ -13,6 +13,7 @@ from sim_hardware.devices.handshake import CommandChannel
 from sim_hardware.faults import Phase
 from sim_hardware.plant import Plant
 from station.run.packml import State
+from tests.campaign.mes import Mes
 from tests.scenarios.bench import Bench
 
 PLANT, COMMAND, ENDED, STATION, OPERATOR = "plant", "command", "ended", "station", "operator"
@@ -63,6 +64,8 @@ class Watcher:
     """command blocks that came again before the host had read anything: (time, device.channel, number)"""
     told: dict[int, str] = field(default_factory=dict)
     """every event that was said to be durable, with its hash: what whoever listens outside has been told"""
+    mes: Mes | None = None
+    """a MES that was told of records; None: nobody listened by MQTT"""
     on_phase: list[Hook] = field(default_factory=list)
     """told of every command and its phase"""
     bench: Bench | None = None

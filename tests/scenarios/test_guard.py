@@ -202,24 +202,3 @@ def test_a_device_that_has_fallen_silent_is_asked_anew_before_a_motion_that_need
                 assert state is State.COMPLETE, b.alarm_text()
 
     story()
-
-
-@virtual
-async def test_on_battery_the_station_stops_writes_everything_down_and_loads_no_board(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
-        b.order()
-        await b.step("dip")
-        began_s = b.plant.now()
-        b.plant.set_safety(on_battery=True)
-        assert await b.rest() is State.STOPPED
-        assert 210 in numbers(b.controller.alarms.standing)
-        assert not b.is_moving()
-        await b.until(lambda: b.store.events.durable_seq == b.store.events.head_seq)
-        assert b.plant.now() - began_s < 10.0, "everything is written down while there is power for it"
-    async with bench(tmp_path / "idle") as b:
-        b.plant.set_safety(on_battery=True)
-        await asyncio.sleep(1.0)
-        assert b.controller.packml.state is State.IDLE
-        b.order()
-        assert await b.rest() is State.STOPPED
-        assert b.happened("board in") == []

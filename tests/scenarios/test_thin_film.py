@@ -113,3 +113,33 @@ async def test_the_answer_stop_ends_the_job_and_leaves_nothing_more_to_answer(tm
         assert b.controller.alarms.standing == []
         assert (await b.events("operator.answer"))[0]["answer"] == "stop"
         assert b.happened("board in") == []
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_wipe_that_is_reported_done_and_laid_no_film_is_done_again_before_anything_is_measured(
+    tmp_path: Path, nth: int
+) -> None:
+    @virtual
+    async def story() -> None:
+        async with bench(tmp_path, FaultSpec("wipe_skipped", nth=nth)) as b:
+            b.order()
+            assert await b.rest() is State.COMPLETE, b.alarm_text()
+            told = await b.events("alarm.retried")
+            assert [event["number"] for event in told] == [413]
+            assert told[0]["step"] == "level_film"
+            assert f"film {nth - 1} still lies" in told[0]["text"]
+            assert len(b.happened("film laid")) == 2, "one for each dip"
+            assert len([step for step in await b.events("step.ended") if step["step"] == "measure_film"]) == 2
+
+    story()
+
+
+@virtual
+async def test_a_blade_that_never_lays_a_film_asks_a_person(tmp_path: Path) -> None:
+    async with bench(tmp_path, *(FaultSpec("wipe_skipped", nth=nth) for nth in range(1, 9))) as b:
+        b.order()
+        alarm = await b.alarm()
+        assert alarm.definition.number == 413
+        assert b.happened("film laid") == []
+        assert b.happened("dipped") == []
+        await b.controller.command(Command.STOP)

@@ -17,6 +17,7 @@ BY_REACTION = {
     Reaction.SKIP: Move.SKIP_SITE,
     Reaction.WAIT: Move.WAIT,
     Reaction.ASK: Move.ASK,
+    Reaction.FINISH: Move.STOP,
     Reaction.STOP: Move.STOP,
     Reaction.ABORT: Move.ABORT,
 }
