@@ -172,7 +172,8 @@ VISION_FAULTS = (
         "C16",
         "wrong classifier",
         "the classifier is not the approved one",
-        "which software looks at a picture is the host's own",
+        "an approval fixes the content of a recipe alone, and a job builds the library's whatever its state: "
+        "nothing says which version of the eyes was approved",
     ),
     machine(
         "C17",

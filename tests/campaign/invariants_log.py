@@ -13,7 +13,9 @@ SAME_INSTANT_S = 0.3
 HEADS = (State.STOPPING, State.STOPPED, State.ABORTING, State.ABORTED, State.CLEARING)
 
 
-@invariant(34, "whoever listens is told of every record at least once, under the same number and with the same content")
+@invariant(
+    34, "every record is delivered at least once, with the same number and content, and no outlet keeps the machine"
+)
 def records_are_delivered(run: Judged) -> Iterator[str]:
     if run.delivered is None:
         return

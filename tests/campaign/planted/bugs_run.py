@@ -44,8 +44,8 @@ RUN_BUGS = (
         "an act whose end nobody saw is closed as failed, and nobody is asked about it",
         (
             _STEPS,
-            "            if row.reaction not in (Reaction.STOP, Reaction.ABORT):",
-            "            if row is not None:",
+            "            if row.reaction in (Reaction.STOP, Reaction.ABORT):",
+            "            if row is None:",
         ),
     ),
     bug(

@@ -18,7 +18,6 @@ KEPT = Path(__file__).with_name("measured.json")
 _TOLD = {
     "32": "what was acknowledged is kept across a kill, and a new start says the truth",
     "33": "one key makes one job",
-    "34": "an outlet never keeps the machine",
     "limit": "a little beyond a limit nothing happened, or a little within it something did",
     "hangs": "the run comes to no end",
     "error": "the run ends with an error that nobody handles",
