@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 
 from drivers.devices.commanded_device import CommandedDevice
 from drivers.errors import DriverError
@@ -77,8 +78,10 @@ class Facts:
     blade_rests: bool | None = None
 
 
-def place_at(profile: MachineProfile, x_um: float, y_um: float) -> Place:
-    """Over what a nozzle at this measured position stands."""
+def place_at(profile: MachineProfile, x_um: float, y_um: float) -> Place | None:
+    """Over what a nozzle at this measured position stands; None where the position is no number."""
+    if not (isfinite(x_um) and isfinite(y_um)):
+        return None
     tray, plate, nest = profile.tray, profile.plate, profile.nest
     half_um = tray.pitch_um / 2
     fields = (

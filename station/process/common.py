@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 from recipes import Recipe
 from station.cell import Cell, Light
 from station.coordinates import ImagePoint, MachinePoint, MachinePose, Shift
+
+NO_NUMBER = "what was measured is no number"
+
+
+def is_measured(*values: float) -> bool:
+    """Whether every value is a number: a picture that was found well and measured as nothing proves nothing."""
+    return all(isfinite(value) for value in values)
 
 
 def up_light(recipe: Recipe) -> Light:

@@ -39,4 +39,7 @@ async def judge_imprint(cell: Cell, work: Work) -> ImprintChecked:
     elif finding.missing:
         few = ", ".join(finding.missing[:5])
         verdict = Verdict(Fate.REJECT_PART, "imprint_incomplete", f"no mark in the film for {few}")
+    elif not finding.found_count + len(finding.unseen) >= len(work.recipe.package.balls):
+        text = f"{finding.found_count} of {len(work.recipe.package.balls)} marks seen"
+        verdict = Verdict(Fate.REJECT_PART, "imprint_incomplete", text)
     return ImprintChecked(verdict=verdict, finding=finding)

@@ -11,7 +11,7 @@ from recipes.board import Fiducial
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
 from station.coordinates import ImagePoint, MachinePoint
-from station.process.common import down_light
+from station.process.common import NO_NUMBER, down_light, is_measured
 from station.process.outcomes import BoardLocated
 from station.process.step import Work
 from vision.pose import fit_rigid
@@ -38,11 +38,11 @@ async def locate_board(cell: Cell, work: Work) -> BoardLocated:
     real = np.array([(p.x_um, p.y_um) for p in seen])
     fit = fit_rigid(drawn, real)
     residuals = tuple(float(r) for r in np.hypot(fit.residual_um[:, 0], fit.residual_um[:, 1]))
-    if abs(fit.scale_ratio - 1.0) > SCALE_LIMIT_RATIO:
+    if not abs(fit.scale_ratio - 1.0) <= SCALE_LIMIT_RATIO:
         raise ProcessAlarm(
             "board_fit_implausible", what=f"scale {fit.scale_ratio:.5f}, allowed 1 +- {SCALE_LIMIT_RATIO}"
         )
-    if max(residuals) > RESIDUAL_LIMIT_UM:
+    if not all(residual_um <= RESIDUAL_LIMIT_UM for residual_um in residuals):
         raise ProcessAlarm(
             "board_fit_implausible",
             what=f"a fiducial is {max(residuals):.0f} um off its place, allowed {RESIDUAL_LIMIT_UM:.0f} um",
@@ -68,7 +68,10 @@ async def see_fiducial(cell: Cell, work: Work, fiducial: Fiducial) -> tuple[Fidu
     fix = await work.eyes.locate_fiducial(frames[0], fiducial, SEARCH_UM)
     if fix.status != "found":
         raise ProcessAlarm("fiducial_not_found", name=fiducial.name, reasons="; ".join(fix.reasons))
-    return fix, cell.seen_by_down_camera(places[0], ImagePoint(fix.x_um, fix.y_um))
+    seen = cell.seen_by_down_camera(places[0], ImagePoint(fix.x_um, fix.y_um))
+    if not is_measured(seen.x_um, seen.y_um, fix.sigma_um):
+        raise ProcessAlarm("fiducial_not_found", name=fiducial.name, reasons=NO_NUMBER)
+    return fix, seen
 
 
 def _nominal(cell: Cell, fiducial: Fiducial) -> MachinePoint:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 from drivers.devices.lights import UP_CAMERA
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
@@ -66,10 +68,10 @@ async def judge_wet(cell: Cell, work: Work) -> DippedInspected:
         dry_balls = [
             ball.name
             for ball in finding.wetting
-            if ball.state in ("dry", "partial") or not ball.probability_wet >= limit
+            if ball.state not in ("wet", "excess") or not ball.probability_wet >= limit
         ]
         excess = [ball.name for ball in finding.wetting if ball.state == "excess"]
-        if len(finding.wetting) < len(work.recipe.package.balls):
+        if {ball.name for ball in finding.wetting} != {ball.name for ball in work.recipe.package.balls}:
             verdict = Verdict(Fate.REJECT_PART, "ball_not_judged", "not every ball could be judged for material")
         elif dry_balls:
             verdict = Verdict(Fate.REJECT_PART, "ball_without_material", f"too little material on {_few(dry_balls)}")
@@ -122,12 +124,14 @@ def _judge_array(fix: ArrayFix, work: Work, expected: Pose) -> Verdict:
         f"{ball.name} {ball.diameter_um:.0f} um"
         for ball in fix.balls
         if ball.state == "ok"
-        and not abs(ball.diameter_um / drawn[ball.name] - 1.0) <= limits.ball_diameter_tolerance_ratio
+        and not abs(ball.diameter_um / drawn.get(ball.name, nan) - 1.0) <= limits.ball_diameter_tolerance_ratio
     ]
     missing = [f"{ball.name} missing" for ball in fix.balls if ball.state == "missing"]
     if len(missing) > limits.missing_allowed:
         wrong += missing
-    if wrong or len(fix.balls) < len(drawn):
+    seen = {ball.name for ball in fix.balls}
+    wrong += [f"{name} not seen" for name in drawn if name not in seen]
+    if wrong:
         return Verdict(Fate.REJECT_PART, "ball_defect", f"balls not as drawn: {_few(wrong)}")
     limit_um = limits.offset_limit_um
     if not (abs(fix.x_um) <= limit_um and abs(fix.y_um) <= limit_um):

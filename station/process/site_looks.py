@@ -5,7 +5,7 @@ from __future__ import annotations
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
 from station.coordinates import MachinePose, Shift
-from station.process.common import down_light, from_image_frame, in_image_frame
+from station.process.common import NO_NUMBER, down_light, from_image_frame, in_image_frame, is_measured
 from station.process.outcomes import PASS, BoardLocated, Fate, SiteExposed, SiteLocated, Verdict
 from station.process.step import Work
 from vision.results import Pose
@@ -38,13 +38,16 @@ async def locate_site(cell: Cell, work: Work) -> SiteLocated:
     fix = await work.eyes.locate_site(shot.frames, centres, work.recipe.bottom, expected, SEARCH_UM)
     if fix.notes:
         raise ProcessAlarm("field_light_dead", site=work.the_site.name, what="; ".join(fix.notes))
-    if fix.status in ("ambiguous", "refused"):
+    if fix.status not in ("found", "occupied", "empty"):
         raise ProcessAlarm("site_not_found", site=work.the_site.name, reasons="; ".join(fix.reasons))
+    variances = fix.covariance[0][0], fix.covariance[1][1]
+    if fix.status == "found" and not is_measured(fix.x_um, fix.y_um, fix.theta_deg, *variances):
+        raise ProcessAlarm("site_not_found", site=work.the_site.name, reasons=NO_NUMBER)
     verdict = PASS
     if fix.status == "occupied":
         verdict = Verdict(Fate.SKIP_SITE, "site_occupied", "; ".join(fix.reasons) or "a package lies there already")
     elif fix.status == "empty":
         verdict = Verdict(Fate.SKIP_SITE, "bottom_missing", "; ".join(fix.reasons) or "no bottom package at this site")
     pose = from_image_frame(cell, nominal.point, fix.x_um, fix.y_um, fix.theta_deg)
-    sigma_um = float(max(fix.covariance[0][0], fix.covariance[1][1])) ** 0.5
+    sigma_um = float(max(variances)) ** 0.5
     return SiteLocated(verdict=verdict, fix=fix, pose=pose, sigma_um=sigma_um)

@@ -10,7 +10,7 @@ from math import cos, hypot, radians, sin
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import GRIP_LIMIT_KPA, Cell
 from station.coordinates import wrapped_deg
-from station.process.common import down_light, from_image_frame, in_image_frame
+from station.process.common import NO_NUMBER, down_light, from_image_frame, in_image_frame, is_measured
 from station.process.nozzle import open_valve
 from station.process.outcomes import PASS, Fate, MarkSeen, PlacedExposed, PlacedVerified, SiteLocated, Verdict
 from station.process.site_looks import SEARCH_UM
@@ -73,6 +73,8 @@ async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
     away = (pose.point - site.pose.point.moved(mark.moved)).turned(-site.pose.theta_deg)
     turn_deg = wrapped_deg(pose.theta_deg - site.pose.theta_deg)
     offset_um = hypot(away.x_um, away.y_um)
+    variance_x, variance_y = fix.covariance[0][0], fix.covariance[1][1]
+    site_variance = site.sigma_um**2 + mark.sigma_um**2
     verdict = PASS
     if not offset_um <= limits.offset_limit_um:
         verdict = Verdict(
@@ -82,9 +84,9 @@ async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
         verdict = Verdict(
             Fate.QUARANTINE, "placed_turn", f"turned {turn_deg:.3f} deg, allowed {limits.theta_limit_deg} deg"
         )
+    elif not is_measured(variance_x, variance_y, fix.covariance[2][2], site_variance):
+        verdict = Verdict(Fate.QUARANTINE, "placement_not_verified", NO_NUMBER)
     c, s = cos(radians(site.pose.theta_deg)), sin(radians(site.pose.theta_deg))
-    variance_x, variance_y = fix.covariance[0][0], fix.covariance[1][1]
-    site_variance = site.sigma_um**2 + mark.sigma_um**2
     return PlacedVerified(
         verdict=verdict,
         fix=fix,

@@ -29,6 +29,17 @@ NOT_RUN = "not run"
 VERDICTS = (PROVED, OTHER, BROKEN, HANGS, MISSED, ERROR, NOT_RUN)
 assert INVARIANT_MODULES
 
+ELSEWHERE = {
+    19: "judged by `tests/gates`: every value that a step reads is taken away, one at a time, and every condition of "
+    "the guard is asked with each of its facts unknown; nothing passes but what is named there with a reason.",
+    41: "not judged, because the service has no logins: an act has no authenticated principal whose role could be "
+    "asked. It listens on the local host only. That an answer given twice or to an alarm that is gone does "
+    "nothing is tested with the API.",
+    42: "in part: `tests/api/test_routes.py` lists every route there is, and a new one fails until it is listed. "
+    "Commands by MQTT are tried with real processes (N11, above). That a route asks who calls is not judged, as 41.",
+}
+"""number of an invariant that no schedule can judge -> who judges it, or why nobody does"""
+
 LETTERS = (
     ("R", "tried again by itself"),
     ("J", "package rejected, with a record"),
@@ -286,8 +297,10 @@ def _invariants() -> list[str]:
     lines += [
         "",
         f"Not judged here: {', '.join(map(str, missing))}. They concern a restart (the crash points judge 32), gates",
+        "tried without their inputs, real time, the API, MQTT and security:",
+        "",
+        *(f"- {number}: {words}" for number, words in sorted(ELSEWHERE.items())),
     ]
-    lines += ["tried without their inputs, real time, the API, MQTT and security, which other tests watch."]
     return lines
 
 

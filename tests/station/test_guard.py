@@ -271,7 +271,7 @@ def test_places_are_told_by_position_and_do_not_overlap() -> None:
         (profile.up_camera.x_um, profile.up_camera.y_um): Place.ELSEWHERE,
     }
     assert {point: place_at(profile, *point) for point in at} == at
-    assert place_at(profile, float("nan"), 0.0) is Place.ELSEWHERE
+    assert place_at(profile, float("nan"), 0.0) is None
 
 
 def test_a_position_has_a_history_lost_why_and_regained() -> None:
