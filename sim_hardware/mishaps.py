@@ -51,7 +51,7 @@ def take_part_away(plant: Plant) -> None:
     if held is None:
         return
     if isinstance(held.part, GlassPart):
-        plant.holder.glass = held.part
+        plant.holder.put_back(held.part)
     else:
         plant.rejected.append(held.part)
     plant.record("part taken by hand", serial=held.part.serial)

@@ -249,12 +249,16 @@ class Plant:
         )
 
     def holder_centre_um(self) -> tuple[float, float]:
-        """True centre of the holder of the glass part."""
-        extras = self.machine.extras
-        return (
-            self.machine.holder_x_um + extras.get("holder_dx_um", 0.0),
-            self.machine.holder_y_um + extras.get("holder_dy_um", 0.0),
-        )
+        """True centre of the upper seat of the glass part."""
+        return self.seat_um(is_lower=False)[:2]
+
+    def seat_um(self, is_lower: bool) -> tuple[float, float, float]:
+        """True centre of a seat of the glass part, and Z at which a bare tip touches it; both are cut in one block."""
+        machine, extras = self.machine, self.machine.extras
+        dx_um, dy_um = extras.get("holder_dx_um", 0.0), extras.get("holder_dy_um", 0.0)
+        if is_lower:
+            return machine.lower_seat_x_um + dx_um, machine.lower_seat_y_um + dy_um, machine.lower_seat_z_um
+        return machine.holder_x_um + dx_um, machine.holder_y_um + dy_um, machine.holder_z_um
 
     def datum_centre_um(self) -> tuple[float, float]:
         """True centre of the datum mark."""

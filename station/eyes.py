@@ -22,7 +22,7 @@ from recipes import BottomPackage, Package
 from recipes.board import Fiducial
 from station import observed
 from station.calibrate.model import Calibration, LensFound
-from station.coordinates import ImagePoint
+from station.coordinates import ImagePoint, Shift
 from station.profile import MachineProfile
 from vision.calibration import undistorted
 from vision.dots import locate_dots
@@ -63,7 +63,10 @@ GLASS_SIDE = 9
 
 
 class Eyes:
-    """Uses the nominal scale of the profile until a calibration is given."""
+    """Uses the nominal scale of the profile until a calibration is given.
+
+    `z_um` of a question is where a bare tip touches what is looked at from above.
+    """
 
     def __init__(self, profile: MachineProfile, executor: Executor | None = None) -> None:
         self._profile = profile
@@ -74,17 +77,17 @@ class Eyes:
         """Before calibration: the scale of the profile, a lens without distortion."""
         self._up_lens = _straight(self._profile.up_camera.um_per_px)
         self._down_lens = _straight(self._profile.down_camera.um_per_px)
+        self._lean = (0.0, 0.0)
         self._scale_tolerance = UNCALIBRATED_SCALE_TOLERANCE
 
     def use_up_lens(self, lens: LensFound) -> None:
         self._up_lens = lens
 
-    def use_down_lens(self, lens: LensFound) -> None:
-        self._down_lens = lens
-
     def use(self, calibration: Calibration) -> None:
         self.use_up_lens(calibration.up_lens)
-        self.use_down_lens(calibration.down_lens)
+        self._down_lens = calibration.down_lens
+        offset = calibration.offset
+        self._lean = calibration.down.inverse_shift(Shift(offset.lean_x_ratio, offset.lean_y_ratio))
         self._scale_tolerance = SCALE_TOLERANCE
 
     async def _off_the_loop(self, job: Callable[[], T]) -> T:
@@ -97,17 +100,20 @@ class Eyes:
     def _up(self, frame: CameraFrame) -> Frame:
         return _picture(frame, self._up_lens)
 
-    def _down(self, frame: CameraFrame) -> Frame:
-        return _picture(frame, self._down_lens)
+    def _down_at(self, z_um: float) -> tuple[LensFound, Callable[[ImagePoint], ImagePoint]]:
+        """The down camera for what lies at `z_um`: its lens there, and what its lean makes of a place in the picture.
 
-    def _shots(self, frames: Sequence[CameraFrame], centres: Sequence[ImagePoint]) -> list[Shot]:
-        return [Shot(self._down(frame), at.x_um, at.y_um) for frame, at in zip(frames, centres, strict=True)]
+        The only place where height enters: answers are as if all were seen in the plane that the camera's map is for.
+        """
+        depth_um = z_um - self._profile.holder.z_um
+        x_um, y_um = self._lean[0] * depth_um, self._lean[1] * depth_um
+        return self._down_lens.at_depth(depth_um), lambda at: ImagePoint(at.x_um + x_um, at.y_um + y_um)
+
+    def _scale_of(self, lens: LensFound) -> float:
+        return lens.um_per_px / self._profile.down_camera.um_per_px
 
     def _up_scale(self) -> float:
         return self._up_lens.um_per_px / self._profile.up_camera.um_per_px
-
-    def _down_scale(self) -> float:
-        return self._down_lens.um_per_px / self._profile.down_camera.um_per_px
 
     async def locate_glass(self, frame: CameraFrame, *, from_above: bool) -> tuple[ArrayFix, DotShot]:
         """The glass calibration part, whole in the picture; a missing dot tells its turn.
@@ -118,7 +124,7 @@ class Eyes:
         if is_observed(frame):
             fix = observed.glass(frame.payload, dots.count)
         else:
-            picture = self._down(frame) if from_above else self._up(frame)
+            picture = _picture(frame, self._down_lens if from_above else self._up_lens)
             fix = await self._off_the_loop(lambda: locate_dots(picture, dots, mirrored=from_above))
         drawn_um = dict(zip(dots.names, (dots.mirrored() if from_above else dots).xy_um, strict=True))
         seen = [ball for ball in fix.balls if ball.state == "ok"]
@@ -167,20 +173,24 @@ class Eyes:
             )
         )
 
-    async def locate_fiducial(self, frame: CameraFrame, drawn: Fiducial, search_um: float) -> FiducialFix:
+    async def locate_fiducial(self, frame: CameraFrame, drawn: Fiducial, search_um: float, z_um: float) -> FiducialFix:
         """A board fiducial near the image centre."""
+        lens, upright = self._down_at(z_um)
         if is_observed(frame):
-            return observed.fiducial(frame.payload, self._down_scale(), drawn, search_um, lens=self._down_lens)
-        return await self._off_the_loop(
-            lambda: locate_fiducial(
-                self._down(frame),
-                drawn.diameter_um,
-                shape=drawn.shape,
-                part_ratio=drawn.part_ratio,
-                polarity=drawn.polarity,
-                search_um=search_um,
+            fix = observed.fiducial(frame.payload, self._scale_of(lens), drawn, search_um, lens=lens)
+        else:
+            fix = await self._off_the_loop(
+                lambda: locate_fiducial(
+                    _picture(frame, lens),
+                    drawn.diameter_um,
+                    shape=drawn.shape,
+                    part_ratio=drawn.part_ratio,
+                    polarity=drawn.polarity,
+                    search_um=search_um,
+                )
             )
-        )
+        at = upright(ImagePoint(fix.x_um, fix.y_um))
+        return replace(fix, x_um=at.x_um, y_um=at.y_um)
 
     async def locate_site(
         self,
@@ -189,14 +199,16 @@ class Eyes:
         bottom: BottomPackage,
         expected: Pose,
         search_um: float,
+        z_um: float,
     ) -> SiteFix:
         """The bottom package: is it there, free, and where exactly; joint fit over all pictures."""
+        lens, upright = self._down_at(z_um)
+        at = [upright(centre) for centre in centres]
         if is_observed(frames[0]):
-            return observed.site(
-                [f.payload for f in frames], centres, self._down_scale(), len(bottom.lands), expected, search_um
-            )
+            seen = [f.payload for f in frames]
+            return observed.site(seen, at, self._scale_of(lens), len(bottom.lands), expected, search_um)
         return await self._off_the_loop(
-            lambda: locate_site(self._shots(frames, centres), land_map(bottom), expected=expected, search_um=search_um)
+            lambda: locate_site(_shots(frames, at, lens), land_map(bottom), expected=expected, search_um=search_um)
         )
 
     async def verify_placed(
@@ -206,24 +218,34 @@ class Eyes:
         body_x_um: float,
         body_y_um: float,
         expected: Pose,
+        z_um: float,
     ) -> PlacedFix:
         """The outline of the placed package; joint fit over all pictures."""
+        lens, upright = self._down_at(z_um)
+        at = [upright(centre) for centre in centres]
         if is_observed(frames[0]):
-            return observed.placed([f.payload for f in frames], centres, self._down_scale(), expected)
+            return observed.placed([f.payload for f in frames], at, self._scale_of(lens), expected)
         return await self._off_the_loop(
             lambda: verify_placed(
-                self._shots(frames, centres), body_x_um, body_y_um, expected=expected, search_um=OUTLINE_SEARCH_UM
+                _shots(frames, at, lens), body_x_um, body_y_um, expected=expected, search_um=OUTLINE_SEARCH_UM
             )
         )
 
     async def check_imprint(
-        self, frames: Sequence[CameraFrame], centres: Sequence[ImagePoint], package: Package, expected: Pose
+        self,
+        frames: Sequence[CameraFrame],
+        centres: Sequence[ImagePoint],
+        package: Package,
+        expected: Pose,
+        z_um: float,
     ) -> ImprintFinding:
         """The print of the balls in the film, as seen from above."""
+        lens, upright = self._down_at(z_um)
+        at = [upright(centre) for centre in centres]
         if is_observed(frames[0]):
-            return observed.imprint([f.payload for f in frames], centres, self._down_scale(), package, expected)
+            return observed.imprint([f.payload for f in frames], at, self._scale_of(lens), package, expected)
         return await self._off_the_loop(
-            lambda: check_imprint(self._shots(frames, centres), ball_map(package).mirrored(), expected=expected)
+            lambda: check_imprint(_shots(frames, at, lens), ball_map(package).mirrored(), expected=expected)
         )
 
 
@@ -240,6 +262,10 @@ def _picture(frame: CameraFrame, lens: LensFound) -> Frame:
     header = frame.header
     pixels = np.frombuffer(frame.payload, dtype=np.uint8).reshape(header.height, header.width)
     return Frame(pixels, lens.um_per_px, lens.k1_per_um2, lens.bend_um)
+
+
+def _shots(frames: Sequence[CameraFrame], centres: Sequence[ImagePoint], lens: LensFound) -> list[Shot]:
+    return [Shot(_picture(frame, lens), at.x_um, at.y_um) for frame, at in zip(frames, centres, strict=True)]
 
 
 def _turn_checked(fix: ArrayFix, expected: Pose) -> ArrayFix:

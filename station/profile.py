@@ -10,9 +10,12 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from station.coordinates import MachinePoint
+
+SEATS_APART_UM = 500.0
+"""Over less, the scatter of a few trials makes more of a lean than any camera has. Estimate"""
 
 
 class ProfileProblem(ValueError):
@@ -122,7 +125,19 @@ class SpotProfile(_Place):
 
 
 class HolderProfile(SpotProfile):
+    """The upper seat of the glass part, and the lower one."""
+
     part_height_um: float = Field(gt=0)
+    lower: SpotProfile
+
+    @model_validator(mode="after")
+    def _is_lower(self) -> HolderProfile:
+        if not self.lower.z_um - self.z_um >= SEATS_APART_UM:
+            raise ValueError(
+                f"holder.lower.z_um is {self.lower.z_um:.0f}, wanted at least {SEATS_APART_UM:.0f} um below"
+                f" holder.z_um = {self.z_um:.0f}: z counts downwards"
+            )
+        return self
 
 
 class LimitsProfile(_Part):

@@ -208,8 +208,8 @@ class DownCamera(Camera):
 
         board = self._board()
         bottoms, tops = on_board(board, plant.scenario.bottom) if board is not None else ((), ())
-        plate, holder, datum = plant.plate_centre_um(), plant.holder_centre_um(), plant.datum_centre_um()
-        glass = plant.holder
+        plate, datum, glass = plant.plate_centre_um(), plant.datum_centre_um(), plant.holder
+        seat_x_um, seat_y_um, seat_z_um = plant.seat_um(glass.in_lower_seat)
         return DownScene(
             camera_x_um=x_um,
             camera_y_um=y_um,
@@ -217,8 +217,10 @@ class DownCamera(Camera):
             bottoms=bottoms,
             tops=tops,
             film=self._film(plate) if near(plate, machine.plate_size_um / 2.0) else None,
-            glass=GlassView(holder[0] + glass.dx_um, holder[1] + glass.dy_um, glass.dtheta_deg)
-            if glass.glass is not None and near(holder, glass.glass.body_x_um)
+            glass=GlassView(
+                seat_x_um + glass.dx_um, seat_y_um + glass.dy_um, glass.dtheta_deg, seat_z_um - machine.holder_z_um
+            )
+            if glass.glass is not None and near((seat_x_um, seat_y_um), glass.glass.body_x_um)
             else None,
             datum=DatumView(*datum) if near(datum, 1_000.0) else None,
             light=light,
@@ -230,22 +232,28 @@ class DownCamera(Camera):
             return None
         machine = self.plant.machine
         return BoardView(
-            board, machine.nest_x_um + board.nest_dx_um, machine.nest_y_um + board.nest_dy_um, board.nest_dtheta_deg
+            board,
+            machine.nest_x_um + board.nest_dx_um,
+            machine.nest_y_um + board.nest_dy_um,
+            board.nest_dtheta_deg,
+            machine.board_z_um - board.height_um - machine.holder_z_um,
         )
 
     def _film(self, plate: tuple[float, float]) -> FilmView:
         plant, now_s = self.plant, self.plant.now()
-        film = plant.film
+        film, machine = plant.film, plant.machine
+        height_um = film.mean_height_um(now_s)
         return FilmView(
             plate[0],
             plate[1],
-            plant.machine.plate_size_um,
-            film.mean_height_um(now_s),
+            machine.plate_size_um,
+            height_um,
             film.generation,
             tuple(
                 ImprintMark(plate[0] + mark.x_um, plate[1] + mark.y_um, mark.diameter_um, contrast)
                 for mark, contrast in film.marks_at(now_s)
             ),
+            machine.plate_z_um - height_um - machine.holder_z_um,
         )
 
     def _picture(self, light: Light, truth: CameraTruth) -> Callable[[], bytes]:

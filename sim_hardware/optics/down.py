@@ -16,7 +16,7 @@ from sim_hardware.optics.layers import lay_body, lay_rectangle, seen_tiled, whol
 from sim_hardware.optics.lens import Floats32, ImagePose, Lens
 from sim_hardware.optics.marks import draw_fiducials
 from sim_hardware.optics.noise import expose
-from sim_hardware.optics.scenes import BoardView, BottomView, DownScene, TopView
+from sim_hardware.optics.scenes import BoardView, BottomView, DownScene, GlassView, TopView
 from sim_hardware.optics.stamps import draw_discs
 from sim_hardware.optics.texture import TILE_PX, tile_with_traces
 from sim_hardware.world.machine import CameraTruth, Fidelity
@@ -47,16 +47,16 @@ def render(scene: DownScene, camera: CameraTruth, fidelity: Fidelity, rng: np.ra
     if scene.datum is not None:
         _draw_datum(image, lens, pose_of(lens, scene, scene.datum.x_um, scene.datum.y_um, 0.0))
     if scene.glass is not None:
-        _draw_glass(image, lens, pose_of(lens, scene, scene.glass.x_um, scene.glass.y_um, scene.glass.theta_deg))
+        _draw_glass(image, lens.farther(scene.glass.depth_um), scene, scene.glass)
     if scene.board is not None:
-        _draw_board(image, lens, scene, scene.board, fidelity)
+        _draw_board(image, lens.farther(scene.board.depth_um), scene, scene.board, fidelity)
     for bottom in scene.bottoms:
         if in_reach(scene, camera, bottom.x_um, bottom.y_um, hypot(bottom.type.body_x_um, bottom.type.body_y_um) / 2):
-            _draw_bottom(image, lens, scene, bottom, fidelity)
+            _draw_bottom(image, lens.farther(bottom.depth_um), scene, bottom, fidelity)
     for top in scene.tops:
         kind = top.package.type
         if in_reach(scene, camera, top.x_um, top.y_um, hypot(kind.body_x_um, kind.body_y_um) / 2 + 500.0):
-            _draw_top(image, lens, scene, top, fidelity)
+            _draw_top(image, lens.farther(top.depth_um), scene, top, fidelity)
     return expose(image, camera, scene.light, fidelity, rng, looks_up=False)
 
 
@@ -132,7 +132,8 @@ def _draw_top(image: Floats32, lens: Lens, scene: DownScene, view: TopView, fide
     lay_body(image, lens, pose, body, scale)
 
 
-def _draw_glass(image: Floats32, lens: Lens, pose: ImagePose) -> None:
+def _draw_glass(image: Floats32, lens: Lens, scene: DownScene, view: GlassView) -> None:
+    pose = pose_of(lens, scene, view.x_um, view.y_um, view.theta_deg)
     lay_rectangle(image, lens, pose, glass.GLASS_SIZE_UM, glass.GLASS_SIZE_UM, glass.GLASS_LEVEL)
     column, row = lens.to_sensor_px(*pose.apply(*glass.dots_from_above()))
     radius_px = np.full(len(column), glass.DOT_DIAMETER_UM / 2 / lens.camera.um_per_px)

@@ -51,6 +51,7 @@ def _film_tile(seed: int, is_dry: bool) -> Floats32:
 
 def draw_film(image: Floats32, lens: Lens, scene: DownScene, film: FilmView, fidelity: Fidelity) -> None:
     """The plate with its film, then the marks."""
+    lens = lens.farther(film.depth_um)
     pose = lens.pose(film.x_um - scene.camera_x_um, film.y_um - scene.camera_y_um, 0.0)
     is_dry = film.height_um < DRY_BELOW_UM
     level = DRY_PLATE_LEVEL if is_dry else FILM_LEVEL

@@ -7,7 +7,7 @@ from above, so the picture turns clockwise for the down camera and anticlockwise
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import cos, hypot, radians, sin
 
@@ -47,6 +47,19 @@ class Lens:
         """Gaussian blur of a point, optics and defocus, without the pixel's own square."""
         return hypot(self.camera.psf_sigma_px, self.camera.defocus_px_per_um * abs(self.dz_um))
 
+    def farther(self, depth_um: float) -> Lens:
+        """The same camera as it sees a plane this much farther away than the one that its scale and centre are for."""
+        camera = self.camera
+        if depth_um == 0.0:
+            return self
+        moved = replace(
+            camera,
+            um_per_px=camera.um_per_px / (1.0 + camera.scale_per_um * depth_um),
+            centre_dx_um=camera.centre_dx_um + camera.lean_x_ratio * depth_um,
+            centre_dy_um=camera.centre_dy_um + camera.lean_y_ratio * depth_um,
+        )
+        return replace(self, camera=moved)
+
     def pose(self, x_um: float, y_um: float, theta_deg: float) -> ImagePose:
         """Machine pose relative to the nominal axis of the camera -> pose in the picture.
 
@@ -80,15 +93,21 @@ def half_diagonal_px(camera: CameraTruth) -> float:
     return hypot(camera.width_px, camera.height_px) / 2
 
 
-@lru_cache(maxsize=4)
 def undistorted_px(camera: CameraTruth) -> tuple[Floats32, Floats32]:
     """For every pixel, the image frame px (x right, y up) at which an undistorted lens would show the same point.
 
     The inverse of r' = r (1 + k1 rho^2) to second order in k1: exact to 1e-5 px for |k1| <= 0.002.
     """
-    k1, dx_px, dy_px = camera.distortion_k1, camera.distortion_dx_px, camera.distortion_dy_px
-    arm_x = np.arange(camera.width_px, dtype=np.float64)[None, :] - (camera.width_px - 1) / 2 - dx_px
-    arm_y = (camera.height_px - 1) / 2 - np.arange(camera.height_px, dtype=np.float64)[:, None] - dy_px
-    rho2 = (arm_x**2 + arm_y**2) / half_diagonal_px(camera) ** 2
+    return _undistorted_px(
+        camera.width_px, camera.height_px, camera.distortion_k1, camera.distortion_dx_px, camera.distortion_dy_px
+    )
+
+
+@lru_cache(maxsize=4)
+def _undistorted_px(width_px: int, height_px: int, k1: float, dx_px: float, dy_px: float) -> tuple[Floats32, Floats32]:
+    """By what it depends on alone: one lens is asked for planes at several heights."""
+    arm_x = np.arange(width_px, dtype=np.float64)[None, :] - (width_px - 1) / 2 - dx_px
+    arm_y = (height_px - 1) / 2 - np.arange(height_px, dtype=np.float64)[:, None] - dy_px
+    rho2 = (arm_x**2 + arm_y**2) / (hypot(width_px, height_px) / 2) ** 2
     shrink = 1.0 - k1 * rho2 + 3.0 * (k1 * rho2) ** 2
     return (dx_px + arm_x * shrink).astype(np.float32), (dy_px + arm_y * shrink).astype(np.float32)

@@ -40,15 +40,16 @@ def observe_down(scene: DownScene, camera: CameraTruth, fidelity: Fidelity, rng:
     seen["fiducials"] = _fiducials(lens, scene, noise)
     bottom, top = _nearest_stack(lens, scene)
     if bottom is not None:
-        seen["bottom"] = _lands(lens, scene, bottom, noise)
+        seen["bottom"] = _lands(lens.farther(bottom.depth_um), scene, bottom, noise)
     if top is not None:
-        seen["top"] = _outline(lens, top, _pose(lens, scene, *_body_centre(top), top.theta_deg), noise)
+        at = lens.farther(top.depth_um)
+        seen["top"] = _outline(at, top, _pose(at, scene, *_body_centre(top), top.theta_deg), noise)
     if scene.film is not None:
-        seen["imprint"] = _imprint(lens, scene, scene.film, noise)
+        seen["imprint"] = _imprint(lens.farther(scene.film.depth_um), scene, scene.film, noise)
     if scene.glass is not None:
-        glass = scene.glass
+        glass, at = scene.glass, lens.farther(scene.glass.depth_um)
         seen["dots"] = observe_dots(
-            lens, _pose(lens, scene, glass.x_um, glass.y_um, glass.theta_deg), DOWN_UM_PER_PX, noise
+            at, _pose(at, scene, glass.x_um, glass.y_um, glass.theta_deg), DOWN_UM_PER_PX, noise
         )
     if scene.light.dead_segment_deg is not None:
         seen["dark"] = {"at_deg": scene.light.dead_segment_deg, "level_ratio": 1.0 - DOWN_DEAD_LOSS_RATIO}
@@ -67,17 +68,20 @@ def _in_view(lens: Lens, x_px: Floats, y_px: Floats, radius_um: float) -> NDArra
 def _fiducials(lens: Lens, scene: DownScene, rng: Rng) -> list[dict[str, object]]:
     """Every mark wholly in view, nearest to the image centre first. A mark without a shape is a disc."""
     marks: list[tuple[float, float, float, FiducialSite | None]] = []
+    on_board = lens
     if scene.board is not None:
         marks += _board_marks(scene, scene.board)
+        on_board = lens.farther(scene.board.depth_um)
     if scene.datum is not None:
         marks.append((scene.datum.x_um, scene.datum.y_um, DATUM_DIAMETER_UM, None))
     found: list[tuple[float, dict[str, object]]] = []
     for x_um, y_um, diameter_um, drawn in marks:
         if _is_hidden(scene, x_um, y_um):
             continue
-        at = _pose(lens, scene, x_um, y_um, 0.0)
-        x_px, y_px = lens.to_image_px(np.array([at.x_um]), np.array([at.y_um]))
-        if not _in_view(lens, x_px, y_px, diameter_um / 2)[0]:
+        by = lens if drawn is None else on_board
+        at = _pose(by, scene, x_um, y_um, 0.0)
+        x_px, y_px = by.to_image_px(np.array([at.x_um]), np.array([at.y_um]))
+        if not _in_view(by, x_px, y_px, diameter_um / 2)[0]:
             continue
         seen_x_um, seen_y_um = float(x_px[0]) * DOWN_UM_PER_PX, float(y_px[0]) * DOWN_UM_PER_PX
         sigma_um = 0.0
@@ -92,7 +96,7 @@ def _fiducials(lens: Lens, scene: DownScene, rng: Rng) -> list[dict[str, object]
             "y_um": seen_y_um,
             "sigma_um": max(sigma_um, 1e-3),
             "polarity": "bright" if drawn is None or drawn.is_bright else "dark",
-            "diameter_um": diameter_um * DOWN_UM_PER_PX / lens.camera.um_per_px,
+            "diameter_um": diameter_um * DOWN_UM_PER_PX / by.camera.um_per_px,
         }
         if drawn is not None and drawn.shape != "disc":
             mark["shape"] = drawn.shape

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import cos, radians, sin
 from typing import NamedTuple
 
-from sim_hardware.world.things import BoardTruth, BottomType, PackageTruth, SiteTruth
+from sim_hardware.world.things import BoardTruth, BottomType, PackageTruth, PackageType, SiteTruth
 
 NOMINAL_EXPOSURE_S = 0.002
 NOMINAL_LIGHT_RATIO = 0.5
@@ -74,6 +74,8 @@ class BoardView:
     x_um: float
     y_um: float
     theta_deg: float
+    depth_um: float = 0.0
+    """its surface, farther from the camera than the reference plane (the upper seat of the glass part)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class BottomView:
     y_um: float
     theta_deg: float
     texture_seed: int = 0
+    depth_um: float = 0.0
+    """of its lands"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ class TopView:
     x_um: float
     y_um: float
     theta_deg: float
+    depth_um: float = 0.0
+    """of its upper face, whose outline is seen"""
 
 
 class ImprintMark(NamedTuple):
@@ -119,6 +125,8 @@ class FilmView:
     streak_seed: int = 0
     """another wipe, other streaks"""
     marks: tuple[ImprintMark, ...] = ()
+    depth_um: float = 0.0
+    """of the surface of the film"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,8 @@ class GlassView:
     x_um: float
     y_um: float
     theta_deg: float
+    depth_um: float = 0.0
+    """of its dots: 0 in the upper seat"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,21 +181,32 @@ def bottom_on_board(board: BoardView, site: SiteTruth, bottom: BottomType) -> Bo
         y_um=board.y_um + s * x_um + c * y_um,
         theta_deg=board.theta_deg + site.site.theta_deg + site.bottom_dtheta_deg,
         texture_seed=site.bottom_texture_seed,
+        depth_um=board.depth_um - bottom.body_height_um,
     )
 
 
 def tops_on_bottom(bottom: BottomView, site: SiteTruth) -> tuple[TopView, ...]:
     """Where the packages placed on `bottom` lie; their offsets are in the frame of the bottom package."""
     c, s = cos(radians(bottom.theta_deg)), sin(radians(bottom.theta_deg))
-    return tuple(
-        TopView(
-            package=placed.package,
-            x_um=bottom.x_um + c * placed.offset_x_um - s * placed.offset_y_um,
-            y_um=bottom.y_um + s * placed.offset_x_um + c * placed.offset_y_um,
-            theta_deg=bottom.theta_deg + placed.offset_theta_deg,
+    depth_um = bottom.depth_um + (0.0 if site.bottom_present else bottom.type.body_height_um)
+    tops = []
+    for placed in site.placed:
+        depth_um -= _standing_um(placed.package.type)
+        tops.append(
+            TopView(
+                package=placed.package,
+                x_um=bottom.x_um + c * placed.offset_x_um - s * placed.offset_y_um,
+                y_um=bottom.y_um + s * placed.offset_x_um + c * placed.offset_y_um,
+                theta_deg=bottom.theta_deg + placed.offset_theta_deg,
+                depth_um=depth_um,
+            )
         )
-        for placed in site.placed
-    )
+    return tuple(tops)
+
+
+def _standing_um(kind: PackageType) -> float:
+    """As drawn: that one package stands some um higher than another is far below what a lens shows of it."""
+    return kind.body_height_um + (kind.balls[0].height_um if kind.balls else 0.0)
 
 
 def on_board(board: BoardView, bottom: BottomType) -> tuple[tuple[BottomView, ...], tuple[TopView, ...]]:

@@ -28,6 +28,10 @@ CAMERA_SCALE_RATIO = 0.003
 DISTORTION_K1 = 1e-4
 DISTORTION_CENTRE_PX = 60.0
 """0.2 mm on a sensor of 3.45 um pixels"""
+TELECENTRICITY_PER_UM = 2e-7
+"""0.1 deg of chief ray at 8 mm beside the axis, the usual limit of a telecentric lens. Estimate"""
+LEAN_RATIO = 1.75e-3
+"""0.1 deg of the optical axis against the travel of Z. Estimate"""
 MOUNTING_UM = 100.0
 RUNOUT_UM = 12.0
 THETA_ZERO_DEG = 0.3
@@ -118,5 +122,12 @@ def _with_geometry(machine: MachineTruth, rng: np.random.Generator) -> MachineTr
             "glass_dots_dy_um": about(5.0),
         },
     )
-    # Drawn last, so that a machine keeps the errors it had before its lenses were seated off the middle.
-    return replace(placed, up_camera=seated(placed.up_camera), down_camera=seated(placed.down_camera))
+    # Drawn last, in this order, so that a machine keeps the errors it had before it was given these.
+    mounted = replace(placed, up_camera=seated(placed.up_camera), down_camera=seated(placed.down_camera))
+    leaning = replace(
+        mounted.down_camera,
+        scale_per_um=-abs(about(TELECENTRICITY_PER_UM)),
+        lean_x_ratio=about(LEAN_RATIO) / 2**0.5,
+        lean_y_ratio=about(LEAN_RATIO) / 2**0.5,
+    )
+    return replace(mounted, down_camera=leaning)

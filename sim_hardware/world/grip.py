@@ -274,9 +274,9 @@ class Grip:
         if surface.floor is Floor.BIN:
             self._fall(held, below)
         elif isinstance(part, GlassPart):
-            centre_x, centre_y = plant.holder_centre_um()
             holder = plant.holder
-            holder.glass = part
+            holder.glass, holder.in_lower_seat = part, surface.is_lower_seat
+            centre_x, centre_y, _ = plant.seat_um(holder.in_lower_seat)
             holder.dx_um, holder.dy_um = lying.x_um - centre_x, lying.y_um - centre_y
             holder.dtheta_deg = lying.theta_deg
             plant.record("glass put down", floor=surface.floor.value)
@@ -344,7 +344,7 @@ class Grip:
             self._dipped_um.pop(held.part.serial, None)
         else:
             # A fallen glass part is put back by hand, as it came.
-            plant.holder.glass = held.part
+            plant.holder.put_back(held.part)
         plant.release_part()
 
     # -- moving the gantry with Z down ------------------------------------------------------------------------------
@@ -357,5 +357,5 @@ class Grip:
             stack_um = plant.scenario.bottom.body_height_um + self._package_um
             tops.append(machine.board_z_um - plant.board_in_nest.height_um - stack_um)
         if plant.holder.glass is not None:
-            tops.append(machine.holder_z_um - plant.holder.glass.height_um)
+            tops.append(plant.seat_um(plant.holder.in_lower_seat)[2] - plant.holder.glass.height_um)
         return min(tops)

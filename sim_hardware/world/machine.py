@@ -60,6 +60,11 @@ class CameraTruth:
     read_noise_dn: float = 0.2
     readout_s: float = 0.012
     gain: float = 1.0
+    scale_per_um: float = 0.0
+    """relative change of magnification per um farther away than the reference plane: below 0 where it falls"""
+    lean_x_ratio: float = 0.0
+    """the optical axis moves by this along machine x per um farther away"""
+    lean_y_ratio: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,11 @@ class MachineTruth:
     """holder of the glass calibration part, centre"""
     holder_y_um: float = 60_000
     holder_z_um: float = 22_000
+    """where the glass lies in its upper seat; the reference plane of the down camera"""
+    lower_seat_x_um: float = 200_000
+    """second seat in the same holder, centre"""
+    lower_seat_y_um: float = 60_000
+    lower_seat_z_um: float = 25_000
     datum_x_um: float = 270_000
     """centre of the datum mark, a bright 1000 um disc on dark ground"""
     datum_y_um: float = 100_000

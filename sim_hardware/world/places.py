@@ -82,13 +82,18 @@ class Tray:
 
 @dataclass(slots=True)
 class Holder:
-    """The holder of the glass part; `glass` is None while the part is elsewhere."""
+    """The holder of the glass part, with two seats; `glass` is None while the part is elsewhere."""
 
     glass: GlassPart | None
     dx_um: float = 0.0
-    """the part's dot frame against the true holder place"""
+    """the part's dot frame against the true place of the seat"""
     dy_um: float = 0.0
     dtheta_deg: float = 0.0
+    in_lower_seat: bool = False
+
+    def put_back(self, glass: GlassPart) -> None:
+        """By hand, as it lay before it was first taken: in the upper seat."""
+        self.glass, self.in_lower_seat = glass, False
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from sim_hardware.world.things import PackageTruth, SiteTruth
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
 
-HOLDER_HALF_UM = 9_000.0
+SEAT_HALF_UM = 9_000.0
 BIN_HALF_UM = 20_000.0
 SUPPORTED_RATIO = 0.9
 """A nozzle seals while at least this share of its radius stands on the part."""
@@ -60,6 +60,7 @@ class Surface:
     lying: Lying | None = None
     pocket: Pocket | None = None
     site: SiteTruth | None = None
+    is_lower_seat: bool = False
 
 
 def _plate_n_per_um(machine: MachineTruth) -> float:
@@ -86,21 +87,22 @@ def surface_below(plant: Plant, x_um: float, y_um: float) -> Surface:
     half = machine.plate_size_um / 2
     if abs(x_um - plate_x) <= half and abs(y_um - plate_y) <= half:
         return Surface(Floor.PLATE, machine.plate_z_um, _plate_n_per_um(machine))
-    holder_x, holder_y = plant.holder_centre_um()
-    if max(abs(x_um - holder_x), abs(y_um - holder_y)) <= HOLDER_HALF_UM:
-        return _holder(plant, holder_x, holder_y)
+    for is_lower in (False, True):
+        seat_x, seat_y, _ = plant.seat_um(is_lower)
+        if max(abs(x_um - seat_x), abs(y_um - seat_y)) <= SEAT_HALF_UM:
+            return _seat(plant, is_lower)
     if max(abs(x_um - machine.bin_x_um), abs(y_um - machine.bin_y_um)) <= BIN_HALF_UM:
         return Surface(Floor.BIN, machine.bin_z_um, _board_n_per_um(machine))
     return _pocket(plant, x_um, y_um) or _board(plant, x_um, y_um) or Surface(Floor.NOTHING, math.inf, 1.0)
 
 
-def _holder(plant: Plant, x_um: float, y_um: float) -> Surface:
-    machine, holder = plant.machine, plant.holder
-    if holder.glass is None:
-        return Surface(Floor.HOLDER, machine.holder_z_um, _plate_n_per_um(machine))
+def _seat(plant: Plant, is_lower: bool) -> Surface:
+    stiffness, holder = _plate_n_per_um(plant.machine), plant.holder
+    x_um, y_um, z_um = plant.seat_um(is_lower)
+    if holder.glass is None or holder.in_lower_seat != is_lower:
+        return Surface(Floor.HOLDER, z_um, stiffness, is_lower_seat=is_lower)
     lying = Lying(holder.glass, x_um + holder.dx_um, y_um + holder.dy_um, holder.dtheta_deg)
-    top_z = machine.holder_z_um - holder.glass.height_um
-    return Surface(Floor.HOLDER, top_z, _plate_n_per_um(machine), lying)
+    return Surface(Floor.HOLDER, z_um - holder.glass.height_um, stiffness, lying, is_lower_seat=is_lower)
 
 
 def _pocket(plant: Plant, x_um: float, y_um: float) -> Surface | None:

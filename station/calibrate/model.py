@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import atan2, degrees, hypot, sqrt
 
 from station.coordinates import AffineMap, ImagePoint
@@ -23,12 +23,42 @@ class LensFound:
     """per axis, of the dots about the fit"""
     dot_count: int
     scale_per_um: float | None = None
-    """relative change of scale per um farther from the lens; None where the part was shown at one height only"""
+    """relative change of magnification per um farther from the lens; None where it was shown one height only"""
     scale_per_um_sigma: float | None = None
     bend_um: tuple[float, float] = (0.0, 0.0)
     """where the distortion is centred, about the image centre, at the calibrated scale"""
     bend_sigma_um: float | None = None
     """per axis; None where there is too little distortion to tell, and the image centre is taken"""
+
+    def at_depth(self, depth_um: float) -> LensFound:
+        """The lens for a plane this much farther away than the one it was calibrated in."""
+        grow = 1.0 + (self.scale_per_um or 0.0) * depth_um
+        return replace(
+            self,
+            um_per_px=self.um_per_px / grow,
+            k1_per_um2=self.k1_per_um2 * grow**2,
+            bend_um=(self.bend_um[0] / grow, self.bend_um[1] / grow),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetFound:
+    """Down camera against theta axis, and how that changes with the height of what is seen; machine axes.
+
+    The lean is that of the optical axis against the travel of Z, which is what a placement goes by.
+    covariance   4 x 4 of (x, y, lean x, lean y)
+    """
+
+    x_um: float
+    """in the plane of the upper seat"""
+    y_um: float
+    lean_x_ratio: float
+    """um that the point in the middle of the picture moves per um farther from the camera"""
+    lean_y_ratio: float
+    covariance: tuple[tuple[float, ...], ...]
+    residual_um: float
+    """per axis, of one place-and-look trial about the line"""
+    trial_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +106,7 @@ class Calibration:
 
     up     image (um about the centre) -> machine point of what is seen; its offset is the gantry position at which the
            theta axis stands over the image centre
-    down   image -> machine shift; its offset is camera against theta axis
+    down   image -> machine shift; its offset is camera against theta axis, in the plane of the glass part's upper seat
     residuals are RMS over the shots, um
     """
 
@@ -94,8 +124,10 @@ class Calibration:
     """distance of the held part's centre from the theta axis: runout of the nozzle and of the pick together"""
     tip: TipFound
     """the runout of the nozzle alone"""
+    offset: OffsetFound
+    """the same offset with its lean against height and their covariance"""
     offset_sigma_um: float
-    """spread of the place-and-look trials"""
+    """spread of the place-and-look trials about that line, the worse axis"""
     theta_offset_deg: float
     """angle seen by the down camera minus angle seen by the up camera, for the same part"""
     at_s: float

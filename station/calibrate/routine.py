@@ -1,9 +1,9 @@
 """The calibration routine: the bare tip is turned before the up camera; the glass part is shown to both cameras, moved,
 turned, put down and looked at again.
 
-It finds scale, distortion, turn and mirror of both cameras, the up camera's scale against height, the theta axis over
-the up camera, the runout of the nozzle, and camera to nozzle. It moves the machine through the cell's own verbs and
-knows no device detail; it does not decide when calibration is due.
+It finds scale, distortion, turn, mirror and scale against height of both cameras, the theta axis over the up camera,
+the runout of the nozzle, camera to nozzle, and how the down camera leans. It moves the machine through the cell's own
+verbs and knows no device detail; it does not decide when calibration is due.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from drivers.devices.head import LiftProfile, PressProfile
 from drivers.errors import EarlyContact, NoContact
 from station.alarms.catalogue import ProcessAlarm
 from station.calibrate.model import Calibration, LensFound
+from station.calibrate.offset import solve_offset
 from station.calibrate.tip import (
     one_axis,
     prove_tip_runs_true,
@@ -32,6 +33,7 @@ from station.calibrate.tip import (
 from station.cell import GRIP_LIMIT_KPA, Cell
 from station.coordinates import AffineMap, ImagePoint, MachinePoint, Shift, wrapped_deg
 from station.eyes import Eyes
+from station.profile import SpotProfile
 from vision.frame import FloatArray
 from vision.lens import BEND, CENTRE_X, CENTRE_Y, RISE, SCALE, DotShot, fit_lens
 from vision.pose import fit_rigid
@@ -41,8 +43,9 @@ DOWN_CROSS_UM = ((0.0, 0.0), (1900.0, 0.0), (0.0, 700.0), (-1900.0, 0.0), (0.0, 
 UP_HEIGHTS_UM = (-200.0, 200.0)
 """out of the sharp plane, away from the lens positive: less than a pixel of blur, and 5e-9 per um of scale is seen"""
 TURNS_DEG = (0.0, 90.0, 180.0, -90.0)
-TRIALS = 8
-"""place-and-look trials; their mean has a third of the scatter of one release"""
+TRIALS_LOWER = (False, True, False, True, True, False, True, False)
+"""Which place-and-look trials are made in the lower seat: four in each, one for every turn. Half-way between the seats
+the offset has a third of the scatter of one release, as if all eight had been made there."""
 RESIDUAL_LIMIT_UM = 15.0
 DOT_LIMIT_UM = 2.0
 """dots fit their drawing to 0.05 um when the lens is as the model has it (simulated)"""
@@ -79,7 +82,7 @@ async def calibrate(cell: Cell, eyes: Eyes) -> Calibration:
     cell.calibration = None
     eyes.use_nominal_scale()
     tip_sights = await sight_tip(cell, eyes, EXPOSURE_S)
-    await _take_glass(cell, cell.profile.holder.point, 0.0)
+    await _fetch_glass(cell)
     crossing = [await _sight_up(cell, eyes, Shift(*offset), 0.0) for offset in UP_CROSS_UM]
     turned = [await _sight_up(cell, eyes, walked(number), turn) for number, turn in enumerate(TURNS_DEG)]
     raised = [await _sight_up(cell, eyes, Shift(0.0, 0.0), 0.0, height) for height in UP_HEIGHTS_UM]
@@ -96,39 +99,32 @@ async def calibrate(cell: Cell, eyes: Eyes) -> Calibration:
     tip = tip_found(tip_turned, axis.centre_um)
     prove_tip_runs_true(cell, tip)
 
-    down: AffineMap[ImagePoint] | None = None
-    down_residual_um = 0.0
-    offsets: list[Shift] = []
-    turns: list[float] = []
-    for trial in range(TRIALS):
+    trials: list[tuple[MachinePoint, float]] = []
+    downward: list[_Sight] = []
+    for trial, seat in enumerate(_seats(cell)):
         theta_deg = TURNS_DEG[(trial + 1) % len(TURNS_DEG)]  # ends at 0: the part lies in its holder as it was found
         dry = await _sight_up(cell, eyes, Shift(0.0, 0.0), theta_deg)
-        part_machine_deg = up.angle_of(dry.theta_deg)
-        grip = up.point_of(dry.seen) - dry.gantry_at
-        put_at = cell.profile.holder.point
-        await _put_glass(cell, put_at, theta_deg)
-        part_at = put_at.moved(grip)
-        if down is None:
-            crossing = [await _sight_down(cell, eyes, part_at, Shift(*offset), theta_deg) for offset in DOWN_CROSS_UM]
-            down_lens, crossing = _lens(cell.profile.down_camera.um_per_px, crossing)
-            eyes.use_down_lens(down_lens)
-            down, down_residual_um = _down_map(crossing)
-            sight = crossing[0]
-        else:
-            sight = await _sight_down(cell, eyes, part_at, Shift(0.0, 0.0), theta_deg)
-        offsets.append((part_at - sight.gantry_at) + -down.shift_of(sight.seen))
-        turns.append(wrapped_deg(down.angle_of(sight.theta_deg) - part_machine_deg))
-        if trial < TRIALS - 1:
-            await _take_glass(cell, put_at, theta_deg)
-    assert down is not None
-    x_um = statistics.fmean(offset.x_um for offset in offsets)
-    y_um = statistics.fmean(offset.y_um for offset in offsets)
-    sigma_um = max(
-        statistics.stdev(offset.x_um for offset in offsets), statistics.stdev(offset.y_um for offset in offsets)
-    )
+        await _put_glass(cell, seat, theta_deg)
+        part_at = seat.point.moved(up.point_of(dry.seen) - dry.gantry_at)
+        trials.append((part_at, up.angle_of(dry.theta_deg)))
+        for step in DOWN_CROSS_UM if trial == 0 else DOWN_CROSS_UM[:1]:
+            downward.append(await _sight_down(cell, eyes, part_at, Shift(*step), theta_deg, seat.z_um))
+        if trial < len(TRIALS_LOWER) - 1:
+            await _take_glass(cell, seat, theta_deg)
+    down_lens, downward = _lens(cell.profile.down_camera.um_per_px, downward, with_height=True)
+    crossing = downward[: len(DOWN_CROSS_UM)]
+    down, down_residual_um = _down_map(crossing)
+    looks = [downward[0], *downward[len(DOWN_CROSS_UM) :]]
+    offsets = [
+        (part_at - look.gantry_at) + -down.shift_of(look.seen) for (part_at, _), look in zip(trials, looks, strict=True)
+    ]
+    turns = [
+        wrapped_deg(down.angle_of(look.theta_deg) - part_deg) for (_, part_deg), look in zip(trials, looks, strict=True)
+    ]
+    offset, sigma_um = solve_offset([look.dots.height_um for look in looks], offsets)
     found = Calibration(
         up=up,
-        down=AffineMap(*_linear(down), x_um, y_um),
+        down=AffineMap(*_linear(down), offset.x_um, offset.y_um),
         up_lens=up_lens,
         down_lens=down_lens,
         up_residual_um=up_residual_um,
@@ -137,6 +133,7 @@ async def calibrate(cell: Cell, eyes: Eyes) -> Calibration:
         axis_sigma_um=axis_sigma_um,
         axis_arm_um=axis.runout_radius_um,
         tip=tip,
+        offset=offset,
         offset_sigma_um=sigma_um,
         theta_offset_deg=statistics.fmean(turns),
         at_s=asyncio.get_running_loop().time(),
@@ -233,19 +230,28 @@ async def _sight_up(cell: Cell, eyes: Eyes, offset: Shift, theta_deg: float, hei
     return _Sight(ImagePoint(fix.x_um, fix.y_um), fix.theta_deg, dots, cell.here(), theta_deg)
 
 
-async def _sight_down(cell: Cell, eyes: Eyes, part_at: MachinePoint, offset: Shift, theta_deg: float) -> _Sight:
+async def _sight_down(
+    cell: Cell, eyes: Eyes, part_at: MachinePoint, offset: Shift, theta_deg: float, z_um: float
+) -> _Sight:
+    """z_um: of the seat that the part lies in"""
     camera = cell.profile.down_camera
     await cell.go_to(part_at.moved(Shift(-camera.dx_um, -camera.dy_um)).moved(offset), theta_deg)
     frame = await cell.down_camera.expose(EXPOSURE_S)
     fix, dots = await eyes.locate_glass(frame, from_above=True)
     if fix.status != "found":
         raise ProcessAlarm("calibration_failed", what=f"glass part not recognised from above: {'; '.join(fix.reasons)}")
+    dots = replace(dots, height_um=z_um - cell.profile.holder.z_um)  # z counts downwards, away from this camera
     return _Sight(ImagePoint(fix.x_um, fix.y_um), fix.theta_deg, dots, cell.here(), theta_deg)
 
 
-def glass_press(cell: Cell) -> PressProfile:
+def _seats(cell: Cell) -> list[SpotProfile]:
+    """Where the part is put down, trial by trial."""
     holder = cell.profile.holder
-    top_z_um = holder.z_um - holder.part_height_um
+    return [holder.lower if is_lower else holder for is_lower in TRIALS_LOWER]
+
+
+def glass_press(cell: Cell, seat: SpotProfile) -> PressProfile:
+    top_z_um = seat.z_um - cell.profile.holder.part_height_um
     return PressProfile(
         z_fast_um=top_z_um - cell.profile.head.clearance_um,
         z_early_um=top_z_um - 200.0,
@@ -258,32 +264,42 @@ def glass_press(cell: Cell) -> PressProfile:
     )
 
 
-def _glass_lift(cell: Cell) -> LiftProfile:
-    holder = cell.profile.holder
+def _glass_lift(cell: Cell, seat: SpotProfile) -> LiftProfile:
     return LiftProfile(
-        z_slow_um=holder.z_um - holder.part_height_um - 500.0,
+        z_slow_um=seat.z_um - cell.profile.holder.part_height_um - 500.0,
         slow_um_per_s=10_000.0,
         z_end_um=cell.profile.head.safe_z_um,
         speed_um_per_s=cell.profile.head.z_speed_um_per_s,
     )
 
 
-async def _take_glass(cell: Cell, at: MachinePoint, theta_deg: float) -> None:
-    await cell.go_to(at, theta_deg)
+async def _fetch_glass(cell: Cell) -> None:
+    """Out of whichever seat it lies in: a calibration that was stopped midway may have left it in the lower one."""
+    holder = cell.profile.holder
+    try:
+        await _take_glass(cell, holder, 0.0)
+    except ProcessAlarm as failed:
+        if not isinstance(failed.__cause__, NoContact):
+            raise
+        await _take_glass(cell, holder.lower, 0.0)
+
+
+async def _take_glass(cell: Cell, seat: SpotProfile, theta_deg: float) -> None:
+    await cell.go_to(seat.point, theta_deg)
     await cell.head.tare()
     try:
-        await cell.head.press(glass_press(cell))
+        await cell.head.press(glass_press(cell, seat))
     except (NoContact, EarlyContact) as error:
-        await cell.head.lift(_glass_lift(cell))
+        await cell.head.lift(_glass_lift(cell, seat))
         raise ProcessAlarm("calibration_failed", what="the glass part does not lie in its holder") from error
     await cell.head.vacuum_on(GRIP_LIMIT_KPA - 10.0, 0.3)
-    lift = await cell.head.lift(_glass_lift(cell))
+    lift = await cell.head.lift(_glass_lift(cell, seat))
     if not lift.vacuum_kpa <= GRIP_LIMIT_KPA:
         raise ProcessAlarm("calibration_failed", what="the glass part was not gripped in its holder")
 
 
-async def _put_glass(cell: Cell, at: MachinePoint, theta_deg: float) -> None:
-    await cell.go_to(at, theta_deg)
-    await cell.head.press(glass_press(cell))
+async def _put_glass(cell: Cell, seat: SpotProfile, theta_deg: float) -> None:
+    await cell.go_to(seat.point, theta_deg)
+    await cell.head.press(glass_press(cell, seat))
     await cell.head.vacuum_off(0.03, 0.5)
-    await cell.head.lift(_glass_lift(cell))
+    await cell.head.lift(_glass_lift(cell, seat))

@@ -95,7 +95,7 @@ def place_at(profile: MachineProfile, x_um: float, y_um: float) -> Place | None:
             and -FIELD_MARGIN_UM <= y_um - lower_um <= depth_um + FIELD_MARGIN_UM
         ):
             return place
-    for place, spot in ((Place.HOLDER, profile.holder), (Place.BIN, profile.bin)):
+    for place, spot in ((Place.HOLDER, profile.holder), (Place.HOLDER, profile.holder.lower), (Place.BIN, profile.bin)):
         if (x_um - spot.x_um) ** 2 + (y_um - spot.y_um) ** 2 <= SPOT_RADIUS_UM**2:
             return place
     return Place.ELSEWHERE

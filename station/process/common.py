@@ -27,6 +27,11 @@ def down_light(recipe: Recipe) -> Light:
     return Light(inspect.down_ring_ratio, inspect.down_coax_ratio, inspect.down_exposure_s)
 
 
+def lands_z_um(cell: Cell, recipe: Recipe) -> float:
+    """Where a bare tip touches the lands of a bottom package."""
+    return cell.profile.nest.z_um - recipe.bottom.body_height_um
+
+
 def in_image_frame(cell: Cell, about: MachinePoint, gantry_places: Sequence[MachinePoint]) -> tuple[ImagePoint, ...]:
     """Picture centres relative to the machine point `about`, in the down camera's own axes.
 

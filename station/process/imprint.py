@@ -31,7 +31,11 @@ async def judge_imprint(cell: Cell, work: Work) -> ImprintChecked:
     centres = in_image_frame(cell, expected_at, shot.at)
     down = cell.known_calibration.down
     finding = await work.eyes.check_imprint(
-        shot.frames, centres, work.recipe.package, Pose(0.0, 0.0, grip.theta_deg - down.turn_deg)
+        shot.frames,
+        centres,
+        work.recipe.package,
+        Pose(0.0, 0.0, grip.theta_deg - down.turn_deg),
+        cell.profile.plate.z_um,
     )
     verdict = PASS
     if finding.status != "found":

@@ -65,7 +65,7 @@ async def see_fiducial(cell: Cell, work: Work, fiducial: Fiducial) -> tuple[Fidu
     """
     view = cell.down_view_of(_nominal(cell, fiducial))
     frames, places = await cell.expose_down((view,), down_light(work.recipe), cell.gantry.position.theta_deg)
-    fix = await work.eyes.locate_fiducial(frames[0], fiducial, SEARCH_UM)
+    fix = await work.eyes.locate_fiducial(frames[0], fiducial, SEARCH_UM, cell.profile.nest.z_um)
     if fix.status != "found":
         raise ProcessAlarm("fiducial_not_found", name=fiducial.name, reasons="; ".join(fix.reasons))
     seen = cell.seen_by_down_camera(places[0], ImagePoint(fix.x_um, fix.y_um))

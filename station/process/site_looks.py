@@ -5,7 +5,14 @@ from __future__ import annotations
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
 from station.coordinates import MachinePose, Shift
-from station.process.common import NO_NUMBER, down_light, from_image_frame, in_image_frame, is_measured
+from station.process.common import (
+    NO_NUMBER,
+    down_light,
+    from_image_frame,
+    in_image_frame,
+    is_measured,
+    lands_z_um,
+)
 from station.process.outcomes import PASS, BoardLocated, Fate, SiteExposed, SiteLocated, Verdict
 from station.process.step import Work
 from vision.results import Pose
@@ -35,7 +42,8 @@ async def locate_site(cell: Cell, work: Work) -> SiteLocated:
     shot, nominal = work.findings.the(SiteExposed), nominal_site(work)
     centres = in_image_frame(cell, nominal.point, shot.at)
     expected = Pose(0.0, 0.0, nominal.theta_deg - cell.known_calibration.down.turn_deg)
-    fix = await work.eyes.locate_site(shot.frames, centres, work.recipe.bottom, expected, SEARCH_UM)
+    z_um = lands_z_um(cell, work.recipe)
+    fix = await work.eyes.locate_site(shot.frames, centres, work.recipe.bottom, expected, SEARCH_UM, z_um)
     if fix.notes:
         raise ProcessAlarm("field_light_dead", site=work.the_site.name, what="; ".join(fix.notes))
     if fix.status not in ("found", "occupied", "empty"):

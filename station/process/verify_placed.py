@@ -10,7 +10,14 @@ from math import cos, hypot, radians, sin
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import GRIP_LIMIT_KPA, Cell
 from station.coordinates import wrapped_deg
-from station.process.common import NO_NUMBER, down_light, from_image_frame, in_image_frame, is_measured
+from station.process.common import (
+    NO_NUMBER,
+    down_light,
+    from_image_frame,
+    in_image_frame,
+    is_measured,
+    lands_z_um,
+)
 from station.process.nozzle import open_valve
 from station.process.outcomes import PASS, Fate, MarkSeen, PlacedExposed, PlacedVerified, SiteLocated, Verdict
 from station.process.site_looks import SEARCH_UM
@@ -47,10 +54,13 @@ async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
     site, shot = work.findings.the(SiteLocated), work.findings.the(PlacedExposed)
     centres = in_image_frame(cell, site.pose.point, shot.at)
     expected = Pose(0.0, 0.0, site.pose.theta_deg - cell.known_calibration.down.turn_deg)
-    fix = await work.eyes.verify_placed(shot.frames, centres, package.body_x_um, package.body_y_um, expected)
+    lands_um = lands_z_um(cell, work.recipe)
+    fix = await work.eyes.verify_placed(
+        shot.frames, centres, package.body_x_um, package.body_y_um, expected, lands_um - package.height_um
+    )
     image = await work.keep_image(shot.frames[0])
     if fix.status != "found":
-        bottom = await work.eyes.locate_site(shot.frames, centres, work.recipe.bottom, expected, SEARCH_UM)
+        bottom = await work.eyes.locate_site(shot.frames, centres, work.recipe.bottom, expected, SEARCH_UM, lands_um)
         if bottom.status == "found":
             # The lands below are in plain view: whatever was released, it does not lie on them.
             vacuum_kpa = await open_valve(cell)

@@ -12,7 +12,7 @@ from station.alarms.catalogue import ProcessAlarm, Reaction
 from station.alarms.translate import alarm_for
 from station.cell import Cell
 from station.process import sheet
-from station.process.common import down_light, in_image_frame
+from station.process.common import down_light, in_image_frame, lands_z_um
 from station.process.locate_board import locate_board
 from station.process.site_looks import SEARCH_UM, nominal_site
 from station.process.step import Work
@@ -53,11 +53,14 @@ async def _look(cell: Cell, work: Work, serial: str | None) -> tuple[AtSite, str
     frames, places = await cell.expose_down(views, down_light(work.recipe), cell.gantry.position.theta_deg)
     centres = in_image_frame(cell, nominal.point, places)
     expected = Pose(0.0, 0.0, nominal.theta_deg - cell.known_calibration.down.turn_deg)
-    below = await work.eyes.locate_site(frames, centres, work.recipe.bottom, expected, SEARCH_UM)
+    lands_um = lands_z_um(cell, work.recipe)
+    below = await work.eyes.locate_site(frames, centres, work.recipe.bottom, expected, SEARCH_UM, lands_um)
     if below.status == "found":
         return AtSite.FREE, AtSite.FREE.value
     # Two witnesses: what covers the lands must have the outline of the package.
-    on_top = await work.eyes.verify_placed(frames, centres, package.body_x_um, package.body_y_um, expected)
+    on_top = await work.eyes.verify_placed(
+        frames, centres, package.body_x_um, package.body_y_um, expected, lands_um - package.height_um
+    )
     if below.status == "occupied" and on_top.status == "found":
         return AtSite.PACKAGE, AtSite.PACKAGE.value
     return _unseen("; ".join((*below.reasons, *on_top.reasons)) or below.status)

@@ -61,6 +61,17 @@ async def test_without_its_glass_part_the_machine_is_not_calibrated_and_says_so(
 
 
 @virtual
+async def test_a_glass_part_left_in_the_lower_seat_is_found_there_and_ends_in_the_upper(tmp_path: Path) -> None:
+    async with bench(tmp_path, is_ready=False) as b:
+        b.plant.holder.in_lower_seat = True
+        await b.controller.command(Command.RESET)
+        assert await b.rest(State.IDLE) is State.IDLE, b.alarm_text()
+        assert b.controller.cell.calibration is not None
+        assert b.plant.holder.glass is not None
+        assert not b.plant.holder.in_lower_seat
+
+
+@virtual
 async def test_a_site_that_nobody_has_proven_free_gets_no_package(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         b.order()

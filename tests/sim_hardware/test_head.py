@@ -11,6 +11,7 @@ from drivers.wire import head as wire
 from drivers.wire.handshake import Result
 from sim_hardware import virtual_time
 from sim_hardware.faults import FaultSpec
+from sim_hardware.mishaps import take_part_away
 from sim_hardware.world.machine import Fidelity
 from sim_hardware.world.surfaces import Lying, support_ratio
 from tests.sim_hardware.head_bench import ready
@@ -258,6 +259,34 @@ async def test_the_glass_part_is_taken_from_its_holder_and_remembers_where_it_is
     holder = bench.plant.holder
     assert holder.glass is glass
     assert (holder.dx_um, holder.dy_um, holder.dtheta_deg) == pytest.approx((40, -15, 90))
+    assert not holder.in_lower_seat
+
+
+@virtual
+async def test_the_glass_part_lies_deeper_in_the_lower_seat_and_a_hand_puts_it_back_into_the_upper() -> None:
+    bench = await ready()
+    glass = bench.plant.holder.glass
+    assert glass is not None
+    bench.over_holder()
+    await bench.press(bench.machine.holder_z_um - glass.height_um)
+    await bench.vacuum(True)
+    await bench.lift()
+    x, y, z = bench.plant.seat_um(is_lower=True)
+    assert z == bench.machine.holder_z_um + 3_000.0
+    bench.at(x + 40, y - 15, 90)
+    await bench.press(z - glass.height_um)
+    await bench.vacuum(False)
+    await bench.lift()
+    holder = bench.plant.holder
+    assert holder.glass is glass
+    assert holder.in_lower_seat
+    assert (holder.dx_um, holder.dy_um, holder.dtheta_deg) == pytest.approx((40, -15, 90))
+    await bench.press(z - glass.height_um)
+    await bench.vacuum(True)
+    await bench.lift()
+    take_part_away(bench.plant)
+    assert holder.glass is glass
+    assert not holder.in_lower_seat
 
 
 @virtual

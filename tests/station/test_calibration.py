@@ -1,5 +1,5 @@
 """The calibration routine finds what the simulated machine hides: scale, distortion, turn of both cameras, the axis,
-the runout of the nozzle."""
+the runout of the nozzle, scale and lean of the down camera against height."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from station.demo.scenario import scenario_for
 from station.run.packml import Command, State
 from tests.scenarios.bench import bench, recipe
 from tests.support import virtual
+
+RISE_BIAS_PER_UM = 2e-9
+"""What all dots of a picture err alike: 8e-6 of the size over the 3,000 um between the seats"""
 
 
 def true_k1_per_um2(camera: CameraTruth) -> float:
@@ -58,6 +61,23 @@ def tip_errors(plant: Plant, found: Calibration) -> tuple[list[float], list[floa
     return runout, axis
 
 
+def lean_errors(plant: Plant, found: Calibration) -> list[float]:
+    """What the lean of the down camera is off its truth, x and y, in sigmas claimed."""
+    camera, offset = plant.machine.down_camera, found.offset
+    return [
+        (offset.lean_x_ratio - camera.lean_x_ratio) / offset.covariance[2][2] ** 0.5,
+        (offset.lean_y_ratio - camera.lean_y_ratio) / offset.covariance[3][3] ** 0.5,
+    ]
+
+
+def rise_error(plant: Plant, found: Calibration) -> float:
+    """What the down camera's scale against height is off its truth, in sigmas claimed."""
+    rise, sigma = found.down_lens.scale_per_um, found.down_lens.scale_per_um_sigma
+    assert rise is not None
+    assert sigma is not None
+    return (rise - plant.machine.down_camera.scale_per_um) / sigma
+
+
 @asynccontextmanager
 async def calibrated(folder: Path, seed: int, rendering: Rendering) -> AsyncIterator[tuple[Plant, Calibration]]:
     plant = Plant(scenario_for(recipe(), seed=seed, fidelity=Fidelity.REAL, rendering=rendering, boards=0))
@@ -87,6 +107,14 @@ async def test_hidden_errors_of_both_cameras_are_found(tmp_path: Path, seed: int
         assert rise_sigma is not None
         assert abs(rise) < max(5 * rise_sigma, 2e-9), "the simulated lenses are telecentric"
         assert rise_sigma < 1e-7
+        rise, rise_sigma = found.down_lens.scale_per_um, found.down_lens.scale_per_um_sigma
+        assert rise is not None
+        assert rise_sigma is not None
+        assert rise == pytest.approx(machine.down_camera.scale_per_um, abs=max(5 * rise_sigma, RISE_BIAS_PER_UM))
+        assert abs(rise) > 20 * max(rise_sigma, RISE_BIAS_PER_UM), "it is seen, not guessed"
+        assert max(map(abs, lean_errors(plant, found))) < 4.0
+        assert found.offset.covariance[2][2] ** 0.5 < 5e-4, "1.5 um over what the seats are apart"
+        assert (found.offset.x_um, found.offset.y_um) == (found.down.x_um, found.down.y_um)
         assert found.up.turn_deg == pytest.approx(machine.up_camera.rotation_deg, abs=0.03)
         assert found.down.turn_deg == pytest.approx(machine.down_camera.rotation_deg, abs=0.06)
         assert found.axis_arm_um < 200.0
@@ -99,14 +127,15 @@ async def test_hidden_errors_of_both_cameras_are_found(tmp_path: Path, seed: int
         assert found.up.scale_ratio == pytest.approx(1.0, abs=1e-9), "the scale is in um per pixel alone"
 
 
-def test_what_is_claimed_of_axis_and_runout_is_true_over_many_machines(tmp_path: Path) -> None:
-    squares: dict[str, list[float]] = {"runout": [], "axis": []}
+def test_what_is_claimed_of_axis_runout_and_down_camera_is_true_over_many_machines(tmp_path: Path) -> None:
+    squares: dict[str, list[float]] = {"runout": [], "axis": [], "lean": [], "rise": []}
     for seed in range(40, 56):
 
         @virtual
         async def one(seed: int = seed) -> None:
             async with calibrated(tmp_path / str(seed), seed, Rendering.OBSERVATION) as (plant, found):
-                for name, errors in zip(squares, tip_errors(plant, found), strict=True):
+                told = (*tip_errors(plant, found), lean_errors(plant, found), [rise_error(plant, found)])
+                for name, errors in zip(squares, told, strict=True):
                     squares[name] += [error**2 for error in errors]
 
         one()
@@ -144,6 +173,9 @@ async def test_the_log_holds_every_number_of_a_calibration_with_its_uncertainty(
             assert found is not None
             assert told["hash"] == found.hash
             assert told["tip"]["covariance"][2][2] == found.tip.covariance[2][2]
+            assert told["offset"]["covariance"][2][2] == found.offset.covariance[2][2]
+            assert told["offset"]["residual_um"] == found.offset.residual_um > 0.0
+            assert told["down_lens"]["scale_per_um_sigma"] == found.down_lens.scale_per_um_sigma
             assert told["up_lens"]["k1_sigma_per_um2"] == found.up_lens.k1_sigma_per_um2
     finally:
         await plant.stop()

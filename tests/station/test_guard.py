@@ -266,6 +266,7 @@ def test_places_are_told_by_position_and_do_not_overlap() -> None:
         (nest.x_um + nest.size_x_um, nest.y_um + nest.size_y_um): Place.BOARD,
         (profile.bin.x_um, profile.bin.y_um): Place.BIN,
         (profile.holder.x_um, profile.holder.y_um): Place.HOLDER,
+        (profile.holder.lower.x_um, profile.holder.lower.y_um): Place.HOLDER,
         (profile.bin.x_um + 6_000.0, profile.bin.y_um): Place.ELSEWHERE,
         (plate.x_um + plate.size_um / 2 + 2_100.0, plate.y_um): Place.ELSEWHERE,
         (profile.up_camera.x_um, profile.up_camera.y_um): Place.ELSEWHERE,

@@ -63,6 +63,7 @@ def test_the_reference_profile_is_whole() -> None:
         ("[bin]", "[bim]", "bim"),
         ("clearance_um = ", "clearance_um = nan # ", "head.clearance_um"),
         ("[gantry]", "[gantry", "profile.toml"),
+        ("z_um = 25_000\n\n[limits]", "z_um = 20_000\n\n[limits]", "at least 500 um below holder.z_um = 22000"),
     ],
 )
 def test_a_profile_that_cannot_be_used_names_file_key_and_value(tmp_path: Path, old: str, new: str, words: str) -> None:
