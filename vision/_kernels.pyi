@@ -24,8 +24,8 @@ def learned_profile(
 ) -> int: ...  # fmt: skip
 def operators(
     cos: Singles, sin: Singles, inside: Singles, index: NDArray[np.int32], phases: Wholes, level: Singles,
-    slope: Singles, lit: Singles, steps_per_px: float, is_final: bool, leak_reach_px: float, rows: Singles,
-    spread: Reals, design: Singles, along: Reals,
+    slope: Singles, lit: Singles, steps_per_px: float, is_final: bool, ground: Singles,
+    slopes: int, reach_px: float, ground_weight: float, rows: Singles, spread: Reals, design: Singles, along: Reals,
 ) -> int: ...  # fmt: skip
 def window_answers(
     pixels: Bytes, corner: Wholes, slot: Wholes, side: int, step: int, rows: Singles, answers: Reals, squares: Reals

@@ -16,7 +16,7 @@ from vision.arithmetic import least_squares, median, quantiles
 from vision.best_place import best_places, drawn_profile
 from vision.compiled import is_compiled, kernels
 from vision.crushed import rounded
-from vision.discs import BIN_PX, DiscFit, fit_discs
+from vision.discs import BIN_PX, DiscFit, fit_discs, placed_beside_ground
 from vision.errors import TooFewPoints
 from vision.frame import ByteArray, FloatArray, Frame
 from vision.lattice import CoarsePose
@@ -34,6 +34,11 @@ SOFT_RATIO = 0.27
 SOFT_REACH_RATIO = 0.95
 """Edges wider than this share of the radius mix ball and ground anyway: then the window reaches nearly to the rim and
 the ground is solved for, which brings the defocused pose from 2.3 to 1.6 times the noise bound."""
+
+WIDE_REACH_RATIO, WIDE_LEAST_RATIO = 1.3, 1.25
+PITCH_CLEAR_RATIO = 0.9
+"""Whole balls of such pictures are placed once more within a window beyond their rims, ground and all, where their
+neighbours leave room for it: 1.5 times the bound become 1.4."""
 
 MATCH_LEAST = 0.70
 """Correlation with the learned profile below which there is no ball; on synthetic
@@ -157,6 +162,11 @@ def see_array(
     if discs.reach_ratio < 1:
         on_sites = np.arange(len(discs.seen)) < ball_map.count
         discs = rounded(frame.pixels, discs, on_sites & (looks_like_ball(discs) | is_wreck(discs)), radius_px)
+    if discs.reach_ratio == SOFT_REACH_RATIO:
+        whole = looks_like_ball(discs) & (discs.match > 0.85)
+        wide_px = min(WIDE_REACH_RATIO * radius_px, PITCH_CLEAR_RATIO * ball_map.pitch_um / frame.um_per_px - radius_px)
+        if wide_px > WIDE_LEAST_RATIO * radius_px:
+            discs = placed_beside_ground(frame.pixels, discs, whole, radius_px, wide_px)
     return named(frame, ball_map, discs, blobs_um)
 
 

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from vision.arithmetic import least_squares, median
 from vision.compiled import is_compiled, kernels
 from vision.frame import ByteArray, FloatArray
-from vision.one_sided import LitPart, all_lit, lit_part, shares_seen
-from vision.operators import AMPLITUDE, Operators, operators, scatter, solved
+from vision.one_sided import LitPart, all_lit, beside_ground, lit_part, shares_seen
+from vision.operators import AMPLITUDE, Ground, Operators, operators, scatter, solved, with_ground_held
 from vision.windows import BIN_PX, FINE_PER_PX, Cut, Float32, Window, cut_windows, learned_profile, window_of
 
 __all__ = ["BIN_PX", "DiscFit", "fit_discs"]
 
-SEARCH_PHASES, FINAL_PHASES = 2, 4
+SEARCH_PHASES, FINAL_PHASES, WIDE_PHASES = 2, 4, 3
 """Sub-pixel places per axis at which windows are laid out, until the last solution and for it: the rest of a shift, at
-most an eighth of a pixel at the end, is solved linearly."""
+most an eighth of a pixel at the end and a sixth in soft pictures, is solved linearly."""
 
 THIN_FROM_PX = 12.0
 """Of windows larger than this every second row is looked at until the last solution, which takes all."""
@@ -44,6 +44,13 @@ MEMBER_AMPLITUDE = 0.3
 
 FLAT_RIM_PX = 0.004
 """Sigma per axis that flat discs have besides noise: their rims are no perfect circles (estimate)."""
+
+LEAK_POWER = 6
+"""How steeply the ground leaks in towards the rim of a soft picture: as this power of the radius (tried: 4 to 12)."""
+
+GROUND_SLOPES, GROUND_WEIGHT = 3, 6.0
+"""Ground beyond the rim slopes with so many powers of the radius from 0 on; variance of its grain against that of a
+dark pixel (tried: powers up to 6, weights to 20)."""
 
 TILT_LEAST = 0.01
 """Common tilt below which nothing is to be learned from it about the parts that tilt."""
@@ -166,9 +173,9 @@ def fit_discs(
     cut = cut_windows(pixels, centres, window)
     learned = learned_profile(cut, members) if given is None else given
     shape = _shape(learned, window, radius_px, is_flat=reach_ratio > 1)
-    laid_out = operators(
-        window, cut.phases, shape.level, shape.slope, shape.lit.level, final=True, ground_shows=ground_shows
-    )
+    leak = np.minimum(window.radii_px / (window.half - 0.5), 1.0).astype(np.float32) ** LEAK_POWER
+    ground = Ground(leak, 1, 1.0, 0.0) if ground_shows else None
+    laid_out = operators(window, cut.phases, shape.level, shape.slope, shape.lit.level, final=True, ground=ground)
     final, match = solved(cut, laid_out)
     if profile is not None:
         members = np.ones(len(start), dtype=bool)
@@ -187,6 +194,37 @@ def fit_discs(
     return DiscFit(
         centres_px, amplitude, matches, moved, size, oval, seen, noise_px, learned, reach_ratio, common_sigma_px
     )
+
+
+def placed_beside_ground(
+    pixels: ByteArray, discs: DiscFit, members: NDArray[np.bool_], radius_px: float, reach_px: float
+) -> DiscFit:
+    """The member discs of a soft picture placed once more, by one solution within a wider window that knows the ground.
+
+    Their blurred rims tell most of where they are and lie over the ground, which slopes as it likes.
+    members    discs good to half a pixel; the others keep their places, as do those too near to the border
+    """
+    window = window_of(round(reach_px * 4) / 4, WIDE_PHASES)
+    margin = window.half + 0.5
+    high = np.array([pixels.shape[1], pixels.shape[0]]) - 1 - margin
+    there = members & (discs.centres_px >= margin).all(axis=1) & (discs.centres_px <= high).all(axis=1)
+    if np.count_nonzero(there) < TOLD_BY_LEAST:
+        return discs
+    start = discs.centres_px[there]
+    cut, all_of = cut_windows(pixels, start, window), np.ones(len(start), dtype=bool)
+    level, slope = (table @ learned_profile(cut, all_of).astype(np.float32) for table in window.tables)
+    share, lit = beside_ground(level, window.radii_px, radius_px)
+    shape = _Shape(level, slope, lit, _slope(lit.level), _slope(slope))
+    ground = Ground(share, GROUND_SLOPES, float(window.half), GROUND_WEIGHT)
+    laid_out = operators(window, cut.phases, level, slope, lit.level, final=True, ground=ground)
+    open_fit, _ = solved(cut, laid_out)
+    variance_px2 = median(scatter(cut, laid_out, open_fit, all_of))
+    laid_out, final = with_ground_held(cut, laid_out, open_fit, level, variance_px2)
+    reads, change, common_sigma_px = _like_a_shift(final, cut, shape, laid_out, all_of)
+    centres_px = discs.centres_px.copy()
+    centres_px[there], _ = _ended(final, cut.origin, start, all_of, change, reads, SETTLED_PX, True)
+    noise_px = math.sqrt(median(scatter(cut, laid_out, final, all_of)))
+    return replace(discs, centres_px=centres_px, sigma_px=noise_px, common_sigma_px=common_sigma_px)
 
 
 class _Limits(NamedTuple):

@@ -97,6 +97,20 @@ def lit_part(level: Float32, radii_px: FloatArray, radius_px: float) -> LitPart:
     return LitPart(((level - matt) * harmonic).astype(np.float32), open_parts, left_px)
 
 
+def beside_ground(level: Float32, radii_px: FloatArray, radius_px: float) -> tuple[Float32, LitPart]:
+    """How much of the ground shows beside a blurred ball, 0 to 1, and the part of the profile that tilts without it.
+
+    level, radii_px   profile at equal steps of the radius from 0 on, to clear ground
+    """
+    lit = lit_part(level, radii_px, radius_px)
+    per_px = 1.0 / float(radii_px[1])
+    edge_px = edge_width_px(level[: int(0.85 * radius_px * per_px) + 1], per_px)
+    blur_px = radius_px * float(np.interp(edge_px / radius_px, EDGE_RATIO, BLUR_RATIO))
+    share = 1.0 / (1.0 + np.exp(np.clip(1.702 * (radius_px - radii_px) / blur_px, -30, 30)))
+    shown = share.astype(np.float32)
+    return shown, LitPart(lit.level - level[-int(per_px)] * shown, lit.open * (1.0 - share), lit.left_px)
+
+
 def all_lit(level: Float32) -> LitPart:
     """A flat disc tilts as a whole."""
     return LitPart(level, np.zeros((0, len(level))), 0.0)

@@ -5,7 +5,8 @@ Pure linear algebra: what the columns mean is said here, what to make of their c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +15,32 @@ from vision.compiled import is_compiled, kernels
 from vision.frame import FloatArray
 from vision.windows import FINE_PER_PX, Cut, Float32, Window
 
-LEAK_POWER = 6
-"""How steeply the ground leaks in towards the rim of a soft picture: as this power of the radius (tried: 4 to 12)."""
-
 RESIDUALS_MOST = 6
 """Discs per sub-pixel place whose residuals tell the noise: fifty discs are good to a per cent."""
 
-SHIFT_X, SHIFT_Y, TILT_X, TILT_Y, AMPLITUDE, BASE, SIZE, OVAL_X, OVAL_Y = range(9)
-"""Columns: SIZE and the ovals in the last solution only; then, where the ground shows, its leak, and slopes of that."""
+SHIFT_X, SHIFT_Y, TILT_X, TILT_Y, AMPLITUDE, BASE, SIZE, OVAL_X, OVAL_Y, GROUND, GROUND_X = range(11)
+"""Columns: SIZE and the ovals in the last solution only; then, where the ground shows, its level and its slopes, in x
+and y in turns."""
+
+NO_GROUND = np.empty(0, np.float32)
 
 LANES = 8
 """Pixels of a window are filled up to a multiple of these in the compiled part."""
+
+
+class Ground(NamedTuple):
+    """What of the ground is to be solved for beside a disc.
+
+    share     (table steps,) how much of it shows, 0 to 1
+    slopes    how many powers of the radius over `reach_px` its slopes go with, from 0 on; up to 3
+    reach_px  radius at which all of these are 1
+    weight    variance of its grain where all of it shows, in units of the noise of a dark pixel
+    """
+
+    share: Float32
+    slopes: int
+    reach_px: float
+    weight: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,31 +67,32 @@ class Operators:
 
 def operators(
     window: Window, phases: NDArray[np.int64], level: Float32, slope: Float32, lit: Float32, *, final: bool = False,
-    ground_shows: bool = False,
+    ground: Ground | None = None,
 ) -> Operators:  # fmt: skip
-    """Least squares of a patch against shift, tilt, amplitude, base; when `final` also size and two ovals; when
-    `ground_shows` also level and slope of what leaks in over the rim.
+    """Least squares of a patch against shift, tilt, amplitude, base; when `final` also size and two ovals; with
+    `ground` also its level and slopes.
 
     level, slope, lit   (table steps,) profile over the radius, its slope per pixel, the part of it that tilts
     """
     if not is_compiled():
-        return _operators(window, phases, level, slope, lit, final, ground_shows)
+        return _operators(window, phases, level, slope, lit, final, ground)
     size, steps = window.index.shape[1], len(window.radii_px)
-    width, padded = 6 + 3 * final + 3 * ground_shows, -(-size // LANES) * LANES
+    shown = Ground(NO_GROUND, 0, 1.0, 0.0) if ground is None else ground
+    width, padded = 6 + 3 * final + (ground is not None) + 2 * shown.slopes, -(-size // LANES) * LANES
     made = Operators(
         np.empty((len(phases), width + 2, padded), np.float32), np.empty(len(phases)),
         np.empty((len(phases), width, padded), np.float32), np.empty(steps),
     )  # fmt: skip
     kernels.operators(
         window.cos, window.sin, window.inside, window.index, phases, level, slope, lit, FINE_PER_PX, final,
-        window.half - 0.5 if ground_shows else 0.0, made.rows, made.spread, made.design, made.along,
+        *shown, made.rows, made.spread, made.design, made.along,
     )  # fmt: skip
     return made
 
 
 def _operators(
     window: Window, phases: NDArray[np.int64], level: Float32, slope: Float32, lit: Float32, final: bool,
-    ground_shows: bool,
+    ground: Ground | None,
 ) -> Operators:  # fmt: skip
     index, cos, sin, inside = (part[phases] for part in (window.index, window.cos, window.sin, window.inside))
     template, steep, shine = level[index], slope[index], lit[index]
@@ -84,11 +101,15 @@ def _operators(
         stretch = -steep * window.radius_px[phases]
         cos2, sin2 = (wave[phases] for wave in window.waves)
         columns += [stretch, stretch * cos2, stretch * sin2]
-    if ground_shows:
-        leak = np.minimum(window.radius_px[phases] / np.float32(window.half - 0.5), 1.0) ** LEAK_POWER
-        columns += [leak, leak * cos, leak * sin]
+    noise = 1.0 + np.maximum(template, 0.0) / 40.0
+    if ground is not None:
+        share, out = ground.share[index], window.radius_px[phases] / np.float32(ground.reach_px)
+        columns.append(share)
+        for power in range(ground.slopes):
+            columns += [share * out**power * cos, share * out**power * sin]
+        noise += np.float32(ground.weight) * share * share
     design = np.stack(columns, axis=1)
-    weighted = design * (inside / (1.0 + np.maximum(template, 0.0) / 40.0))[:, None, :]
+    weighted = design * (inside / noise)[:, None, :]
     normal = (weighted @ design.transpose(0, 2, 1)).astype(np.float64)
     width = design.shape[1]
     normal[:, np.arange(width), np.arange(width)] *= 1 + 1e-6
@@ -98,8 +119,39 @@ def _operators(
     centred = share * (template - (share * template).sum(axis=1, keepdims=True))
     spread = np.sqrt(np.maximum((centred * template).sum(axis=1), 1e-9)).astype(np.float64)
     rows = np.concatenate([answers, centred[:, None], share[:, None]], axis=1)
-    along = np.bincount(index.ravel(), (answers[:, SHIFT_X] * cos).ravel(), len(window.radii_px)) / len(phases)
-    return Operators(rows, spread, design, along)
+    return Operators(rows, spread, design, _along(window, phases, answers[:, SHIFT_X]))
+
+
+def _along(window: Window, phases: NDArray[np.int64], row: Float32) -> FloatArray:
+    """A row of every phase, (phases, pixels), against the cosine of the direction, summed by radius: mean of phases."""
+    steps = len(window.radii_px)
+    return np.bincount(window.index[phases].ravel(), (row * window.cos[phases]).ravel(), steps) / len(phases)
+
+
+def with_ground_held(
+    cut: Cut, of: Operators, coefficients: FloatArray, level: Float32, variance_px2: float
+) -> tuple[Operators, FloatArray]:
+    """The operators, and coefficients (n, columns), of shifts beside a ground that slopes no more than grounds here do.
+
+    Slopes left open take noise for ground and the shift with it. How far they differ from disc to disc shows how much
+    of them is noise: the shift that comes with that is taken back (a Wiener filter; grounds slope to all sides alike).
+    variance_px2   of the shift of a disc with all slopes open
+    """
+    size, width = cut.window.index.shape[1], coefficients.shape[1]
+    along_x, along_y = slice(GROUND_X, width, 2), slice(GROUND_X + 1, width, 2)
+    slopes = [coefficients[:, part] for part in (along_x, along_y)]
+    spread = sum(one.T @ one for one in slopes) / (2 * len(coefficients))
+    rows = of.rows.copy()
+    noise = (1.0 + np.maximum(level, 0.0) / 40.0)[cut.window.index[cut.phases]]
+    noisy = of.rows[:, SHIFT_X, :size] * noise
+    own = float((noisy * of.rows[:, SHIFT_X, :size]).sum())
+    shared = np.einsum("pi,pki->k", noisy, of.rows[:, :width, :size][:, along_x]) * variance_px2 / own
+    back = np.linalg.lstsq(spread, shared, rcond=1e-9)[0]
+    held = coefficients.copy()
+    for axis, part in ((SHIFT_X, along_x), (SHIFT_Y, along_y)):
+        rows[:, axis] -= np.einsum("k,pki->pi", back.astype(np.float32), of.rows[:, :width][:, part])
+        held[:, axis] -= slopes[axis] @ back
+    return replace(of, rows=rows, along=_along(cut.window, cut.phases, rows[:, SHIFT_X, :size])), held
 
 
 def solved(cut: Cut, of: Operators) -> tuple[FloatArray, FloatArray]:

@@ -14,7 +14,21 @@ import pytest
 from tests.benchmarks.vision.fiducial_scenes import CASES, draw
 from tests.benchmarks.vision.fiducials import ours
 from tests.vision.scenes import POP_168, PackagePart
-from vision import arithmetic, balls, best_place, blobs, compiled, discs, frame, lattice, maps, one_sided, pose
+from vision import (
+    arithmetic,
+    balls,
+    best_place,
+    blobs,
+    compiled,
+    discs,
+    frame,
+    lattice,
+    maps,
+    one_sided,
+    operators,
+    pose,
+    windows,
+)
 from vision.frame import Frame, mean_levels
 from vision.inspection import inspect_package
 from vision.results import Pose
@@ -203,6 +217,26 @@ def test_what_the_ring_light_makes_of_a_profile_is_the_same_sharp_and_soft(width
     np.testing.assert_allclose(fast.open, plain.open, rtol=1e-9)
     assert fast.left_px == plain.left_px
     assert np.ptp(fast.level) > 50
+
+
+@needs_kernels
+@pytest.mark.parametrize("slopes", [1, 3])
+def test_the_ground_beside_a_disc_is_solved_for_alike(slopes):
+    window = windows.window_of(21.25, 2)
+    level = (38 + 90 / (1 + np.exp((window.radii_px - 11.0) / 3.0))).astype(np.float32)
+    slope = np.gradient(level, window.radii_px).astype(np.float32)
+    share = (1 / (1 + np.exp((16.4 - window.radii_px) / 1.8))).astype(np.float32)
+    lit = (level - 38) * (window.radii_px / (window.radii_px + 6)).astype(np.float32)
+    ground = operators.Ground(share, slopes, float(window.half), 6.0)
+    fast, plain = both(
+        lambda: operators.operators(window, np.array([0, 3]), level, slope, lit, final=True, ground=ground)
+    )
+    size = window.index.shape[1]
+    assert plain.design.shape[1] == 10 + 2 * slopes
+    np.testing.assert_allclose(fast.design[:, :, :size], plain.design, rtol=1e-5, atol=1e-4)
+    for row in range(plain.rows.shape[1]):
+        scale = float(np.abs(plain.rows[:, row]).max())
+        np.testing.assert_allclose(fast.rows[:, row, :size], plain.rows[:, row], atol=3e-2 * scale, err_msg=str(row))
 
 
 SEEN_WITH = {

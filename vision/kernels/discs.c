@@ -120,8 +120,8 @@ static inline __attribute__((always_inline)) void mixed(const float *by, const f
 /* One phase: columns of the model from tables over the radius, and the rows that answer with their coefficients. */
 WIDE static void laid_out(const float *restrict cos, const float *restrict sin, const float *restrict inside,
                           const int32_t *restrict index, int64_t size, int64_t padded, const float *level,
-                          const float *slope, const float *lit, float per_step, int is_final, float leak_reach,
-                          int width, float *restrict design, float *restrict weighted, float *restrict rows,
+                          const float *slope, const float *lit, float per_step, int is_final,
+                          const ground_layout *ground, int width, float *restrict design, float *restrict weighted, float *restrict rows,
                           double *spread) {
     float *column[UNKNOWNS_MOST];
     for (int k = 0; k < width; k++) column[k] = design + k * padded;
@@ -149,11 +149,16 @@ WIDE static void laid_out(const float *restrict cos, const float *restrict sin, 
         }
         next = 9;
     }
-    if (leak_reach > 0.0f) {
-        float *restrict leak = column[next], *restrict one = column[next + 1], *restrict two = column[next + 2];
-        for (int64_t i = 0; i < size; i++) {
-            float near = out[i] / leak_reach < 1.0f ? out[i] / leak_reach : 1.0f, cube = near * near * near;
-            leak[i] = cube * cube, one[i] = leak[i] * cos[i], two[i] = leak[i] * sin[i];
+    const float *beside = ground->share ? column[next] : NULL;
+    if (beside) {
+        for (int64_t i = 0; i < size; i++) column[next][i] = ground->share[index[i]];
+        for (int64_t power = 0; power < ground->slopes; power++) {
+            float *restrict one = column[next + 1 + 2 * power], *restrict two = column[next + 2 + 2 * power];
+            for (int64_t i = 0; i < size; i++) {
+                float near = beside[i];
+                for (int64_t k = 0; k < power; k++) near *= out[i] / (float)ground->reach;
+                one[i] = near * cos[i], two[i] = near * sin[i];
+            }
         }
     }
     memcpy(weight, inside, (size_t)size * sizeof *weight);
@@ -162,7 +167,8 @@ WIDE static void laid_out(const float *restrict cos, const float *restrict sin, 
     float mean = (float)dot(share, template, padded);
     for (int64_t i = 0; i < size; i++) {
         centred[i] = share[i] * (template[i] - mean);
-        weight[i] /= 1.0f + (template[i] > 0.0f ? template[i] : 0.0f) / 40.0f;
+        float noise = 1.0f + (template[i] > 0.0f ? template[i] : 0.0f) / 40.0f;
+        weight[i] /= beside ? noise + (float)ground->weight * beside[i] * beside[i] : noise;
     }
     *spread = sqrt(fmax(dot(centred, template, padded), 1e-9));
     for (int k = 0; k < width; k++) {
@@ -191,8 +197,8 @@ WIDE static void laid_out(const float *restrict cos, const float *restrict sin, 
    a shift in x is read from, summed by radius. */
 int64_t operators(const float *cos, const float *sin, const float *inside, const int32_t *index, int64_t size,
                   const int64_t *phases, int64_t listed, const float *level, const float *slope, const float *lit,
-                  double per_px, int64_t is_final, double leak_reach, float *rows, int64_t width, int64_t padded,
-                  double *spread, float *design, double *along, int64_t steps) {
+                  double per_px, int64_t is_final, const ground_layout *ground, float *rows, int64_t width,
+                  int64_t padded, double *spread, float *design, double *along, int64_t steps) {
     float *weighted = calloc((size_t)((UNKNOWNS_MOST + 4) * padded), sizeof *weighted);
     if (!weighted) return -1;
     memset(along, 0, (size_t)steps * sizeof *along);
@@ -200,7 +206,7 @@ int64_t operators(const float *cos, const float *sin, const float *inside, const
         int64_t at = phases[n] * size;
         float *answer = rows + n * (width + 2) * padded;
         laid_out(cos + at, sin + at, inside + at, index + at, size, padded, level, slope, lit, (float)(1.0 / per_px),
-                 (int)is_final, (float)leak_reach, (int)width, design + n * width * padded, weighted, answer, spread + n);
+                 (int)is_final, ground, (int)width, design + n * width * padded, weighted, answer, spread + n);
         for (int64_t i = 0; i < size; i++)
             along[index[at + i]] += (double)(answer[i] * cos[at + i]) / (double)listed;
     }

@@ -109,10 +109,12 @@ KERNEL(gap_levels, "Bdqxn+d",
 KERNEL(learned_profile, "Bqqonnifndd+d",
        answer = learned_profile(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].at, a[4].whole, a[5].whole, a[6].at,
                                 a[6].rows, a[6].cols, a[7].at, a[7].cols, a[8].whole, a[9].at, a[10].at, a[11].at))
-KERNEL(operators, "fffiqfffxnx+f+d+f+d",
+KERNEL(operators, "fffiqfffxnfnxx+f+d+f+d",
        answer = operators(a[0].at, a[1].at, a[2].at, a[3].at, a[3].cols, a[4].at, a[4].rows, a[5].at, a[6].at, a[7].at,
-                          a[8].real, a[9].whole, a[10].real, a[11].at, a[13].cols, a[13].depth, a[12].at, a[13].at,
-                          a[14].at, a[14].rows))
+                          a[8].real, a[9].whole,
+                          &(ground_layout){.share = a[10].rows ? a[10].at : NULL, .slopes = a[11].whole,
+                                           .reach = a[12].real, .weight = a[13].real},
+                          a[14].at, a[16].cols, a[16].depth, a[15].at, a[16].at, a[17].at, a[17].rows))
 KERNEL(window_answers, "Bqqnnf+d+d",
        answer = window_answers(PICTURE(0), a[1].at, a[1].rows, a[2].at, a[3].whole, a[4].whole, a[5].at, a[5].rows,
                                a[5].cols, a[5].depth, a[6].at, a[7].at))

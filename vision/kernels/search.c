@@ -107,7 +107,7 @@ int64_t searched(const uint8_t *pixels, int64_t rows, int64_t cols, int64_t stri
         over_radius(window->levels, profile, window->knots, steps, level);
         over_radius(window->slopes, profile, window->knots, steps, slope);
         failed |= operators(window->cos, window->sin, window->inside, window->index, size, listed, used, level, slope,
-                            level, window->per_px, 0, 0.0, answering, COLUMNS, padded, spread, design, along, steps);
+                            level, window->per_px, 0, &(ground_layout){.share = NULL}, answering, COLUMNS, padded, spread, design, along, steps);
         failed |= window_answers(pixels, rows, cols, stride, corner, count, slot, window->side, window->step, answering,
                                  used, HEIGHT, padded, answers, squares);
         for (int64_t k = 0; k < count; k++) {
