@@ -40,6 +40,7 @@ UNJUDGED = {
     "bin_part: safety.inputs#*.bin_full": COUNT,
     "load_board: conveyor.is_board_present#*": COUNT,
     "level_film: dip_unit.level#*": COUNT,
+    "level_film: dip_unit.status#*.film_generation": COUNT,
     "locate_site: findings.BoardLocated.*": THE_EYES,
     "*: findings.SiteExposed.*": THE_EYES,
     "*: findings.PlacedExposed.*": THE_EYES,
