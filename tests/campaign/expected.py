@@ -48,7 +48,7 @@ class Expected:
 
 
 BEFORE_A_JOB = ("S01", "S02", "S03")
-STARTED_ANEW = "what a start of the service after a break asks about"
+STARTED_ANEW = "what a start of the service after a break asks about, and what it tells of what became of it"
 UNCONNECTED = ("S02",)
 """before Reset connects there is nothing to lose: the station announces itself afterwards"""
 EXPECTED: dict[str, Expected] = {
@@ -170,7 +170,7 @@ EXPECTED: dict[str, Expected] = {
     "B08": Expected("C P"),
     "B09": Expected("C P"),
     "B10": Expected("P"),
-    "H01": Expected(".", "P S J R", STARTED_ANEW),
+    "H01": Expected(".", "P S J R W", STARTED_ANEW),
     "H02": Expected("C", "P S J R", STARTED_ANEW),
     "H03": Expected("C", "P S J R", STARTED_ANEW),
     "H04": Expected(".", "R", "whatever aged meanwhile is done anew"),
@@ -178,7 +178,7 @@ EXPECTED: dict[str, Expected] = {
     "H06": Expected("refused"),
     "H07": Expected("."),
     "H08": Expected("I C P", "."),
-    "H09": Expected(".", "P S J R", STARTED_ANEW),
+    "H09": Expected(".", "P S J R W", STARTED_ANEW),
     "H10": Expected("C", "I", STRICTER),
     "H11": Expected("C", ". I", "shorter than the dead-man of the devices: nothing was missed"),
     "H12": Expected("refused"),
@@ -196,11 +196,15 @@ EXPECTED: dict[str, Expected] = {
     "O02": Expected("C I", "", "", BEFORE_A_JOB),
     "O03": Expected("P", "J", "the package that is missing is asked for"),
     "O04": Expected("refused"),
-    "O08": Expected(".", "S", "a person who cannot tell what became of a placement gives up its site"),
+    "O08": Expected(
+        ".", "S W", "the next Reset looks and tells (904) what became of a placement, or its site is given up"
+    ),
     "O09": Expected("refused P", "R", "looked at once more first"),
-    "O10": Expected(". refused", "S P J R", "after a Stop in the middle a person says what became of it, and answers"),
-    "O11": Expected(". refused", "S P J R", "as for O10; over the bin nothing needs to be refused"),
-    "O13": Expected(".", "P S J R", "what a start after a power loss asks about"),
+    "O10": Expected(
+        ". refused", "S P J R W", "after a Stop in the middle a person, or the look of Reset, tells what became of it"
+    ),
+    "O11": Expected(". refused", "S P J R W", "as for O10; over the bin nothing needs to be refused"),
+    "O13": Expected(".", "P S J R W", "what a start after a power loss asks about and tells"),
     "O14": Expected("I", "C", "found when the next move is refused", BEFORE_A_JOB),
     "O16": Expected("C", "", "", BEFORE_A_JOB),
     "O15": Expected("C", ". I", "stricter where the clamp needs air; elsewhere nothing needs it"),

@@ -238,24 +238,21 @@ async def recipe_edited(b: Bench, watcher: Watcher) -> None:
     document["place"]["hold_s"] += 0.1
     edited = recipes.from_data(document, RECIPE)
     assert edited.content_hash != recipe().content_hash
-    jobs: Any = b.controller.jobs
-    jobs.find_recipe = lambda _: edited
+    b.named = lambda: edited
 
 
 async def wrong_recipe(b: Bench, watcher: Watcher) -> None:
     """The next order names a recipe for boards of another product; the one after it is right again."""
-    struck = asyncio.Event()
-    jobs: Any = b.controller.jobs
-    find = jobs.find_recipe
+    struck, right = asyncio.Event(), b.named
     data = recipe().as_data()
     other = recipes.from_data({**data, "board": {**data["board"], "code_prefix": "OTHER"}}, RECIPE)
 
-    def found(name: str) -> recipes.Recipe:
-        jobs.find_recipe = find
+    def named() -> recipes.Recipe:
+        b.named = right
         struck.set()
         return other
 
-    jobs.find_recipe = found
+    b.named = named
     await struck.wait()
 
 

@@ -67,10 +67,10 @@ def world(
 
 
 class Bench:
-    """One station on one machine."""
+    """One station on one machine. `named`: the recipe that the name in an order stands for just now."""
 
-    def __init__(self, plant: Plant, store: Store, controller: Controller) -> None:
-        self.plant, self.store, self.controller = plant, store, controller
+    def __init__(self, plant: Plant, store: Store, controller: Controller, named: Callable[[], recipes.Recipe]) -> None:
+        self.plant, self.store, self.controller, self.named = plant, store, controller, named
         self.snapshots = Snapshots(controller)
         self.is_dead = False
         self._begins: dict[str, asyncio.Future[None]] = {}
@@ -222,9 +222,9 @@ async def bench(
         identity=Identity(simulated=True),
         keep_images=False,
         attended=attended,
-        find_recipe=lambda _: drawn or recipe(),
+        find_recipe=lambda _: made.named(),
     )
-    made = Bench(machine, store, controller)
+    made = Bench(machine, store, controller, lambda: drawn or recipe())
     if before_start is not None:
         before_start(made)
     try:
