@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from drivers.errors import DriverError
@@ -17,6 +17,7 @@ from station.alarms.active import ActiveAlarm
 from station.alarms.catalogue import Answer, ProcessAlarm
 from station.cell import Cell
 from station.process import sheet
+from station.run.homing import GLASS_AWAY
 from station.run.record import INTERRUPTED, interrupted_record
 from station.run.settle import LOST, AtSite, Seen, Settled, settle, settle_placement
 from station.run.steps import OpenAct, RunEnded
@@ -57,6 +58,9 @@ class InterruptedActs:
         if not intents:
             return
         seen = await look(cell)
+        if self._store.remembered(GLASS_AWAY):
+            # A calibration was cut off as well: what hangs on the nozzle may be its glass part, and proves nothing.
+            seen = replace(seen, vacuum_kpa=None)
         for intent in intents:
             act = OpenAct(
                 intent.op_id,

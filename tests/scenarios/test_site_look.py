@@ -161,6 +161,31 @@ def test_what_the_station_cannot_tell_a_person_decides(tmp_path: Path, why: str,
 
 
 @virtual
+async def test_the_glass_part_on_the_nozzle_is_no_proof_that_a_package_was_not_placed(tmp_path: Path) -> None:
+    """The service dies a second time, in the calibration before the look."""
+    plant = world()
+    await plant.start()
+    async with bench(tmp_path / "a", plant=plant) as b:
+        b.order()
+        await b.until(lambda: bool(b.placements()), 0.001)
+        await b.die()
+    await asyncio.sleep(2.0)
+    async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=12) as b:
+        b.answer(b.controller.alarms.standing[0], "look")
+        await b.controller.command(Command.CLEAR)
+        await b.controller.command(Command.RESET)
+        await b.until(lambda: plant.held is not None)
+        await b.die()
+    await asyncio.sleep(2.0)
+    async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=13) as b:
+        assert numbers(b.controller.alarms.standing) == [901], b.alarm_text()
+        assert await results(b) == []
+        b.answer(b.controller.alarms.standing[0], "was_placed")
+        assert await results(b) == [("1.U1", "placed_unverified")]
+    await plant.stop()
+
+
+@virtual
 async def test_a_reset_that_is_stopped_before_the_look_asks_again(tmp_path: Path) -> None:
     plant = await killed(tmp_path)
     async with asked_to_look(tmp_path, plant) as b:
