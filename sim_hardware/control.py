@@ -17,6 +17,10 @@ from sim_hardware.world.placement import dip_faults
 from sim_hardware.world.things import PlacedTruth
 
 if TYPE_CHECKING:
+    from sim_hardware.devices.dip_unit import DipUnit
+    from sim_hardware.devices.film_gauge import FilmGauge
+    from sim_hardware.devices.head import Head
+    from sim_hardware.devices.plc import MotionPlc
     from sim_hardware.plant import Plant
 
 LINE_LIMIT_BYTES = 65_536
@@ -71,7 +75,7 @@ def still(plant: Plant) -> dict[str, Any]:
     """Whether an axis moves now, and the commands that a device still carries out."""
     now_s = plant.now()
     z_moves = abs(plant.head.z_um_at(now_s) - plant.head.z_um_at(now_s - Z_LOOKS_BACK_S)) > Z_STANDS_UM
-    devices = (plant.plc, plant.head, plant.dip_unit, plant.film_gauge)
+    devices = _commanded(plant)
     return {
         "time_s": now_s,
         "is_moving": plant.gantry.is_moving(now_s) or z_moves,
@@ -79,6 +83,16 @@ def still(plant: Plant) -> dict[str, Any]:
             f"{device.name}.{channel.name}" for device in devices for channel in device.core.channels if channel.busy
         ],
     }
+
+
+def heartbeat_gaps(plant: Plant) -> dict[str, float]:
+    """The longest time between two heartbeats of the host that each device saw since this was asked last, s."""
+    return {device.name: device.core.tell_longest_gap_s() for device in _commanded(plant)}
+
+
+def _commanded(plant: Plant) -> tuple[MotionPlc | Head | DipUnit | FilmGauge, ...]:
+    """The devices that know a heartbeat and carry out commands."""
+    return (plant.plc, plant.head, plant.dip_unit, plant.film_gauge)
 
 
 def _placed(placed: PlacedTruth, board: str, site: str) -> dict[str, Any]:
@@ -122,6 +136,10 @@ def _truth(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
 
 def _still(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
     return still(plant)
+
+
+def _heartbeats(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
+    return {"longest_gap_s": heartbeat_gaps(plant)}
 
 
 def _events(plant: Plant, rest: dict[str, Any]) -> dict[str, Any]:
@@ -172,6 +190,7 @@ _ACTIONS: dict[str, Callable[[Plant, dict[str, Any]], dict[str, Any]]] = {
     "announce": _announce,
     "truth": _truth,
     "still": _still,
+    "heartbeats": _heartbeats,
     "events": _events,
     "reboot": _reboot,
     "safety": _safety,

@@ -104,6 +104,9 @@ class Door:
     def jog(self) -> dict[str, Any]:
         return self._controller.jog.view()
 
+    def loop_lag(self) -> dict[str, Any] | None:
+        return self._controller.loop_lag.view()
+
     async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
         if all(alarm.id != alarm_id for alarm in self._controller.alarms.standing):
             raise NotFound(f"alarm {alarm_id} does not stand")

@@ -276,6 +276,7 @@ class DeviceCore:
         self.host_heartbeat = 0
         self.stop_level = Stop.RUN
         self._last_beat_s = -1e9
+        self._longest_gap_s = 0.0
         self._watch: asyncio.TimerHandle | None = None
 
     def beat(self, session: int, heartbeat: int, stop_request: int) -> bool:
@@ -289,7 +290,9 @@ class DeviceCore:
             self._last_beat_s = self.loop.time()
         if heartbeat != self.host_heartbeat:
             self.host_heartbeat = heartbeat
-            self._last_beat_s = self.loop.time()
+            now_s = self.loop.time()
+            self._longest_gap_s = max(self._longest_gap_s, now_s - self._last_beat_s)
+            self._last_beat_s = now_s
         if stop_request != self.stop_level:
             # An unknown level is a host in trouble: the safest reading is the hardest stop.
             self.stop_level = Stop(stop_request) if stop_request in (0, 1, 2) else Stop.QUICK
@@ -314,6 +317,13 @@ class DeviceCore:
             return Host.STRANGER
         silence_s = self.loop.time() - self._last_beat_s
         return Host.SILENT if silence_s > self.watchdog_limit_s else Host.ALIVE
+
+    def tell_longest_gap_s(self) -> float:
+        """The longest time between two heartbeats of the host since this was asked last, also one that goes on; 0 for a
+        host that has not announced itself."""
+        open_s = 0.0 if self.host is Host.STRANGER else self.loop.time() - self._last_beat_s
+        longest_s, self._longest_gap_s = max(self._longest_gap_s, open_s), 0.0
+        return longest_s
 
     def refusal_to_start(self) -> Result | None:
         """Why an accepted command may not begin now."""

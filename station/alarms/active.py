@@ -102,6 +102,10 @@ class AlarmList:
         """Those that wait for a person's answer."""
         return [alarm for alarm in self.standing if alarm.answer is not None and not alarm.answer.done()]
 
+    def stands(self, key: str) -> bool:
+        """Whether an alarm of this kind is on the list."""
+        return any(alarm.definition.key == key for alarm in self.standing)
+
     def raise_(
         self,
         alarm: ProcessAlarm,

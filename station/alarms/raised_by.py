@@ -73,6 +73,8 @@ STORIES: dict[int, str] = {
     801: "test_power_loss.py::test_a_disk_that_fails_stops_the_machine_in_every_state_in_which_it_works",
     802: "test_rare_alarms.py::test_a_judgement_that_never_comes_ends_the_job_with_the_name_of_its_step",
     803: "test_bug.py::test_while_homing",
+    804: "test_late.py::test_a_service_that_was_held_up_says_so_once_and_builds_on",
+    805: "test_late.py::test_a_slow_disk_is_told_of_once_and_nothing_is_lost",
     902: "test_bad_packages.py::test_five_rejects_in_a_row_are_not_worked_through_silently",
     905: "test_site_look.py::test_what_the_station_cannot_tell_a_person_decides",
     906: "test_site_look.py::test_free_nozzle_and_a_free_site_is_a_lost_package_that_somebody_must_find",

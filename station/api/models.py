@@ -179,6 +179,16 @@ class EventPage(BaseModel):
     head_seq: int = Field(description="number of the newest durable event")
 
 
+class LoopLag(BaseModel):
+    """How late the turns of the service's loop come. Heartbeats to the devices wait as long."""
+
+    recent_max_s: float = Field(description="of the last ten seconds")
+    median_s: float = Field(description="since the start, to 1 ms, as are the others")
+    p99_s: float
+    p999_s: float
+    max_s: float
+
+
 class Health(BaseModel):
     """Whether the service itself works; says nothing about the machine."""
 
@@ -188,4 +198,6 @@ class Health(BaseModel):
     event_seq: int
     epoch: int
     free_bytes: int
+    loop_lag: LoopLag | None = Field(description="null before it was measured")
+    commit_recent_max_s: float = Field(description="longest commit of the last ten seconds, also one under way")
     log_lines_dropped: int = Field(description="of the service's own log on stderr, never of events or records")

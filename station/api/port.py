@@ -73,5 +73,8 @@ class ControllerPort(Protocol):
     def jog(self) -> dict[str, Any]:
         """What moves under a hand, where everything stands, and how the last jog ended."""
 
+    def loop_lag(self) -> dict[str, Any] | None:
+        """How late the service's loop is, in s, as /v1/health shows it; None before it was measured."""
+
     async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
         """Answer an alarm as it was shown. Raises Refused when it changed meanwhile, NotFound, Invalid."""

@@ -5,13 +5,22 @@ Nothing here decides whether a command is allowed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from station.api.models import STOPPING_WORDS, CommandResult, CommandToStation, Health, ModeOfStation, ModeResult
+from station.api.models import (
+    STOPPING_WORDS,
+    CommandResult,
+    CommandToStation,
+    Health,
+    LoopLag,
+    ModeOfStation,
+    ModeResult,
+)
 from station.api.once import Key, once
 from station.api.port import ControllerPort
 from station.api.problems import described
@@ -79,6 +88,7 @@ def router(
     @routes.get("/health", response_model=Health, responses=described())
     async def health() -> Health:
         """Whether the service itself works."""
+        loop_lag = port.loop_lag()
         return Health(
             ok=store.failure is None,
             simulated=simulated,
@@ -86,6 +96,8 @@ def router(
             event_seq=store.events.durable_seq,
             epoch=store.events.epoch,
             free_bytes=store.free_bytes(),
+            loop_lag=None if loop_lag is None else LoopLag(**loop_lag),
+            commit_recent_max_s=store.writing.slowest_commit_s(asyncio.get_running_loop().time()),
             log_lines_dropped=lines_dropped(),
         )
 

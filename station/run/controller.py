@@ -22,6 +22,7 @@ from station.clock import Clock
 from station.eyes import Eyes
 from station.guard.guard import Guard
 from station.guard.position import PositionTrust
+from station.lateness import LoopLag
 from station.process import sheet
 from station.process.outcomes import BoardClamped
 from station.process.step import Step, Work
@@ -71,6 +72,7 @@ class Controller:
         self._attended = attended
         self.alarms = AlarmList(store.events.append, store.events.epoch)
         self.jobs = Jobs(store, find_recipe)
+        self.loop_lag = LoopLag(clock.mono_s)
         self.sub_step, self.since_s = "", 0.0
         self._left_open: list[OpenAct] = []
         limits = cell.profile.limits
@@ -107,7 +109,7 @@ class Controller:
             tray=self.tray,
         )
         self._task: asyncio.Task[None] | None = None
-        self._background: asyncio.Task[None] | None = None
+        self._background: asyncio.Future[Any] | None = None
         self._changed = asyncio.Event()
         self.current: JobRun | None = None
 
@@ -130,12 +132,17 @@ class Controller:
             self.cell,
             self.store,
             self.packml,
+            self.loop_lag,
             self._look,
             self._needs_board,
+            self.alarms.stands,
             self._noticed.act_on,
             self._noticed.store_failed,
         )
-        self._background = asyncio.create_task(watch.run(), name="watch")
+        self._background = asyncio.gather(
+            asyncio.create_task(watch.run(), name="watch"),
+            asyncio.create_task(self.loop_lag.run(), name="loop lag"),
+        )
 
     async def close(self) -> None:
         """End orderly: stop, save, disconnect."""

@@ -60,7 +60,7 @@ class Noticed:
 
     def tell_store_failed(self, error: StoreError) -> None:
         """Once: nothing is written any more until the service is started anew."""
-        if all(alarm.definition.key != "store_failed" for alarm in self._alarms.standing):
+        if not self._alarms.stands("store_failed"):
             self._tell(alarm_for(error, "commit"))
 
     async def end(self) -> None:

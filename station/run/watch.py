@@ -1,5 +1,5 @@
 """What is looked at beside everything: the safety chain where nothing moves, the clamp while a board is built, links,
-the supply of material, and that what is buffered gets written.
+the supply of material, whether the service itself is late, and that what is buffered gets written.
 
 While something moves the devices watch the chain themselves, within milliseconds. Nothing here changes a state: what is
 found is an alarm, and its row in the catalogue says what follows.
@@ -16,6 +16,7 @@ from drivers.errors import DriverError
 from station.alarms.catalogue import ProcessAlarm
 from station.alarms.translate import alarm_for, bug_event
 from station.cell import Cell
+from station.lateness import LoopLag
 from station.run.packml import Command, Packml, State
 from station.store.errors import StoreError
 from station.store.store import Store
@@ -41,15 +42,18 @@ AT_REST = (State.IDLE, State.SUSPENDED, State.HELD, State.COMPLETE)
 
 
 class Watch:
-    """`look` is called at every round, `needs_board` says whether a board has to be clamped now."""
+    """`look` is called at every round, `needs_board` says whether a board has to be clamped now, `stands` whether an
+    alarm with this key is on the list."""
 
     def __init__(
         self,
         cell: Cell,
         store: Store,
         packml: Packml,
+        loop_lag: LoopLag,
         look: Callable[[], object],
         needs_board: Callable[[], bool],
+        stands: Callable[[str], bool],
         on_alarm: Callable[[ProcessAlarm], Awaitable[None]],
         on_store_failed: Callable[[StoreError], Awaitable[None]],
     ) -> None:
@@ -60,6 +64,7 @@ class Watch:
             on_alarm,
             on_store_failed,
         )
+        self._loop_lag, self._stands = loop_lag, stands
         self._was_low = False
         self._last_bug: dict[str, Any] = {}
         self._slow_since_s: dict[str, float] = {}
@@ -93,6 +98,8 @@ class Watch:
                 self._on_battery(),
                 self._board_loose(),
                 self._link_slow(loop.time()),
+                self._loop_late(),
+                self._commit_slow(),
             ):
                 if found is not None:
                     await self._on_alarm(found)
@@ -162,3 +169,17 @@ class Watch:
                 trip_ms, limit_ms = device.round_trip_s * 1e3, SLOW_LINK_S * 1e3
                 return ProcessAlarm("link_slow", device=device.name, trip_ms=trip_ms, limit_ms=limit_ms)
         return None
+
+    def _loop_late(self) -> ProcessAlarm | None:
+        """What happens while the alarm stands is not told again."""
+        lag_s, limit_s = self._loop_lag.worst.untold(), self._cell.profile.limits.loop_lag_s
+        if lag_s <= limit_s or self._stands("loop_late"):
+            return None
+        return ProcessAlarm("loop_late", lag_ms=lag_s * 1e3, limit_ms=limit_s * 1e3)
+
+    def _commit_slow(self) -> ProcessAlarm | None:
+        """As above; of a commit that failed alarm 801 tells."""
+        took_s, limit_s = self._store.writing.commits.untold(), self._cell.profile.limits.commit_s
+        if took_s <= limit_s or self._stands("commit_slow") or self._store.failure is not None:
+            return None
+        return ProcessAlarm("commit_slow", took_s=took_s, limit_s=limit_s)

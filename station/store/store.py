@@ -77,7 +77,7 @@ class Store:
 
     @property
     def last_commit_s(self) -> float:
-        """How long the last commit took; a disk that needs more than 0.25 s deserves an alarm."""
+        """How long the last commit took."""
         return self.writing.last_commit_s
 
     def free_bytes(self) -> int:

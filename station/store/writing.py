@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from station.lateness import Worst
 from station.store.database import Database, Group
 from station.store.errors import StoreFailed
 from station.store.schema import INSERT_EVENT
@@ -27,6 +28,8 @@ class Writing:
         self.events: list[EventRow] = []
         self.failure: StoreFailed | None = None
         self.last_commit_s = 0.0
+        self.commits = Worst()
+        self._began_s: float | None = None
         self.after_commit: list[Callable[[list[EventRow]], None]] = []
 
     def queue(self, statement: str, row: tuple[Any, ...]) -> None:
@@ -52,10 +55,12 @@ class Writing:
             if events:
                 groups.append((INSERT_EVENT, events))
             loop = asyncio.get_running_loop()
-            started_s = loop.time()
+            started_s = self._began_s = loop.time()
             work = loop.run_in_executor(self._database.writer, self._database.write, groups)
             cancellation = await _ended(work)
+            self._began_s = None
             self.last_commit_s = loop.time() - started_s
+            self.commits.note(self.last_commit_s, loop.time())
             error = work.exception()
             if error is None:
                 for listener in self.after_commit:
@@ -66,6 +71,11 @@ class Writing:
                 raise cancellation
             if error is not None:
                 raise error
+
+    def slowest_commit_s(self, now_s: float) -> float:
+        """The longest commit of the last ten seconds, also one that is under way."""
+        under_way_s = 0.0 if self._began_s is None else now_s - self._began_s
+        return max(self.commits.lately(now_s), under_way_s)
 
     def commit_now(self) -> None:
         """Commit in the calling thread; only before the loop runs and when the store closes."""

@@ -101,6 +101,9 @@ class ObedientController:
     def jog(self) -> dict[str, Any]:
         return {"axis": None, "held": len(self.jog_holds)}
 
+    def loop_lag(self) -> dict[str, Any] | None:
+        return {"recent_max_s": 0.002, "median_s": 0.001, "p99_s": 0.004, "p999_s": 0.01, "max_s": 0.05}
+
     async def answer(self, alarm_id: str, answer: str, state_token: str) -> dict[str, Any]:
         raise NotFound(f"There is no alarm {alarm_id[:40]}. Read the alarms again.")
 

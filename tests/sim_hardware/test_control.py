@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -45,6 +46,26 @@ async def test_an_injected_fault_strikes_and_is_told() -> None:
         assert state.result == Result.AXIS_FAULT
         assert [hit["kind"] for hit in (await ask(control, do="truth"))["faults_struck"]] == ["axis_fault"]
         await host.close()
+        await control.close()
+
+
+@virtual
+async def test_each_device_tells_the_longest_silence_of_its_host_since_it_was_asked_last() -> None:
+    async with cell() as (plant, ports):
+        control = await Wire.open(ports.control)
+        core = plant.head.core
+        for heartbeat, wait_s in enumerate((0.1, 0.4, 0.2), 1):
+            core.beat(7, heartbeat, 0)
+            await asyncio.sleep(wait_s)
+        core.beat(7, 3, 0)  # the same number again: no new heartbeat
+        gaps = (await ask(control, do="heartbeats"))["longest_gap_s"]
+        assert gaps == {"plc": 0.0, "head": pytest.approx(0.4), "dip_unit": 0.0, "film_gauge": 0.0}
+        await asyncio.sleep(0.1)
+        assert (await ask(control, do="heartbeats"))["longest_gap_s"]["head"] == pytest.approx(0.3), "it goes on"
+        core.beat(7, 4, 0)
+        core.beat(8, 1, 0)
+        assert (await ask(control, do="heartbeats"))["longest_gap_s"]["head"] == pytest.approx(0.3)
+        assert (await ask(control, do="heartbeats"))["longest_gap_s"]["head"] == 0.0
         await control.close()
 
 
