@@ -132,7 +132,7 @@ PROCESS_BUGS = (
         "the material of a package is judged by the mean over its balls",
         (
             _LOOKS,
-            'if ball.state in ("dry", "partial") or not ball.probability_wet >= limit',
+            'if ball.state not in ("wet", "excess") or not ball.probability_wet >= limit',
             "if sum(b.probability_wet for b in finding.wetting) / len(finding.wetting) < limit",
         ),
     ),
