@@ -38,7 +38,7 @@ check: $(SETUP)  ## format, lint, types, layers, house tests; under a minute
 campaign-ci: $(SETUP)  ## a slice of the fault campaign, some planted bugs, crash points, the bank, some real kills; some minutes
 	@$(BIN)/python -m pytest tests/campaign
 
-campaign: $(SETUP)  ## every fault in every step and phase, crash points, a swarm; writes docs/fault_matrix.md; an hour
+campaign: $(SETUP)  ## every fault in every step and phase, crash points, a swarm, liveness; writes docs/fault_matrix.md; half an hour
 	@$(BIN)/python -m tests.campaign all
 
 campaign-planted: $(SETUP)  ## 70 bugs planted one by one, and what the campaign finds; writes docs/planted_bugs.md; half an hour
