@@ -59,6 +59,7 @@ class Guard:
         self._count = 0
         self._tokens = REQUEST_BURST
         self._counted_at_s = 0.0
+        self._turns = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,9 +77,21 @@ class Guard:
         except problems.Trouble as trouble:
             if trouble.status == TOO_MANY:
                 await asyncio.sleep(REFUSED_AFTER_S)
+            await self._turn(scope)
             await _refuse(trouble, trace_id, send)
             return
+        await self._turn(scope)
         await self._app(scope, receive, _with_security_headers(send))
+
+    async def _turn(self, scope: Scope) -> None:
+        """Wait until the loop has gone round once since the answer before this one.
+
+        What is asked at one instant would be answered in one turn, and a heartbeat would wait for all of it.
+        """
+        if scope["path"] == ALWAYS_OPEN:
+            return
+        async with self._turns:
+            await asyncio.sleep(0)
 
     def _lets_in(self, scope: Scope) -> bool:
         """A WebSocket may command, so it is asked as an unsafe method is. A refused one gets a bare 403."""

@@ -190,6 +190,27 @@ async def test_a_body_that_trickles_is_let_go(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_of_many_requests_at_one_instant_the_loop_answers_one_a_turn(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        turns, answered_in = 0, list[int]()
+        loop_lag = b.controller.loop_lag
+
+        def asked() -> dict[str, Any] | None:
+            answered_in.append(turns)
+            return loop_lag()
+
+        async def count() -> None:
+            nonlocal turns
+            while len(answered_in) < 20:
+                turns += 1
+                await asyncio.sleep(0)
+
+        b.controller.loop_lag = asked  # type: ignore[method-assign]
+        await asyncio.gather(count(), *(b.client.get("/v1/health") for _ in range(20)))
+        assert len(set(answered_in)) == len(answered_in) == 20, "a heartbeat waits for one answer, not for all"
+
+
+@virtual
 async def test_a_flood_is_slowed_down_but_stop_passes(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         asked = [b.client.get("/v1/health") for _ in range(round(REQUEST_BURST) + 50)]
