@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -140,6 +141,9 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
                 raise SettingsProblem(f"mqtt_url: {error}") from error
             outlet = asyncio.create_task(MqttOutlet(store, door.snapshot, where).run(), name="mqtt")
         await controller.start()
+        # What stands now stands to the end; walking through all of it would hold the loop up for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         typer.echo(f"Station {settings.name} serves {serving.url}  (Ctrl-C ends it)")
         if url_file is not None:
             await asyncio.to_thread(url_file.write_text, serving.url, encoding="utf-8")
