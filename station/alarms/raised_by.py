@@ -12,7 +12,6 @@ CELLS: dict[int, str] = {
     110: "P05,S10,before",
     201: "O02,S13,running",
     203: "M11,S06,before",
-    204: "C14,S07,before",
     205: "M17,S23,before",
     206: "A04,S06,before",
     209: "A05,S09,before",
@@ -55,6 +54,7 @@ CELLS: dict[int, str] = {
 
 STORIES: dict[int, str] = {
     202: "test_rare_alarms.py::test_a_reference_that_is_lost_in_the_last_instant_is_the_drives_own_word",
+    204: "test_rare_alarms.py::test_a_drive_with_narrower_limits_than_the_profile_names_refuses_the_target",
     208: "test_rare_alarms.py::test_another_nozzle_than_the_profile_names_is_refused_in_reset",
     310: "test_tray_and_site.py::test_failed_picks_are_not_forgotten_by_a_restart_of_the_service",
     305: "test_supply.py::test_without_trays_the_station_waits_as_well",

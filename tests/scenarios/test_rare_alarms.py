@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,20 @@ async def test_another_nozzle_than_the_profile_names_is_refused_in_reset(
         assert await b.rest(State.STOPPED) is State.STOPPED
         assert standing(b) == [208]
         assert "99" in b.alarm_text()
+
+
+@virtual
+async def test_a_drive_with_narrower_limits_than_the_profile_names_refuses_the_target(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        machine = b.plant.machine
+        b.plant.machine = replace(machine, x=replace(machine.x, upper=300_000.0))
+        b.order()
+        alarm = await b.alarm()
+        assert alarm.definition.number == 204, b.alarm_text()
+        assert b.plant.gantry.measured_at(b.plant.now())[0] <= 300_000.0
+        b.answer(alarm, "stop")
+        assert await b.rest(State.STOPPED) is State.STOPPED
+        assert b.placements() == []
 
 
 @virtual
