@@ -175,11 +175,6 @@ class Gantry:
         """A drive has tripped; homing is needed. Raises StaleReading."""
         return bool(self._flags() & AxisFlags.FAULT)
 
-    @property
-    def is_in_position(self) -> bool:
-        """All axes stand inside their window around the last target. Raises StaleReading."""
-        return bool(self._flags() & AxisFlags.IN_POSITION)
-
     def _flags(self) -> AxisFlags:
         return AxisFlags(int(self._plc.newest().values["axis_flags"]))
 

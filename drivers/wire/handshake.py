@@ -199,15 +199,3 @@ class ChannelState(NamedTuple):
             reject_seq=int(status[f"{name}_reject_seq"]),
             reject_reason=Reject(int(status[f"{name}_reject_reason"])),
         )
-
-    def to_status(self, name: str) -> dict[str, Number]:
-        return {
-            f"{name}_ack_session": self.ack_session,
-            f"{name}_ack_seq": self.ack_seq,
-            f"{name}_busy": int(self.busy),
-            f"{name}_done_seq": self.done_seq,
-            f"{name}_result": int(self.result),
-            **{f"{name}_evidence_{i}": self.evidence[i] for i in range(EVIDENCE_COUNT)},
-            f"{name}_reject_seq": self.reject_seq,
-            f"{name}_reject_reason": int(self.reject_reason),
-        }

@@ -99,32 +99,18 @@ MOVE = CommandSpec(
     ),
     evidence=_POSITION,
 )
+
+
+def _jog(name: str, code: int, axis: str, target: Quantity, speed: Quantity) -> CommandSpec:
+    meaning = f"move {axis} alone towards an absolute target while jog frames come"
+    return CommandSpec(name, code, meaning, args=(target, speed, JOG_FRAME_ARG), evidence=_POSITION, is_jog=True)
+
+
 _JOG_SPEED = Quantity("speed_um_per_s", "speed", Kind.I32, 1, 100, 50_000, "um/s")
-_JOG_MEANING = "move {} alone towards an absolute target while jog frames come"
-JOG_X = CommandSpec(
-    "jog_x",
-    3,
-    _JOG_MEANING.format("X"),
-    args=(MOVE.args[0], _JOG_SPEED, JOG_FRAME_ARG),
-    evidence=_POSITION,
-    is_jog=True,
-)
-JOG_Y = CommandSpec(
-    "jog_y",
-    4,
-    _JOG_MEANING.format("Y"),
-    args=(MOVE.args[1], _JOG_SPEED, JOG_FRAME_ARG),
-    evidence=_POSITION,
-    is_jog=True,
-)
-JOG_THETA = CommandSpec(
-    "jog_theta",
-    5,
-    _JOG_MEANING.format("theta"),
-    args=(MOVE.args[2], Quantity("speed_deg_per_s", "speed", Kind.I32, DEG, 0.1, 45, "deg/s"), JOG_FRAME_ARG),
-    evidence=_POSITION,
-    is_jog=True,
-)
+_JOG_TURN_SPEED = Quantity("speed_deg_per_s", "speed", Kind.I32, DEG, 0.1, 45, "deg/s")
+JOG_X = _jog("jog_x", 3, "X", MOVE.args[0], _JOG_SPEED)
+JOG_Y = _jog("jog_y", 4, "Y", MOVE.args[1], _JOG_SPEED)
+JOG_THETA = _jog("jog_theta", 5, "theta", MOVE.args[2], _JOG_TURN_SPEED)
 LOAD_BOARD = CommandSpec("load_board", 1, "run the conveyor until a board touches the stop pins")
 CLAMP = CommandSpec("clamp", 2, "clamp the board at the stop pins")
 UNCLAMP = CommandSpec("unclamp", 3, "open the clamp")

@@ -21,10 +21,6 @@ class Gate:
         self._on_quiet = on_quiet
         self._is_for_good = False
 
-    @property
-    def is_open(self) -> bool:
-        return self._open.is_set()
-
     def shut(self) -> None:
         self._open.clear()
         self._check_quiet()

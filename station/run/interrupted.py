@@ -98,10 +98,6 @@ class InterruptedActs:
 
     # -- let the station look --------------------------------------------------------------------------------
 
-    @property
-    def is_look_due(self) -> bool:
-        return bool(self._to_look_at)
-
     async def look(
         self,
         is_held: bool | None,

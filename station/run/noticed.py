@@ -55,8 +55,7 @@ class Noticed:
     async def store_failed(self, error: StoreError) -> None:
         """Nothing is written any more: the station stops wherever it can."""
         self.tell_store_failed(error)
-        if self._packml.allows(Command.STOP):
-            await self._command(Command.STOP)
+        await self._stop()
 
     def tell_store_failed(self, error: StoreError) -> None:
         """Once: nothing is written any more until the service is started anew."""
@@ -71,6 +70,10 @@ class Noticed:
 
     async def _finish_and_stop(self) -> None:
         await self._finish()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        """Where it is no transition any more the station stands, or soon will."""
         if self._packml.allows(Command.STOP):
             await self._command(Command.STOP)
 
@@ -80,8 +83,8 @@ class Noticed:
         except RunEnded as ended:
             self._tell(ended.alarm)
             answer = Answer.STOP
-        if answer is Answer.STOP and self._packml.allows(Command.STOP):
-            await self._command(Command.STOP)
+        if answer is Answer.STOP:
+            await self._stop()
 
 
 async def end_task(task: asyncio.Task[None] | None) -> None:

@@ -1,5 +1,5 @@
 """What is looked at beside everything: the safety chain where nothing moves, the clamp while a board is built, links,
-the supply of material, whether the service itself is late, and that what is buffered gets written.
+the supply of material and of power, whether the service itself is late, and that what is buffered gets written.
 
 While something moves the devices watch the chain themselves, within milliseconds. Nothing here changes a state: what is
 found is an alarm, and its row in the catalogue says what follows.
@@ -58,13 +58,8 @@ class Watch:
         on_store_failed: Callable[[StoreError], Awaitable[None]],
     ) -> None:
         self._cell, self._store, self._packml = cell, store, packml
-        self._look, self._needs_board, self._on_alarm, self._on_store_failed = (
-            look,
-            needs_board,
-            on_alarm,
-            on_store_failed,
-        )
-        self._loop_lag, self._stands = loop_lag, stands
+        self._loop_lag, self._look, self._needs_board, self._stands = loop_lag, look, needs_board, stands
+        self._on_alarm, self._on_store_failed = on_alarm, on_store_failed
         self._was_low = False
         self._last_bug: dict[str, Any] = {}
         self._slow_since_s: dict[str, float] = {}

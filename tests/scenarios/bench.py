@@ -240,5 +240,19 @@ async def bench(
             await machine.stop()
 
 
+async def killed_in(folder: Path, step: str, after_s: float = 0.0, seed: int = 11) -> Bench:
+    """A station that was killed so long after this step of its first board began. Its machine stands there, powered:
+    it is the caller's to stop."""
+    plant = world(seed=seed)
+    await plant.start()
+    async with bench(folder, plant=plant, seed=seed) as b:
+        b.order()
+        await b.step(step)
+        if after_s:
+            await asyncio.sleep(after_s)
+        await b.die()
+    return b
+
+
 def numbers(alarms: Sequence[ActiveAlarm]) -> list[int]:
     return [alarm.definition.number for alarm in alarms]

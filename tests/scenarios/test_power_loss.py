@@ -13,7 +13,7 @@ from station.door import Door
 from station.run.controller import CommandRefused
 from station.run.packml import Command, State
 from tests.benchmarks.stop import STATES
-from tests.scenarios.bench import Bench, bench, numbers, world
+from tests.scenarios.bench import Bench, bench, killed_in, numbers, world
 from tests.scenarios.test_restart import finish_everything
 from tests.scenarios.test_stop_anywhere import fill_the_disk, free_the_disk
 from tests.support import virtual
@@ -64,12 +64,7 @@ def test_a_package_that_hangs_from_the_raised_nozzle_settles_its_act_and_is_reje
 
 @virtual
 async def test_after_a_power_loss_of_the_head_as_well_nothing_is_proven_and_a_person_is_asked(tmp_path: Path) -> None:
-    plant = world()
-    await plant.start()
-    async with bench(tmp_path / "a", plant=plant) as b:
-        b.order()
-        await b.step("place")
-        await b.die()
+    plant = (await killed_in(tmp_path / "a", "place")).plant
     plant.reboot("head")
     await asyncio.sleep(2.0)
     async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=12) as b:
@@ -81,12 +76,7 @@ async def test_after_a_power_loss_of_the_head_as_well_nothing_is_proven_and_a_pe
 
 @virtual
 async def test_a_machine_that_cannot_be_reached_settles_nothing_and_keeps_nobody_waiting(tmp_path: Path) -> None:
-    plant = world()
-    await plant.start()
-    async with bench(tmp_path / "a", plant=plant) as b:
-        b.order()
-        await b.step("dip")
-        await b.die()
+    plant = (await killed_in(tmp_path / "a", "dip")).plant
     plant.cut_link("plc", 60.0)
     began_s = plant.now()
     async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=12) as b:

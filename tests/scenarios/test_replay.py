@@ -27,7 +27,7 @@ from station.demo.run import Order, run
 from station.run.packml import Command
 from station.store.errors import ChainBroken
 from tests.campaign.run import run as run_campaign
-from tests.scenarios.bench import bench, world
+from tests.scenarios.bench import bench, killed_in
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -134,12 +134,7 @@ def test_a_journal_that_sigkill_cut_off_is_read_from_a_copy_and_replayed_to_wher
 
 
 async def _killed_and_started_anew(folder: Path) -> None:
-    plant = world(seed=5)
-    await plant.start()
-    async with bench(folder, plant=plant, seed=5) as b:
-        b.order()
-        await b.step("place")
-        await b.die()
+    plant = (await killed_in(folder, "place", seed=5)).plant
     await asyncio.sleep(2.0)
     async with bench(folder, plant=plant, seed=6, is_ready=False) as b:
         for alarm in list(b.controller.alarms.standing):

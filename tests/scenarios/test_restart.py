@@ -13,7 +13,7 @@ from sim_hardware.mishaps import take_part_away
 from station.alarms.active import AnswerRefused
 from station.run.controller import CommandRefused
 from station.run.packml import Command, State
-from tests.scenarios.bench import Bench, bench, numbers, world
+from tests.scenarios.bench import Bench, bench, killed_in, numbers, world
 from tests.support import virtual
 
 
@@ -37,13 +37,8 @@ def test_a_placement_cut_off_by_a_dead_service_is_asked_about_recorded_and_never
 ) -> None:
     @virtual
     async def story() -> None:
-        plant = world()
-        await plant.start()
-        async with bench(tmp_path / "a", plant=plant) as b:
-            b.order()
-            await b.step("place")
-            await asyncio.sleep(0.02)
-            await b.die()
+        b = await killed_in(tmp_path / "a", "place", 0.02)
+        plant = b.plant
         await asyncio.sleep(2.0)
         before = [(p["board"], p["site"]) for p in b.placements()]
         async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=12) as b:
@@ -173,13 +168,7 @@ async def test_a_glass_part_left_on_the_nozzle_by_a_kill_in_calibration_never_go
 
 @virtual
 async def test_an_answer_to_a_question_of_an_earlier_life_of_the_service_is_refused(tmp_path: Path) -> None:
-    plant = world()
-    await plant.start()
-    async with bench(tmp_path / "a", plant=plant) as b:
-        b.order()
-        await b.step("place")
-        await asyncio.sleep(0.02)
-        await b.die()
+    plant = (await killed_in(tmp_path / "a", "place", 0.02)).plant
     shown = []
     for seed in (12, 13):
         async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=seed) as b:

@@ -10,7 +10,7 @@ import pytest
 
 from sim_hardware.faults import FaultSpec
 from station.run.packml import Command, State
-from tests.scenarios.bench import Bench, bench, numbers, world
+from tests.scenarios.bench import Bench, bench, killed_in, numbers, world
 from tests.support import virtual
 
 
@@ -85,13 +85,7 @@ async def test_a_package_that_sticks_is_not_recorded_as_placed_when_the_look_at_
 
 @virtual
 async def test_a_service_that_dies_before_the_record_asks_at_every_start_and_records_once(tmp_path: Path) -> None:
-    plant = world()
-    await plant.start()
-    async with bench(tmp_path / "a", plant=plant) as b:
-        b.order()
-        await b.step("look_at_placed")
-        await asyncio.sleep(0.02)
-        await b.die()
+    plant = (await killed_in(tmp_path / "a", "look_at_placed", 0.02)).plant
     for session in (12, 13):
         async with bench(tmp_path / "a", plant=plant, is_ready=False, seed=session) as b:
             assert b.controller.packml.state is State.ABORTED
