@@ -28,15 +28,18 @@ from tests.campaign.real.told import Told
 from tests.scenarios.live import Line, Process
 
 WANTED_MS = 300.0
-WATCHED_S = 0.8
-"""so long the machine is watched after a Stop"""
+WATCHED_S = 0.5
+"""so long the machine is watched after a Stop at least, and until it stands"""
+WATCHED_AT_MOST_S = 5.0
 LOOK_S = 0.002
 BUILDS_AFTER_S = 8.0
 """from the Reset until packages are placed, once the cameras are calibrated"""
 HOMES_S = 2.0
 STARTS_S = 1.0
 FLOODED_BEFORE_S = 0.3
-LIMITER_REFILLS_S = 0.5
+MOVES_AGAIN_S = 1.0
+LIMITER_REFILLS_S = 0.3
+"""thirty requests: the hand needs ten until the station works again"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -103,6 +106,7 @@ def _stops(line: Line, flood: Flood | None, options: argparse.Namespace) -> Iter
     done = 0
     while done < options.stops and time.monotonic() < give_up_s:
         hand.work_for(chance.uniform(0.0, chance.choice((HOMES_S, BUILDS_AFTER_S))))
+        hand.work_until(lambda: bool(line.ask(do="still")["is_moving"]))
         if flood is not None:
             flood.begin()
             time.sleep(FLOODED_BEFORE_S)
@@ -118,7 +122,7 @@ def _stops(line: Line, flood: Flood | None, options: argparse.Namespace) -> Iter
 
 
 def _wait_until_it_moves(line: Line) -> None:
-    give_up_s = time.monotonic() + 3.0
+    give_up_s = time.monotonic() + MOVES_AGAIN_S
     while not line.ask(do="still")["is_moving"] and time.monotonic() < give_up_s:
         time.sleep(LOOK_S)
 
@@ -143,7 +147,7 @@ def press_stop(line: Line) -> dict[str, Any] | None:
     presser = threading.Thread(target=press)
     presser.start()
     looked_s, stood_s, late_s, moved = pressed_s, pressed_s, 0.0, True
-    while time.monotonic() < pressed_s + WATCHED_S or not answered:
+    while (moved and looked_s < pressed_s + WATCHED_AT_MOST_S) or looked_s < pressed_s + WATCHED_S or not answered:
         now = line.ask(do="still")
         if moved:
             stood_s = now["time_s"]

@@ -57,6 +57,10 @@ class Hand:
         ends_s = time.monotonic() + seconds
         self._work(lambda: time.monotonic() >= ends_s, "")
 
+    def work_until(self, happens: Callable[[], bool]) -> None:
+        """Go on with what was begun until this is so. Raises Gone, Hangs."""
+        self._work(happens, "what was waited for did not happen")
+
     def finish_a_board(self) -> None:
         """Until one more job of this hand is complete. Raises Gone, Hangs."""
         self._job = None
