@@ -97,14 +97,12 @@ the nozzle without vacuum: no sensor shows it, the picture of the site does"""
 @invariant(28, "a step that ended well leaves on the nozzle what it says, and a complete job nothing")
 def nozzle_as_believed(run: Judged) -> Iterator[str]:
     mishap_s = -1e9
+    mishaps = ["part lost", "part taken by hand", "part given", "mishap", "part sticks"]
+    if run.struck("nozzle_clogged"):
+        # A bore that is full reads as a package: nothing shows the loss before the look at the imprint.
+        mishaps.append("part left in film")
     for entry in run.entries:
-        if entry.source == PLANT and entry.kind in (
-            "part lost",
-            "part taken by hand",
-            "part given",
-            "mishap",
-            "part sticks",
-        ):
+        if entry.source == PLANT and entry.kind in mishaps:
             mishap_s = entry.at_s
         elif entry.source != STATION:
             continue

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from station.run.jog import Axis
 from station.run.modes import Mode
@@ -20,6 +21,7 @@ HELD_S = 0.3
 FROZEN_S = 0.5
 """the service gets no turn for so long: longer than the dead-man of the device, as long as that of its heartbeat"""
 STANDS_S = 0.6
+KEY_SEEN_WITHIN_S = 10.0
 
 Act = Callable[[Bench, Watcher], Awaitable[None]]
 
@@ -73,7 +75,10 @@ async def by_hand(b: Bench, watcher: Watcher, act: str) -> None:
     watcher.add(OPERATOR, "presses stop", {})
     await b.controller.command(Command.STOP)
     await b.rest(State.STOPPED, State.ABORTED)
-    await to_manual(b)
-    await ACTS[act](b, watcher)
+    with suppress(TimeoutError):
+        # A station that does not hear its PLC does not see the key: then the person gives it up.
+        async with asyncio.timeout(KEY_SEEN_WITHIN_S):
+            await to_manual(b)
+        await ACTS[act](b, watcher)
     b.plant.set_safety(key_manual=False)
     await b.until(lambda: b.controller.modes.mode is not Mode.MANUAL)

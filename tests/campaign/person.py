@@ -22,6 +22,9 @@ LONG_HOLD_S = 75.0
 KILLED_FOR_S = 2.0
 """from the end of a service that was killed to its next start; the devices have stopped by themselves meanwhile"""
 
+_VERBS = {"hold_long": "hold", "hand": "hold", "swap": "hold", **dict.fromkeys(jogging.ACTS, "stop")}
+"""what an act presses, where it is called otherwise"""
+
 
 class Person:
     """Acts when their instant has come, beside the operator who answers."""
@@ -118,7 +121,7 @@ class Person:
                     plant.reboot(name)
                 await b.die()
         except CommandRefused as refused:
-            self._watcher.add(OPERATOR, "was refused", {"text": str(refused)})
+            self._watcher.add(OPERATOR, "was refused", {"verb": _VERBS.get(act.act, act.act), "text": str(refused)})
 
     async def _house(self, b: Bench, act: str) -> None:
         """Nobody reaches a service that stands still."""
@@ -133,7 +136,10 @@ class Person:
         await b.controller.command(Command.HOLD)
         # A hold that was refused is nobody's turn at the station: from here on it is.
         self._operator.waits = True
-        await b.rest(State.HELD)
+        if await b.rest(State.HELD, State.STOPPED, State.ABORTED) is not State.HELD:
+            # Something else has stopped the station meanwhile: that is the operator's business.
+            self._operator.waits = False
+            return
         if act == "hand":
             self._watcher.plant.faults.inject(FaultSpec("part_taken"), self._watcher.plant.now())
             await asyncio.sleep(1.0)

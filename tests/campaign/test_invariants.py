@@ -129,7 +129,7 @@ BROKEN: dict[int, Judged] = {
     38: judged(changed(1.0, State.HOLDING, State.HELD)),
     39: judged(events=[("fault.raised", {"id": "A1", "number": 306})]),
     43: judged(told={7: "a" * 64}, kept={6: "b" * 64}),
-    44: judged(entry(1.0, OPERATOR, "presses stop"), entry(1.1, OPERATOR, "was refused", text="no")),
+    44: judged(entry(1.0, OPERATOR, "presses stop"), entry(1.1, OPERATOR, "was refused", verb="stop", text="no")),
 }
 
 
