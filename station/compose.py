@@ -14,7 +14,6 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-import recipes
 from drivers.devices.board_reader import BoardReader
 from drivers.devices.camera import Camera, CameraFrame
 from drivers.devices.conveyor import Conveyor
@@ -36,6 +35,7 @@ from station.clock import Clock
 from station.eyes import Eyes, is_observed
 from station.profile import MachineProfile
 from station.run.controller import Controller, Identity
+from station.shelf import RecipeSource
 from station.store.store import Store
 
 PNG_FAST = (cv2.IMWRITE_PNG_COMPRESSION, 1)
@@ -189,11 +189,11 @@ def build_controller(
     *,
     session: int,
     identity: Identity,
+    recipes: RecipeSource,
     keep_images: bool = True,
     attended: bool = True,
     capture: Capture | None = None,
     image_executor: Executor | None = None,
-    find_recipe: Callable[[str], recipes.Recipe] = recipes.load,
 ) -> Controller:
     """A whole station, not yet started. Call inside a running loop."""
     asyncio.get_running_loop()
@@ -204,7 +204,7 @@ def build_controller(
         clock=clock,
         identity=identity,
         keep_image=image_keeper(store, keep=keep_images, executor=image_executor),
-        find_recipe=find_recipe,
+        recipes=recipes,
         keep_balls=keep_images,
         attended=attended,
     )

@@ -16,6 +16,7 @@ from station.run.jog import Axis, Hold, Speed
 from station.run.modes import Mode
 from station.run.packml import Command
 from station.run.snapshot import Snapshots
+from station.shelf import RecipeRefused, RecipeUnknown
 
 _COMMANDS = {
     "hold": Command.HOLD,
@@ -46,11 +47,15 @@ class Door:
             raise NotFound(f"no job {job_id}")
         return view
 
-    async def submit_job(self, recipe: str, boards: int) -> dict[str, Any]:
+    async def submit_job(self, recipe: str, boards: int, revision: str = "") -> dict[str, Any]:
         try:
-            return self._controller.submit(recipe, boards).view()
+            return self._controller.submit(recipe, boards, revision).view()
         except recipes.RecipeProblems as problems:
             raise Invalid(tuple(str(problem) for problem in problems.problems)) from problems
+        except RecipeUnknown as unknown:
+            raise Invalid((str(unknown),)) from unknown
+        except RecipeRefused as refused:
+            raise Refused(refused.code, str(refused)) from refused
         except CommandRefused as refused:
             raise self._refused(refused) from refused
 

@@ -18,6 +18,7 @@ from station.api import alarms, blobs, docs_page, events, jobs, jog, problems, r
 from station.api.guard import LOOPBACK_HOSTS, Guard
 from station.api.port import ControllerPort
 from station.api.streams import Streams
+from station.shelf import Shelf
 from station.store import Store
 
 SCREENS = Path(__file__).resolve().parents[1] / "hmi" / "static"
@@ -41,13 +42,14 @@ class ScreenFiles(StaticFiles):
 def create_app(
     port: ControllerPort,
     store: Store,
+    shelf: Shelf,
     *,
     simulated: bool,
     hosts: Iterable[str] = LOOPBACK_HOSTS,
     screens: Path = SCREENS,
     lines_dropped: Callable[[], int] = lambda: 0,
 ) -> FastAPI:
-    """The web service in front of one controller and one store.
+    """The web service in front of one controller, one store and the recipes of both.
 
     simulated       said on every screen and at /v1/health
     hosts           names under which the station may be called
@@ -66,10 +68,12 @@ def create_app(
     streams = Streams(port, store)
     app.state.streams = streams
     for router in (
-        station.router(port, store, streams, simulated=simulated, lines_dropped=lines_dropped),
+        station.router(
+            port, store, streams, simulated=simulated, vision_hash=shelf.vision, lines_dropped=lines_dropped
+        ),
         jobs.router(port, store),
         alarms.router(port, store),
-        recipes.router(store),
+        recipes.router(store, shelf),
         records.router(store),
         blobs.router(store),
         events.router(store, streams),

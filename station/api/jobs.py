@@ -29,16 +29,16 @@ def router(port: ControllerPort, store: Store) -> APIRouter:
 
     @routes.post("", status_code=201, response_model=Job, responses=described(409))
     async def submit(request: Request, wish: NewJob, idempotency_key: Key = None) -> Any:
-        """Submit a job; it starts by its action `start`."""
+        """Submit a job; what it builds is fixed now, see `recipe_hash`. It starts by its action `start`."""
 
         async def effect() -> dict[str, Any]:
-            return await port.submit_job(wish.recipe, wish.boards)
+            return await port.submit_job(wish.recipe, wish.boards, wish.revision or "")
 
         return await once(
             request,
             store,
             idempotency_key,
-            wish.model_dump(),
+            wish.model_dump(exclude_none=True),
             effect,
             status=201,
             location=lambda job: f"/v1/jobs/{job['id']}",

@@ -32,6 +32,11 @@ class NewJob(Taken):
 
     recipe: str = Field(min_length=1, max_length=200, description="name of a recipe")
     boards: int = Field(ge=0, le=1_000_000, description="boards to build; 0 = until stopped")
+    revision: str | None = Field(
+        None,
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        description="hash of the revision to build; without it the newest that is approved",
+    )
 
 
 class ActionOnJob(Taken):
@@ -86,7 +91,7 @@ class Job(Said):
 
     id: str
     recipe: str
-    recipe_hash: str | None = None
+    recipe_hash: str | None = Field(None, description="hash of the revision that is built, fixed with the order")
     state: str
     boards_done: int = 0
     boards_total: int = 0
@@ -121,6 +126,9 @@ class RecipeSummary(BaseModel):
     state: Literal["draft", "approved", "retired"]
     origin: Literal["library", "station"] = Field(description="came with the software, or stored by a client")
     stored_at: str | None = None
+    approved_vision: str | None = Field(None, description="fingerprint of the vision under which it was approved")
+    is_named: bool = Field(description="an order that names no revision means this one")
+    refusal: str | None = Field(None, description="why an order of it is refused now; null where it is taken")
 
 
 class RecipeList(BaseModel):
@@ -136,7 +144,7 @@ class RecipeRevision(RecipeSummary):
 
 
 class ActionOnRecipe(Taken):
-    """Approve a draft, or retire a revision."""
+    """Approve a draft, or anew what was approved under another vision; or retire a revision."""
 
     action: Literal["approve", "retire"]
 
@@ -194,6 +202,8 @@ class Health(BaseModel):
 
     ok: bool
     simulated: bool
+    software_version: str
+    vision_hash: str = Field(description="fingerprint of what judges the pictures; approvals name it")
     store_failure: str | None = Field(description="why nothing is written any more")
     event_seq: int
     epoch: int

@@ -13,11 +13,11 @@ class Refused(Exception):
 
     code              stable word for programs, e.g. `wrong-state`
     message           for people: what, why, next
-    state             name of the present PackML state
+    state             name of the present PackML state where it is the reason, else empty
     allowed_actions   what it would do now
     """
 
-    def __init__(self, code: str, message: str, state: str, allowed_actions: tuple[str, ...] = ()) -> None:
+    def __init__(self, code: str, message: str, state: str = "", allowed_actions: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -49,8 +49,11 @@ class ControllerPort(Protocol):
     def job(self, job_id: str) -> dict[str, Any]:
         """One job. Raises NotFound."""
 
-    async def submit_job(self, recipe: str, boards: int) -> dict[str, Any]:
-        """Queue a job; `boards` 0 runs until stopped. Raises Refused, NotFound, Invalid."""
+    async def submit_job(self, recipe: str, boards: int, revision: str = "") -> dict[str, Any]:
+        """Queue a job; `boards` 0 runs until stopped, `revision` is the hash that it insists on, if any.
+
+        raises   Refused, Invalid
+        """
 
     async def job_action(self, job_id: str, action: str) -> dict[str, Any]:
         """start, hold, resume, stop or abort a job and return it. Raises Refused, NotFound."""

@@ -94,7 +94,8 @@ def of_exception(error: Exception) -> dict[str, Any]:
         case Trouble():
             return body(error.status, error.code, error.detail)
         case Refused():
-            return body(409, error.code, error.message, state=error.state, allowed_actions=error.allowed_actions)
+            allowed = error.allowed_actions if error.state else None
+            return body(409, error.code, error.message, state=error.state or None, allowed_actions=allowed)
         case NotFound() | NotStored():
             return body(404, "not-found", str(error))
         case Invalid():

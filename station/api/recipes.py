@@ -6,7 +6,6 @@ Nothing here knows what makes a recipe sound; the package of recipes says it wit
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Query
@@ -17,53 +16,30 @@ from station.api import problems
 from station.api.models import ActionOnRecipe, RecipeList, RecipeRevision, RecipeSummary
 from station.api.port import Invalid, NotFound
 from station.api.problems import described
+from station.shelf import Revision, Shelf, named_by
 from station.store import Store
 from station.store.chain import canonical
-from station.store.recipe_store import StoredRecipe
 
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$", description="name of the recipe")]
 Hash = Annotated[str, Path(pattern=r"^sha256:[0-9a-f]{64}$", description="hash of the revision's content")]
 Tag = Annotated[str | None, Header(max_length=200)]
 
 
-class Shelf:
-    """Library and stored revisions as one list."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._library: list[RecipeRevision] | None = None
-
-    async def revisions(self, name: str | None = None) -> list[RecipeRevision]:
-        """Library first, then stored ones in their order; a stored copy of a library recipe stands for both."""
-        if self._library is None:
-            self._library = await asyncio.get_running_loop().run_in_executor(None, _library_revisions)
-        stored = [_of_stored(one) for one in self._store.recipes.revisions()]
-        known = {one.hash for one in stored}
-        both = [one for one in self._library if one.hash not in known] + stored
-        return [one for one in both if name is None or one.name == name]
-
-
-def _library_revisions() -> list[RecipeRevision]:
-    loaded = [library.load(name) for name in library.library_names()]
-    return [
-        RecipeRevision(
-            name=one.name,
-            revision=str(one.revision),
-            hash=one.content_hash,
-            state=one.state,
-            origin="library",
-            document=one.as_data(),
-        )
-        for one in loaded
-    ]
-
-
-def _of_stored(one: StoredRecipe) -> RecipeRevision:
-    document = {**json.loads(one.document), "state": one.state}
+def shown(shelf: Shelf, one: Revision, name_means: str) -> RecipeRevision:
+    """One revision as the API says it.  name_means: hash of the revision that its name alone stands for"""
+    refusal = shelf.refusal(one)
     return RecipeRevision(
-        name=one.name, revision=one.revision, hash=one.hash, state=one.state, origin="station",
-        stored_at=one.stored_at, document=document,
-    )  # fmt: skip
+        name=one.name,
+        revision=one.revision,
+        hash=one.hash,
+        state=one.state,
+        origin=one.origin,
+        stored_at=one.stored_at,
+        approved_vision=one.approved_vision or None,
+        is_named=one.hash == name_means,
+        refusal=None if refusal is None else str(refusal),
+        document=one.document,
+    )
 
 
 def checked(name: str, document: dict[str, Any]) -> library.Recipe:
@@ -80,13 +56,20 @@ def checked(name: str, document: dict[str, Any]) -> library.Recipe:
     return recipe
 
 
-def router(store: Store) -> APIRouter:
+def router(store: Store, shelf: Shelf) -> APIRouter:
     """The routes of this noun."""
     routes = APIRouter(prefix="/v1/recipes", tags=["recipes"])
-    shelf = Shelf(store)
 
-    async def found(name: str, content_hash: str) -> RecipeRevision:
-        for one in await shelf.revisions(name):
+    def all_of(name: str | None) -> list[RecipeRevision]:
+        by_name: dict[str, list[Revision]] = {}
+        revisions = shelf.revisions(name)
+        for one in revisions:
+            by_name.setdefault(one.name, []).append(one)
+        means = {name: named_by(of_name).hash for name, of_name in by_name.items()}
+        return [shown(shelf, one, means[one.name]) for one in revisions]
+
+    def found(name: str, content_hash: str) -> RecipeRevision:
+        for one in all_of(name):
             if one.hash == content_hash:
                 return one
         raise NotFound(f"There is no revision {content_hash} of recipe {name}. List the revisions.")
@@ -96,12 +79,12 @@ def router(store: Store) -> APIRouter:
         name: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
     ) -> dict[str, Any]:
         """All revisions, or those of one name."""
-        return {"items": [RecipeSummary(**one.model_dump(exclude={"document"})) for one in await shelf.revisions(name)]}
+        return {"items": [RecipeSummary(**one.model_dump(exclude={"document"})) for one in all_of(name)]}
 
     @routes.get("/{name}", response_model=RecipeRevision, responses=described())
     async def newest(name: Name, response: Response) -> RecipeRevision:
         """The newest revision; its hash is the ETag."""
-        revisions = await shelf.revisions(name)
+        revisions = all_of(name)
         if not revisions:
             raise NotFound(f"There is no recipe {name}. List the recipes.")
         response.headers["etag"] = f'"{revisions[-1].hash}"'
@@ -115,32 +98,35 @@ def router(store: Store) -> APIRouter:
         if_none_match: Tag = None,
     ) -> Response:
         """Check a recipe and keep it as a new draft. If-Match names the revision it was made from."""
-        revisions = await shelf.revisions(name)
+        revisions = shelf.revisions(name)
         _require_precondition(f'"{revisions[-1].hash}"' if revisions else None, if_match, if_none_match)
         recipe = await asyncio.get_running_loop().run_in_executor(None, checked, name, document)
         kept = store.recipes.put(name, str(recipe.revision), recipe.content_hash, canonical(recipe.as_data()))
         await store.commit()
         headers = {"etag": f'"{kept.hash}"', "location": f"/v1/recipes/{name}/revisions/{kept.hash}"}
-        return JSONResponse(_of_stored(kept).model_dump(mode="json"), 201, headers=headers)
+        return JSONResponse(found(name, kept.hash).model_dump(mode="json"), 201, headers=headers)
 
     @routes.get("/{name}/revisions/{content_hash}", response_model=RecipeRevision, responses=described())
     async def revision(name: Name, content_hash: Hash) -> RecipeRevision:
         """One revision; its content never changes."""
-        return await found(name, content_hash)
+        return found(name, content_hash)
 
     @routes.post("/{name}/revisions/{content_hash}/actions", response_model=RecipeRevision, responses=described(409))
     async def act(name: Name, content_hash: Hash, wish: ActionOnRecipe) -> RecipeRevision:
-        """Approve or retire a revision. Asking for the state it is in changes nothing."""
-        shown = await found(name, content_hash)
-        if shown.origin == "library":
+        """Approve a revision under the vision that runs, anew where it was under another, or retire it. Asking for what
+        it is already changes nothing."""
+        if found(name, content_hash).origin == "library":
             raise problems.Trouble(
                 409,
                 "library-recipe",
                 "Recipes that came with the software do not change. Store a revision of your own.",
             )
-        kept = store.recipes.set_state(content_hash, "approved" if wish.action == "approve" else "retired")
+        if wish.action == "approve":
+            store.recipes.approve(content_hash, shelf.vision)
+        else:
+            store.recipes.retire(content_hash)
         await store.commit()
-        return _of_stored(kept)
+        return found(name, content_hash)
 
     return routes
 

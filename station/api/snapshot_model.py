@@ -17,6 +17,7 @@ class StationName(Said):
 
     name: str
     software_version: str
+    vision_hash: str | None = Field(None, description="fingerprint of what judges the pictures")
     simulated: bool
     time_utc: str
 

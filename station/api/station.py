@@ -27,12 +27,19 @@ from station.api.problems import described
 from station.api.snapshot_model import Snapshot
 from station.api.streams import EventStream, Streams, finite
 from station.store import Store
+from station.version import SOFTWARE_VERSION
 
 STREAM_CONTENT: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
 
 
 def router(
-    port: ControllerPort, store: Store, streams: Streams, *, simulated: bool, lines_dropped: Callable[[], int]
+    port: ControllerPort,
+    store: Store,
+    streams: Streams,
+    *,
+    simulated: bool,
+    vision_hash: str,
+    lines_dropped: Callable[[], int],
 ) -> APIRouter:
     """The routes of this noun."""
     routes = APIRouter(prefix="/v1", tags=["station"])
@@ -92,6 +99,8 @@ def router(
         return Health(
             ok=store.failure is None,
             simulated=simulated,
+            software_version=SOFTWARE_VERSION,
+            vision_hash=vision_hash,
             store_failure=store.failure,
             event_seq=store.events.durable_seq,
             epoch=store.events.epoch,

@@ -43,6 +43,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("recipe", "recipe.name"),
     ("recipe_revision", "recipe.revision"),
     ("recipe_hash", "recipe.hash"),
+    ("vision_hash", "vision_hash"),
     ("below_serial", "below.serial"),
     ("package", "package.name"),
     ("part_lot", "lots.part"),

@@ -104,7 +104,9 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
     from station.run.controller import Identity
     from station.service_log import service_log
     from station.settings import SettingsProblem
+    from station.shelf import Shelf
     from station.store.store import open_store
+    from vision.fingerprint import fingerprint
 
     ending = asyncio.Event()
     # From the beginning: a Ctrl-C while it starts must not get lost in a connection that is being made.
@@ -115,6 +117,7 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
         clock = Clock(lambda: datetime.now(UTC))
         store = open_store(settings.data_dir, clock)
         stack.callback(store.close)
+        shelf = Shelf(store.recipes, fingerprint())
         capture = None
         if capture_file is not None:
             capture = Capture(stack.enter_context(capture_file.open("a", encoding="utf-8")).write)
@@ -125,13 +128,14 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
             clock,
             session=secrets.randbelow(2**32 - 2) + 1,
             identity=Identity(settings.name, simulated=settings.simulated),
+            recipes=shelf,
             attended=settings.attended,
             keep_images=settings.keep_images,
             capture=capture,
             image_executor=stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="vision")),
         )
         door = Door(controller)
-        app = create_app(door, store, simulated=settings.simulated, lines_dropped=lambda: log.dropped)
+        app = create_app(door, store, shelf, simulated=settings.simulated, lines_dropped=lambda: log.dropped)
         serving = await serve(app, settings.host, settings.port)
         outlet: asyncio.Task[Any] | None = None
         if settings.mqtt_url:

@@ -22,6 +22,7 @@ from station.clock import Clock
 from station.compose import addresses_on, build_controller
 from station.demo.deeds import Deed, Occasions
 from station.demo.field_journal import ANNOUNCED, Life, Told
+from station.demo.only_this import OnlyThis
 from station.demo.scenario import scenario_for
 from station.profile import reference_profile
 from station.run.controller import CommandRefused, Controller, Identity
@@ -118,7 +119,7 @@ class _Living:
             session=self._session,
             identity=Identity(simulated=True),
             keep_images=False,
-            find_recipe=lambda _: self._recipe,
+            recipes=OnlyThis(self._recipe),
         )
         await controller.start()
         person = asyncio.get_running_loop().create_task(self._person(controller), name="person")

@@ -7,6 +7,7 @@ every suspect for that word is given to the machine, and the one that carries th
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -104,7 +105,7 @@ class Replay:
         name = next(iter(names), library)
         wanted = next((order["hash"] for order in orders), None)
         kept = next((stored for stored in journal.recipes if stored.hash == wanted), None)
-        drawn = recipes.parse(kept.document, kept.name) if kept is not None else recipes.load(name)
+        drawn = recipes.load(name) if kept is None else recipes.from_data(json.loads(kept.document), kept.name)
         if wanted is not None and drawn.content_hash != wanted:
             self.notes.append(f"recipe {name} is another revision today: the journal was written with {wanted[:22]}")
         return drawn

@@ -25,6 +25,7 @@ from station.alarms.active import ActiveAlarm
 from station.alarms.catalogue import Answer
 from station.clock import Clock
 from station.compose import addresses_on, build_controller
+from station.demo.only_this import OnlyThis
 from station.demo.scenario import scenario_for
 from station.profile import reference_profile
 from station.run.controller import Controller, Identity
@@ -111,7 +112,7 @@ async def _run(order: Order, store_dir: Path, on_event: Progress | None) -> Ran:
         session=order.seed % 0xFFFF_FFFE + 1,
         identity=Identity(simulated=True),
         keep_images=order.keep_images,
-        find_recipe=lambda _: recipe,
+        recipes=OnlyThis(recipe),
     )
     alarms: list[dict[str, Any]] = []
     listener = asyncio.create_task(_listen(store, on_event, alarms), name="progress")

@@ -13,7 +13,6 @@ from typing import Any
 
 from drivers.devices.camera import CameraFrame
 from drivers.wire.handshake import Stop
-from recipes import Recipe
 from station.alarms.active import RAISED, ActiveAlarm, AlarmList, clear_earlier
 from station.alarms.catalogue import Answer, ProcessAlarm
 from station.alarms.translate import alarm_for, bug_event, first_of, is_bug
@@ -46,9 +45,11 @@ from station.run.tray import TrayCount
 from station.run.watch import Watch
 from station.run.workshop import Identity as Identity
 from station.run.workshop import Workshop
+from station.shelf import RecipeSource
 from station.store.errors import StoreError
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
+from vision.fingerprint import fingerprint
 
 
 class Controller:
@@ -62,7 +63,7 @@ class Controller:
         clock: Clock,
         identity: Identity,
         keep_image: Callable[[CameraFrame], Awaitable[str]],
-        find_recipe: Callable[[str], Recipe],
+        recipes: RecipeSource,
         *,
         keep_balls: bool = True,
         attended: bool = True,
@@ -71,7 +72,7 @@ class Controller:
         self.cell, self.store, self.eyes, self.clock, self.identity = cell, store, eyes, clock, identity
         self._attended = attended
         self.alarms = AlarmList(store.events.append, store.events.epoch)
-        self.jobs = Jobs(store, find_recipe)
+        self.jobs = Jobs(store, recipes)
         self.loop_lag = LoopLag(clock.mono_s)
         self.sub_step, self.since_s = "", 0.0
         self._left_open: list[OpenAct] = []
@@ -105,7 +106,7 @@ class Controller:
             show=self._show,
             before_try=self._before_try,
             left_open=self._left_open.append,
-            find_recipe=find_recipe,
+            recipes=recipes,
             tray=self.tray,
         )
         self._task: asyncio.Task[None] | None = None
@@ -119,7 +120,12 @@ class Controller:
         """Begin to live: events are saved from now on, interrupted acts are settled or asked for. Moves nothing."""
         self.since_s = self.clock.mono_s()
         self.store.events.append(
-            "station.online", {"software_version": SOFTWARE_VERSION, "simulated": self.identity.simulated}
+            "station.online",
+            {
+                "software_version": SOFTWARE_VERSION,
+                "vision_hash": fingerprint(),
+                "simulated": self.identity.simulated,
+            },
         )
         self.jobs.remember()
         await self.tray.remember()
@@ -173,9 +179,9 @@ class Controller:
 
     # -- verbs -----------------------------------------------------------------------------------------------
 
-    def submit(self, recipe_name: str, boards: int) -> Job:
+    def submit(self, recipe_name: str, boards: int, revision: str = "") -> Job:
         """Order `boards` boards, 0: until stopped. Raises as `Jobs.submit`."""
-        return self.jobs.submit(recipe_name, boards)
+        return self.jobs.submit(recipe_name, boards, revision)
 
     def start_job(self, job: Job) -> None:
         """Start a queued job. Raises CommandRefused."""

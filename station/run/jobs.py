@@ -6,11 +6,10 @@ An interrupted job is listed, never resumed: what became of its boards stands in
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from recipes import Recipe
 from station.run.job import RUNNING, Job
+from station.shelf import RecipeSource
 from station.store.store import Store
 
 BOARDS_MAX = 1_000_000
@@ -23,8 +22,8 @@ class CommandRefused(Exception):
 class Jobs:
     """All jobs by id, oldest first."""
 
-    def __init__(self, store: Store, find_recipe: Callable[[str], Recipe]) -> None:
-        self._store, self._find_recipe = store, find_recipe
+    def __init__(self, store: Store, recipes: RecipeSource) -> None:
+        self._store, self._recipes = store, recipes
         self._by_id: dict[str, Job] = {}
         self._interrupted: dict[str, dict[str, Any]] = {}
         self._count = 0
@@ -39,15 +38,18 @@ class Jobs:
         self._store.events.append("job.interrupted", view)
         self._store.remember(RUNNING, "")
 
-    def submit(self, recipe_name: str, boards: int) -> Job:
-        """Order `boards` boards, 0: until stopped.
+    def submit(self, recipe_name: str, boards: int, revision: str = "") -> Job:
+        """Order `boards` boards, 0: until stopped. What is built is fixed here, whatever becomes of the recipe later.
 
-        raises   what `find_recipe` raises; CommandRefused for a wrong number
+        revision   hash of the revision that the order insists on; empty: what the name stands for now
+        raises     as `RecipeSource.to_build`; CommandRefused for a wrong number
         """
         if not 0 <= boards <= BOARDS_MAX:
             raise CommandRefused(f"boards = {boards}: allowed 0 (until stopped) to {BOARDS_MAX}")
         self._count += 1
-        job = Job(f"J{self._store.events.head_seq + 1}-{self._count}", self._find_recipe(recipe_name), boards)
+        job = Job(
+            f"J{self._store.events.head_seq + 1}-{self._count}", self._recipes.to_build(recipe_name, revision), boards
+        )
         self._by_id[job.id] = job
         self._store.events.append("job.submitted", job.view())
         return job

@@ -22,6 +22,7 @@ class Frame:
     station: str
     job_id: str
     software_version: str
+    vision_hash: str
     calibration_hash: str
     part_lot: str
     material_lot: str
@@ -53,6 +54,7 @@ def placement_record(
         "job_id": frame.job_id,
         "recipe": {"name": recipe.name, "revision": recipe.revision, "hash": recipe.content_hash},
         "software_version": frame.software_version,
+        "vision_hash": frame.vision_hash,
         "calibration_hash": frame.calibration_hash,
         "board": {"serial": board.serial if board else None, "index": board_index},
         "site": site.name,
@@ -102,6 +104,7 @@ def interrupted_record(
         "job_id": args.get("job_id"),
         "recipe": args.get("recipe"),
         "software_version": args.get("software_version"),
+        "vision_hash": args.get("vision_hash"),
         "calibration_hash": args.get("calibration_hash"),
         "board": {"serial": args.get("board"), "index": None},
         "site": args.get("site"),

@@ -16,6 +16,7 @@ from station.run.controller import Controller
 from station.run.modes import FORBIDDEN
 from station.run.packml import OPERATOR_TEXT, Command
 from station.version import SOFTWARE_VERSION
+from vision.fingerprint import fingerprint
 
 FILM_TREND_LENGTH = 200
 
@@ -45,6 +46,7 @@ class Snapshots:
             "station": {
                 "name": c.identity.station,
                 "software_version": SOFTWARE_VERSION,
+                "vision_hash": fingerprint(),
                 "simulated": c.identity.simulated,
                 "time_utc": c.clock.utc().isoformat(),
             },

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.devices.camera import CameraFrame
-from recipes import Recipe, RecipeProblems
+from recipes import RecipeProblems
 from station.alarms.catalogue import Answer, ProcessAlarm
 from station.cell import Cell
 from station.clock import Clock
@@ -24,8 +24,10 @@ from station.run.settle import AtSite
 from station.run.site_look import look_at_site, site_of
 from station.run.steps import OpenAct, StepRunner
 from station.run.tray import TrayCount
+from station.shelf import RecipeRefused, RecipeSource
 from station.store.store import Store
 from station.version import SOFTWARE_VERSION
+from vision.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Workshop:
     show: Callable[[str], None]
     before_try: Callable[[Step, Work], Awaitable[None]]
     left_open: Callable[[OpenAct], None]
-    find_recipe: Callable[[str], Recipe]
+    recipes: RecipeSource
     tray: TrayCount
     findings: Findings = field(default_factory=Findings)
     boards_done: dict[str, int] = field(default_factory=dict)
@@ -70,13 +72,14 @@ class Workshop:
         """What the camera sees where this placement was to go. Raises as `site_look.look_at_site`."""
         self.show("Look at the site")
         args = act.args
+        begun = args["recipe"]
         try:
-            recipe = self.find_recipe(args["recipe"]["name"])
-        except RecipeProblems as error:
+            recipe = self.recipes.begun_with(begun["name"], begun["hash"])
+        except (RecipeProblems, RecipeRefused) as error:
             return AtSite.UNSEEN, f"its recipe cannot be read any more: {error}"
-        site = site_of(recipe, args["recipe"]["hash"], args["site"])
-        if site is None:
-            return AtSite.UNSEEN, f"recipe {recipe.name} is not the one that it was begun with"
+        site = None if recipe is None else site_of(recipe, begun["hash"], args["site"])
+        if recipe is None or site is None:
+            return AtSite.UNSEEN, f"recipe {begun['name']} is not here any more as it was begun with"
         work = Work(recipe=recipe, eyes=self.eyes, clock=self.clock, keep_image=self.keep_image, site=site)
         return await look_at_site(self.cell, work, args["board"])
 
@@ -93,7 +96,12 @@ class Workshop:
             self.wait,
             lambda step: self.show(step.title if step else ""),
             self.before_try,
-            {"job_id": job.id, "software_version": SOFTWARE_VERSION, "calibration_hash": calibration_hash},
+            {
+                "job_id": job.id,
+                "software_version": SOFTWARE_VERSION,
+                "vision_hash": fingerprint(),
+                "calibration_hash": calibration_hash,
+            },
             self.left_open,
             self.tray,
         )
@@ -109,6 +117,7 @@ class Workshop:
             station=self.station,
             job_id=job.id,
             software_version=SOFTWARE_VERSION,
+            vision_hash=fingerprint(),
             calibration_hash=calibration_hash,
             part_lot="",
             material_lot="",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from station.store import schema
 from station.store.errors import NotStored, StoreError
@@ -17,11 +17,9 @@ from station.store.writing import Writing
 
 RecipeState = Literal["draft", "approved", "retired"]
 
-NEXT_STATES: dict[str, tuple[RecipeState, ...]] = {
-    "draft": ("approved", "retired"),
-    "approved": ("retired",),
-    "retired": (),
-}
+APPROVED_VISION = "approved_vision "
+"""name of the fact, before the hash of the revision: which vision it was approved under. Beside the table and not in
+it: a memory of before needs no other layout, its approvals just name no vision"""
 
 
 class WrongRecipeState(StoreError):
@@ -32,8 +30,9 @@ class WrongRecipeState(StoreError):
 class StoredRecipe:
     """One revision.
 
-    hash       hex digest of its content; a job pins it
-    document   the text as it was handed in
+    hash              hex digest of its content; a job pins it
+    document          its content as canonical JSON
+    approved_vision   fingerprint of the vision under which it was last approved; empty: it was not, or none was named
     """
 
     hash: str
@@ -42,6 +41,7 @@ class StoredRecipe:
     state: RecipeState
     document: str
     stored_at: str
+    approved_vision: str = ""
 
 
 class RecipeStore:
@@ -65,26 +65,34 @@ class RecipeStore:
         self._revisions[content_hash] = kept
         return kept
 
-    def set_state(self, content_hash: str, state: RecipeState) -> StoredRecipe:
-        """Approve or retire a revision; asking for the state it is in changes nothing.
+    def approve(self, content_hash: str, vision: str) -> StoredRecipe:
+        """Approve a revision under this vision; one approved under another is approved anew, the same again changes
+        nothing.
 
-        raises   NotStored, WrongRecipeState
+        raises   NotStored, WrongRecipeState: it is retired
         """
         known = self.get(content_hash)
-        if known.state == state:
-            return known
-        if state not in NEXT_STATES[known.state]:
+        if known.state == "retired":
             raise WrongRecipeState(
-                f"Recipe {known.name} revision {known.revision} is {known.state}, it cannot become {state}. "
+                f"Recipe {known.name} revision {known.revision} is retired, it cannot become approved. "
                 "Store a new revision."
             )
-        self._writing.queue(schema.UPDATE_RECIPE_STATE, (state, content_hash))
-        self._log.append(
-            "recipe.modified", {"name": known.name, "revision": known.revision, "hash": content_hash, "to": state}
-        )
-        changed = replace(known, state=state)
-        self._revisions[content_hash] = changed
-        return changed
+        if (known.state, known.approved_vision) == ("approved", vision):
+            return known
+        self._writing.queue(schema.SET_FACT, (APPROVED_VISION + content_hash, vision))
+        return self._changed(replace(known, state="approved", approved_vision=vision), approved_vision=vision)
+
+    def retire(self, content_hash: str) -> StoredRecipe:
+        """Retire a revision, for good; retiring it again changes nothing.  raises NotStored"""
+        known = self.get(content_hash)
+        return known if known.state == "retired" else self._changed(replace(known, state="retired"))
+
+    def _changed(self, now: StoredRecipe, **more: str) -> StoredRecipe:
+        self._writing.queue(schema.UPDATE_RECIPE_STATE, (now.state, now.hash))
+        told = {"name": now.name, "revision": now.revision, "hash": now.hash, "to": now.state, **more}
+        self._log.append("recipe.modified", told)
+        self._revisions[now.hash] = now
+        return now
 
     def get(self, content_hash: str) -> StoredRecipe:
         """One revision by its hash.
@@ -106,7 +114,12 @@ class RecipeStore:
 
 
 def stored_recipes(connection: Connection) -> list[StoredRecipe]:
-    """Every revision, oldest first."""
-    table = schema.recipes
-    rows = connection.execute(select(table).order_by(table.c.stored_at, table.c.hash))
-    return [StoredRecipe(row.hash, row.name, row.revision, row.state, row.document, row.stored_at) for row in rows]
+    """Every revision, in the order in which they were stored."""
+    table, facts = schema.recipes, schema.facts
+    named = table.outerjoin(facts, facts.c.name == APPROVED_VISION + table.c.hash)
+    # Not by their time: two may share a millisecond, and the wall clock of the host may have been set back between.
+    rows = connection.execute(select(table, facts.c.value).select_from(named).order_by(text("recipes.rowid")))
+    return [
+        StoredRecipe(row.hash, row.name, row.revision, row.state, row.document, row.stored_at, row.value or "")
+        for row in rows
+    ]

@@ -13,10 +13,19 @@ from fastapi import FastAPI
 
 from station.api.app import create_app
 from station.api.port import Invalid, NotFound, Refused
+from station.shelf import Shelf
 from station.store import Store, open_store
 from tests.store.support import HandClock
 
 ADDRESS = "http://127.0.0.1:8000"
+
+
+VISION = "sha256:" + "7" * 64
+"""the vision that is said to run"""
+
+
+def shelf_of(store: Store) -> Shelf:
+    return Shelf(store.recipes, VISION)
 
 
 class ObedientController:
@@ -58,8 +67,8 @@ class ObedientController:
             raise NotFound(f"There is no job {job_id[:40]}. List the jobs.")
         return self._jobs[job_id]
 
-    async def submit_job(self, recipe: str, boards: int) -> dict[str, Any]:
-        await self._take(f"submit {recipe} {boards}")
+    async def submit_job(self, recipe: str, boards: int, revision: str = "") -> dict[str, Any]:
+        await self._take(f"submit {recipe} {boards}{revision and ' '}{revision}")
         if recipe == "unsound":
             raise Invalid(("film.target_um = 500: allowed 10 to 300",))
         job = {"id": f"job-{len(self._jobs) + 1}", "recipe": recipe, "state": "queued", "boards_total": boards}
@@ -123,7 +132,7 @@ class Bench:
     def __init__(self, store: Store, screens: Path) -> None:
         self.store = store
         self.controller = ObedientController(store)
-        self.app: FastAPI = create_app(self.controller, store, simulated=True, screens=screens)
+        self.app: FastAPI = create_app(self.controller, store, shelf_of(store), simulated=True, screens=screens)
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url=ADDRESS)
 

@@ -17,7 +17,7 @@ from station.api.app import create_app
 from station.api.jog import BAD_FRAME, GOING_AWAY, PAD_TAKEN
 from station.api.serving import Serving, serve
 from station.store import open_store
-from tests.api.support import ObedientController
+from tests.api.support import ObedientController, shelf_of
 from tests.store.support import HandClock
 from tests.support import real
 
@@ -30,7 +30,9 @@ HOLD = {"axis": "x", "direction": 1, "speed": "slow"}
 async def pads(folder: Path) -> AsyncIterator[tuple[ObedientController, Serving]]:
     store = open_store(folder, HandClock(), durability="normal")
     controller = ObedientController(store)
-    serving = await serve(create_app(controller, store, simulated=True, screens=folder / "none"), port=0)
+    serving = await serve(
+        create_app(controller, store, shelf_of(store), simulated=True, screens=folder / "none"), port=0
+    )
     try:
         yield controller, serving
     finally:

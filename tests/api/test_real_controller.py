@@ -20,9 +20,11 @@ from station.demo.scenario import scenario_for
 from station.door import Door
 from station.profile import reference_profile
 from station.run.controller import Identity
+from station.shelf import Shelf
 from station.store import open_store
 from tests.api.support import ADDRESS
 from tests.support import virtual
+from vision.fingerprint import fingerprint
 
 WAIT_STATES = ("Idle", "Stopped", "Aborted", "Held", "Complete")
 
@@ -44,6 +46,7 @@ async def test_a_board_is_built_by_whoever_speaks_http_and_its_records_say_what_
     ports = await plant.start()
     clock = Clock()
     store = open_store(tmp_path, clock, durability="normal")
+    shelf = Shelf(store.recipes, fingerprint())
     controller = build_controller(
         reference_profile(),
         addresses_on("127.0.0.1", ports),
@@ -51,9 +54,10 @@ async def test_a_board_is_built_by_whoever_speaks_http_and_its_records_say_what_
         clock,
         session=5,
         identity=Identity(simulated=True),
+        recipes=shelf,
         keep_images=False,
     )
-    app = create_app(Door(controller), store, simulated=True, screens=tmp_path / "none")
+    app = create_app(Door(controller), store, shelf, simulated=True, screens=tmp_path / "none")
     await controller.start()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=ADDRESS) as client:
         refused = await client.post(

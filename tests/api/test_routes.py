@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Host, Mount, Route
 
 from station.api.app import create_app
 from station.store import open_store
-from tests.api.support import ObedientController
+from tests.api.support import ObedientController, shelf_of
 from tests.store.support import HandClock
 
 READS = {
@@ -73,7 +73,7 @@ def doors(routes: Sequence[BaseRoute]) -> set[str]:
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[FastAPI]:
     store = open_store(tmp_path, HandClock(), durability="normal")
-    yield create_app(ObedientController(store), store, simulated=True)
+    yield create_app(ObedientController(store), store, shelf_of(store), simulated=True)
     store.close()
 
 

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 
 from station.api.app import create_app
 from station.store import open_store
-from tests.api.support import ObedientController
+from tests.api.support import ObedientController, shelf_of
 from tests.store.support import HandClock, record
 
 ENDLESS = r"/v1/(events/)?stream$"
@@ -30,7 +30,12 @@ def app() -> Iterator[FastAPI]:
             store.records.append(record(f"U{number}"))
         store.writing.commit_now()
         yield create_app(
-            ObedientController(store), store, simulated=True, hosts=HOSTS, screens=Path(directory) / "none"
+            ObedientController(store),
+            store,
+            shelf_of(store),
+            simulated=True,
+            hosts=HOSTS,
+            screens=Path(directory) / "none",
         )
         store.close()
 

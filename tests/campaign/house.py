@@ -184,7 +184,7 @@ def _refused_by(opening: Callable[[], None], watcher: Watcher) -> None:
 
 @asynccontextmanager
 async def _web(b: Bench) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Door(b.controller), b.store, simulated=True, screens=Path("no such folder"))
+    app = create_app(Door(b.controller), b.store, b.shelf, simulated=True, screens=Path("no such folder"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as client:
         yield client
 

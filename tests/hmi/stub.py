@@ -31,6 +31,11 @@ class Posted:
     key: str
 
 
+def recipe(name: str, state: str = "approved", *, is_named: bool = True, refusal: str | None = None) -> dict[str, Any]:
+    """A revision of a recipe as the list has it, as far as the page looks at it."""
+    return {"name": name, "state": state, "is_named": is_named, "refusal": refusal}
+
+
 @dataclass
 class Station:
     """What the stub shows and what it was told."""
@@ -39,6 +44,7 @@ class Station:
     posted: list[Posted] = field(default_factory=list)
     refusal: dict[str, Any] | None = None
     jobs: list[dict[str, Any]] = field(default_factory=list)
+    recipes: list[dict[str, Any]] = field(default_factory=lambda: [recipe("pop_12x12_168"), recipe("pop_14x14_216")])
     address: str = ""
     _loop: asyncio.AbstractEventLoop | None = None
     _listeners: list[asyncio.Queue[Snapshot | None]] = field(default_factory=list)
@@ -73,8 +79,8 @@ def application(station: Station) -> FastAPI:
         return {"items": station.jobs}
 
     @app.get("/v1/recipes")
-    async def recipes() -> list[dict[str, str]]:
-        return [{"name": "pop_12x12_168"}, {"name": "pop_14x14_216"}]
+    async def recipes() -> dict[str, Any]:
+        return {"items": station.recipes}
 
     @app.get("/v1/blobs/{name}")
     async def blob(name: str) -> Response:

@@ -61,7 +61,7 @@ class Live:
                 take(token, number, hold)
 
             jog.frame = frame
-            serving = await serve(create_app(Door(b.controller), b.store, simulated=True), port=0)
+            serving = await serve(create_app(Door(b.controller), b.store, b.shelf, simulated=True), port=0)
             self.address = serving.url
             watching = asyncio.create_task(self._watch())
             self._is_up.set()

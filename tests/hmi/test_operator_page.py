@@ -14,7 +14,7 @@ from station.hmi import vendor
 from tests.hmi import snapshots
 from tests.hmi.browser import CHROMIUM, Watched, chromium, watched_page
 from tests.hmi.make_pictures import write_pictures
-from tests.hmi.stub import Station, serving
+from tests.hmi.stub import Station, recipe, serving
 from vision.results import BallState, WettingState
 
 pytestmark = [
@@ -138,6 +138,27 @@ def test_escape_closes_the_alarm_panel_and_commands_nothing(watched: Watched, st
     watched.page.keyboard.press("Escape")
     expect(panel).to_be_hidden()
     assert station.posted == []
+
+
+def test_only_what_would_be_built_is_offered_and_a_lapsed_approval_is_told(watched: Watched, station: Station) -> None:
+    station.recipes = [
+        recipe("never_approved", "draft", refusal="is a draft"),
+        recipe("withdrawn", "retired", refusal="is retired"),
+        recipe("lapsed", refusal="was approved under another vision"),
+        recipe("ours", is_named=False),
+        recipe("ours"),
+        recipe("ours", "draft", is_named=False, refusal="is a draft"),
+    ]
+    page = watched.page
+    station.show(snapshots.idle())
+    page.get_by_role("button", name="New job").click()
+    expect(page.get_by_label("Recipe").locator("option")).to_have_text(["ours"])
+    expect(page.locator(".form-note")).to_have_text(
+        ["lapsed was approved under another vision than the one that runs. Have it approved anew."]
+    )
+    page.locator(".form-end").get_by_role("button", name="New job").click()
+    expect(page.get_by_text("New job: accepted")).to_be_visible()
+    assert station.posted[0].body == {"recipe": "ours", "boards": 1}
 
 
 def test_a_new_job_is_asked_for_with_recipe_and_board_count(watched: Watched, station: Station) -> None:

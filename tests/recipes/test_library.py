@@ -21,9 +21,13 @@ def test_there_is_a_worked_recipe_for_every_library_package() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_worked_recipe_is_accepted_without_a_warning(name: str) -> None:
+def test_a_worked_recipe_is_approved_and_warned_of_nothing_but_its_estimates(name: str) -> None:
     found = recipes.examine(name)
-    assert (found.errors, found.warnings) == ((), ())
+    assert found.errors == ()
+    assert found.required().state == "approved"
+    assert {warning.message for warning in found.warnings} == {"the recipe is approved on estimated values."}
+    draft = recipes.examine_data({**found.required().as_data(), "state": "draft"})
+    assert (draft.errors, draft.warnings) == ((), ())
 
 
 @pytest.mark.parametrize("name", NAMES)

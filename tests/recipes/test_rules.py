@@ -9,8 +9,8 @@ import pytest
 import recipes
 from recipes import Examination
 
-GOOD = recipes.load("pop_12x12_168").as_data()
-TMV = recipes.load("pop_12x12_216").as_data()
+GOOD = {**recipes.load("pop_12x12_168").as_data(), "state": "draft"}
+TMV = {**recipes.load("pop_12x12_216").as_data(), "state": "draft"}
 
 
 def with_values(base: dict[str, Any], changes: dict[str, Any]) -> Examination:

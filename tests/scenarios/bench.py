@@ -28,8 +28,10 @@ from station.run.controller import Controller, Identity
 from station.run.job import Job
 from station.run.packml import Command, State
 from station.run.snapshot import Snapshots
+from station.shelf import Shelf
 from station.store import Store, open_store
 from station.store.errors import StoreFailed
+from vision.fingerprint import fingerprint
 
 RECIPE = "pop_12x12_168"
 PATIENCE_S = 600.0
@@ -67,10 +69,15 @@ def world(
 
 
 class Bench:
-    """One station on one machine. `named`: the recipe that the name in an order stands for just now."""
+    """One station on one machine.
 
-    def __init__(self, plant: Plant, store: Store, controller: Controller, named: Callable[[], recipes.Recipe]) -> None:
-        self.plant, self.store, self.controller, self.named = plant, store, controller, named
+    drawn   the recipe that its orders name
+    named   what came with the software under that name just now
+    """
+
+    def __init__(self, plant: Plant, store: Store, controller: Controller, shelf: Shelf, drawn: recipes.Recipe) -> None:
+        self.plant, self.store, self.controller, self.shelf, self.drawn = plant, store, controller, shelf, drawn
+        self.named: Callable[[], recipes.Recipe] = lambda: drawn
         self.snapshots = Snapshots(controller)
         self.is_dead = False
         self._begins: dict[str, asyncio.Future[None]] = {}
@@ -95,7 +102,7 @@ class Bench:
         assert state is State.IDLE, f"{state.title}: {self.alarm_text()}"
 
     def order(self, boards: int = 1) -> Job:
-        job = self.controller.submit(RECIPE, boards)
+        job = self.controller.submit(self.drawn.name, boards)
         self.controller.start_job(job)
         return job
 
@@ -213,6 +220,7 @@ async def bench(
     assert ports is not None
     clock = clock or Clock()
     store = open_store(folder, clock, durability="normal")
+    shelf = Shelf(store.recipes, fingerprint(), library=lambda: (made.named(),))
     controller = build_controller(
         reference_profile(),
         addresses_on("127.0.0.1", ports),
@@ -222,9 +230,9 @@ async def bench(
         identity=Identity(simulated=True),
         keep_images=False,
         attended=attended,
-        find_recipe=lambda _: made.named(),
+        recipes=shelf,
     )
-    made = Bench(machine, store, controller, lambda: drawn or recipe())
+    made = Bench(machine, store, controller, shelf, drawn or recipe())
     if before_start is not None:
         before_start(made)
     try:

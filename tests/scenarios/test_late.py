@@ -22,7 +22,7 @@ LONG_S, SHORT_S = 0.45, 0.2
 
 
 async def health(b: Bench) -> dict[str, Any]:
-    app = create_app(Door(b.controller), b.store, simulated=True, screens=Path("no such folder"))
+    app = create_app(Door(b.controller), b.store, b.shelf, simulated=True, screens=Path("no such folder"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8600") as client:
         found: dict[str, Any] = (await client.get("/v1/health")).json()
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,8 +135,7 @@ def test_what_the_station_cannot_tell_a_person_decides(tmp_path: Path, why: str,
         await asyncio.sleep(1.0)
         async with asked_to_look(tmp_path, plant) as b:
             if why == "recipe gone":
-                gone = replace(b.controller._workshop, find_recipe=lambda name: recipes.load(f"no-{name}"))
-                b.controller._workshop = gone
+                b.named = lambda: recipes.load("pop_14x14_152")
             alarm = await b.alarm()
             if why == "foreign package":
                 assert alarm.definition.number == 303
@@ -153,6 +151,7 @@ def test_what_the_station_cannot_tell_a_person_decides(tmp_path: Path, why: str,
             record = (await b.records())[0]
             assert (record["board"]["serial"], record["site"], record["result"]) == ("B0001", "1.U1", result)
             assert [told["answer"] for told in record["operator"]] == [answer]
+            b.named = lambda: b.drawn
             await finish_everything(b)
             placed = [(p["board"], p["site"]) for p in b.placements()]
             assert placed.count(("B0001", "1.U1")) == 1, "never placed again by itself"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from station.store import Store, open_store
 from station.store.chain import canonical, record_hash
+from station.store.database import DATABASE_NAME
 from station.store.errors import NotStored
 from station.store.journal import FLOOR_STEP
 from station.store.recipe_store import WrongRecipeState
@@ -126,10 +128,10 @@ async def test_a_recipe_revision_never_changes_and_goes_from_draft_to_approved_t
     store = opened(tmp_path)
     store.recipes.put("pop_12", "1", "a" * 64, "document")
     assert store.recipes.put("pop_12", "1", "a" * 64, "other").document == "document"
-    store.recipes.set_state("a" * 64, "approved")
-    with pytest.raises(WrongRecipeState, match="is approved, it cannot become draft"):
-        store.recipes.set_state("a" * 64, "draft")
-    store.recipes.set_state("a" * 64, "retired")
+    store.recipes.approve("a" * 64, "vision-1")
+    store.recipes.retire("a" * 64)
+    with pytest.raises(WrongRecipeState, match="is retired, it cannot become approved"):
+        store.recipes.approve("a" * 64, "vision-1")
     store.close()
 
     second = opened(tmp_path)
@@ -140,6 +142,58 @@ async def test_a_recipe_revision_never_changes_and_goes_from_draft_to_approved_t
         "approved",
         "retired",
     ]
+    second.close()
+
+
+@virtual
+async def test_an_approval_names_the_vision_it_was_given_under_and_is_given_anew_under_another(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.recipes.put("pop_12", "1", "a" * 64, "document")
+    store.recipes.put("pop_12", "2", "b" * 64, "document")
+    store.recipes.approve("a" * 64, "vision-1")
+    store.recipes.approve("a" * 64, "vision-1")
+    store.close()
+
+    second = opened(tmp_path)
+    assert [one.approved_vision for one in second.recipes.revisions()] == ["vision-1", ""]
+    second.recipes.approve("a" * 64, "vision-2")
+    second.close()
+
+    third = opened(tmp_path)
+    assert [one.approved_vision for one in third.recipes.revisions()] == ["vision-2", ""]
+    told = [e.data for e in await third.events.read(kinds=("recipe.modified",)) if e.data["to"] == "approved"]
+    assert [(one["hash"], one["approved_vision"]) for one in told] == [("a" * 64, "vision-1"), ("a" * 64, "vision-2")]
+    third.close()
+
+
+@virtual
+async def test_an_approval_in_a_memory_of_before_is_kept_and_names_no_vision(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.recipes.put("pop_12", "1", "a" * 64, "document")
+    store.recipes.approve("a" * 64, "vision-1")
+    store.close()
+    before = sqlite3.connect(tmp_path / DATABASE_NAME)
+    before.execute("DELETE FROM facts")
+    before.commit()
+    before.close()
+
+    second = opened(tmp_path)
+    [kept] = second.recipes.revisions()
+    assert (kept.state, kept.approved_vision) == ("approved", "")
+    second.close()
+
+
+@virtual
+async def test_revisions_keep_the_order_in_which_they_were_stored_over_a_restart(tmp_path: Path) -> None:
+    """The clock stands still: all of them have the same time."""
+    hashes = ["c" * 64, "a" * 64, "b" * 64]
+    store = opened(tmp_path)
+    for number, content_hash in enumerate(hashes):
+        store.recipes.put("pop_12", str(number), content_hash, "document")
+    assert len({one.stored_at for one in store.recipes.revisions()}) == 1
+    store.close()
+    second = opened(tmp_path)
+    assert [one.hash for one in second.recipes.revisions()] == hashes
     second.close()
 
 

@@ -8,6 +8,7 @@ import { t } from "./words.js";
 
 const isFormOpen = signal(false);
 const recipes = signal(/** @type {string[]} */ ([]));
+const lapsed = signal(/** @type {string[]} */ ([]));
 const recipe = signal("");
 const boards = signal(1);
 
@@ -42,8 +43,9 @@ function act(action, label) {
 
 /** The form comes with its choices: nothing in it changes under the hand of who fills it in. */
 async function openForm() {
-  recipes.value = await recipeNames();
-  if (!recipe.value) recipe.value = recipes.value[0] ?? "";
+  const names = await recipeNames();
+  [recipes.value, lapsed.value] = [names.offered, names.lapsed];
+  if (!names.offered.includes(recipe.value)) recipe.value = names.offered[0] ?? "";
   isFormOpen.value = true;
 }
 
@@ -74,6 +76,7 @@ export function JobForm() {
       ? html`<select id="job-recipe" value=${recipe.value} onChange=${(/** @type {any} */ e) => { recipe.value = e.target.value; }}>
           ${recipes.value.map((name) => html`<option value=${name}>${name}</option>`)}</select>`
       : html`<input id="job-recipe" value=${recipe.value} onInput=${(/** @type {any} */ e) => { recipe.value = e.target.value.trim(); }} />`}
+    ${lapsed.value.map((name) => html`<p class="form-note">${t("form.lapsed", { name })}</p>`)}
     <label for="job-boards">${t("form.boards")}</label>
     <div class="stepper">
       <button type="button" aria-label=${t("form.fewer")} onClick=${() => change(-1)}>−</button>

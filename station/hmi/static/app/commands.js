@@ -91,15 +91,22 @@ export const newJob = (name, recipe, boards) => send(name, "/v1/jobs", { recipe,
 export const answerAlarm = (name, alarm, answer) =>
   send(name, `/v1/alarms/${encodeURIComponent(alarm.id)}/answer`, { answer, state_token: alarm.state_token });
 
-/** Recipe names, whatever of the usual list shapes comes. @returns {Promise<string[]>} */
+/**
+ * Recipes whose name may be ordered now, and those whose approval has lapsed.
+ * @returns {Promise<{offered: string[], lapsed: string[]}>}
+ */
 export async function recipeNames() {
   try {
     const reply = await fetch("/v1/recipes");
-    if (!reply.ok) return [];
-    const body = await reply.json();
-    const rows = Array.isArray(body) ? body : body.items ?? body.recipes ?? [];
-    return [...new Set(rows.map((/** @type {any} */ row) => (typeof row === "string" ? row : row.name)).filter(Boolean))];
+    if (!reply.ok) return { offered: [], lapsed: [] };
+    const { items } = await reply.json();
+    /** @type {import("./types.js").RecipeRow[]} */
+    const named = items.filter((/** @type {import("./types.js").RecipeRow} */ row) => row.is_named);
+    return {
+      offered: named.filter((row) => !row.refusal).map((row) => row.name),
+      lapsed: named.filter((row) => row.refusal && row.state === "approved").map((row) => row.name),
+    };
   } catch {
-    return [];
+    return { offered: [], lapsed: [] };
   }
 }

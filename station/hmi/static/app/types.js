@@ -12,6 +12,7 @@
  *   fiducials: {name: string, x_um: number, y_um: number}[], sites: Site[]}} Board
  * @typedef {{id: string, recipe: string, recipe_hash: string, state: string, boards_done: number,
  *   boards_total: number, placed: number, rejected: number, unplaced: number, cycle_s: number|null}} Job
+ * @typedef {{name: string, state: string, is_named: boolean, refusal: string|null}} RecipeRow
  * @typedef {{height_um: number|null, target_um: number, tolerance_um: number, age_s: number|null,
  *   generation: number|null, trend: number[]}} Film
  * @typedef {{z_um: number[], force_n: number[], contact_z_um: number|null, peak_force_n: number|null,
@@ -24,7 +25,7 @@
  *   window_picks: number}} Tray
  * @typedef {{name: string, connected: boolean, age_s: number|null, round_trip_s: number|null}} Device
  * @typedef {{
- *   station: {name: string, software_version: string, simulated: boolean, time_utc: string},
+ *   station: {name: string, software_version: string, vision_hash?: string|null, simulated: boolean, time_utc: string},
  *   state: {name: string, number: number, mode: string, text: string, sub_step: string|null, since_s: number},
  *   commands: Object<string, Permission>, job: Job|null, board: Board|null, film: Film|null, force: Force|null,
  *   camera: Camera|null, offset?: Offset|null, tray?: Tray|null, alarms: Alarm[], devices: Device[],
