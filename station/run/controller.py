@@ -342,6 +342,8 @@ class Controller:
         if step is sheet.GO_TO_TRAY:
             work.pocket, work.tray = await self.tray.next(self.cell)
         await self.guard.require_for(step.id)
+        if step is sheet.PICK:
+            self.tray.pick_begins(work.pocket)
 
     # -- small things ----------------------------------------------------------------------------------------
 

@@ -120,6 +120,7 @@ class JobRun:
         self._last_placed_s: float | None = None
         self._started_at = ""
         self._started_from: GantryPosition | None = None
+        self._began_s, self._picks_before = 0.0, 0
         self._slots: tuple[Slot, ...] = ()
         self._ahead = FilmAhead(steps)
         self._head_ended_s: float | None = None
@@ -216,7 +217,8 @@ class JobRun:
         self._steps.spans.clear()
         self._steps.answers.clear()
         self._started_at, self._started_from = self._utc(), self._cell.gantry.position
-        began_s = self.work.clock.mono_s()
+        self._picks_before = self._tray.picks_begun
+        self._began_s = self.work.clock.mono_s()
         imprint = self.job.recipe.dip.imprint_check
         self._slots = package_slots(
             Film.COMING if self._ahead.is_coming else Film.READY if film_is_ready(self.work) else Film.MISSING,
@@ -230,7 +232,7 @@ class JobRun:
             )
         except PartSettled as settled:
             verdict, result = settled.verdict, settled.result
-            self._forget_touched_film(began_s)
+            self._forget_touched_film()
         if not result:
             if self.work.findings.find(o.Placed) is not None:
                 result = "placed"
@@ -238,10 +240,14 @@ class JobRun:
                 result = "unplaced" if verdict.fate is o.Fate.SKIP_SITE else "rejected"
         return verdict, result
 
-    def _forget_touched_film(self, began_s: float) -> None:
-        """A dip that broke off may have left its print: nobody dips there again before the film is new."""
+    def _dip(self) -> o.Dipped | None:
+        """That of the present package; the one before stays known, because of the film that it touched."""
         dipped = self.work.findings.find(o.Dipped)
-        if self.work.findings.find(o.AtPlate) is not None and (dipped is None or dipped.at_s < began_s):
+        return dipped if dipped is not None and dipped.at_s >= self._began_s else None
+
+    def _forget_touched_film(self) -> None:
+        """A dip that broke off may have left its print: nobody dips there again before the film is new."""
+        if self.work.findings.find(o.AtPlate) is not None and self._dip() is None:
             self.work.findings.forget(o.FilmAccepted)
 
     async def _close(self, verdict: o.Verdict, result: str) -> bool:
@@ -309,6 +315,8 @@ class JobRun:
             self._lives(),
             self.work,
             board_index=self.job.boards_done,
+            dipped=self._dip(),
+            is_pick_begun=self._tray.picks_begun > self._picks_before,
             result=result,
             reason=verdict,
             spans=self._steps.spans,

@@ -35,6 +35,8 @@ def placement_record(
     work: Work,
     *,
     board_index: int,
+    is_pick_begun: bool,
+    dipped: o.Dipped | None,
     result: str,
     reason: o.Verdict | None,
     spans: Sequence[Span],
@@ -44,8 +46,9 @@ def placement_record(
     ended_at: str,
     operator: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """result: placed, rejected, unplaced, placed_unverified, ambiguous. `curves`: dip and place,
-    `balls`: every ball of the dry and the wet picture; both by content reference."""
+    """is_pick_begun: False where no pocket was touched, so that the record names none. dipped: the dip of this package;
+    the findings keep that of the one before. result: placed, rejected, unplaced, placed_unverified, ambiguous.
+    `curves`: dip and place, `balls`: every ball of the dry and the wet picture; both by content reference."""
     found, recipe, site = work.findings, work.recipe, work.the_site
     board = found.find(o.BoardRead)
     return {
@@ -60,14 +63,18 @@ def placement_record(
         "site": site.name,
         "level": site.level,
         "below": {"name": recipe.bottom.name, "serial": None},
-        "package": {"name": recipe.package.name, "tray": work.tray, "pocket": work.pocket},
+        "package": {
+            "name": recipe.package.name,
+            "tray": work.tray if is_pick_begun else None,
+            "pocket": work.pocket if is_pick_begun else None,
+        },
         "lots": {"part": frame.part_lot, "material": frame.material_lot},
         "floor_life_left_s": frame.floor_life_left_s,
         "pot_life_left_s": frame.pot_life_left_s,
         "result": result,
         "reason": {"code": reason.code, "text": reason.text} if reason and reason.code else None,
-        "film": _film(work, found.find(o.Dipped)),
-        "dip": _dip(work, found.find(o.Dipped), curves.get("dip")),
+        "film": _film(work, dipped),
+        "dip": _dip(work, dipped, curves.get("dip")),
         "vision": _vision(work, balls),
         "place": _place(work, found.find(o.Placed), curves.get("place")),
         "verify": _verify(found.find(o.PlacedVerified)),

@@ -36,6 +36,8 @@ class TrayCount:
     pocket: int = 0
     tray: int = 0
     lot: str = ""
+    picks_begun: int = 0
+    """by this service"""
     _picks: deque[tuple[int, bool]] = field(default_factory=deque)
     """pocket and whether its package was gripped, oldest first"""
     _is_to_change: bool = False
@@ -69,7 +71,8 @@ class TrayCount:
             self._picks = deque((pocket, bool(gripped)) for pocket, gripped in kept["picks"])
 
     async def next(self, cell: Cell) -> tuple[int, int]:
-        """Pocket and tray of the next package; a used-up tray is changed first.
+        """Pocket and tray of the next package; a used-up tray is changed first. It stays the next one until a pick from
+        it has begun: a site that is given up while the head travels costs no package.
 
         raises   ProcessAlarm tray_set_aside where too many of the last picks failed; what the feeder raises
         """
@@ -80,9 +83,12 @@ class TrayCount:
                 SET_ASIDE, tray=self.tray, lot=self.lot, count=len(failed), picks=len(self._picks), pockets=pockets
             )
         await self.bring(cell)
-        taken = self.pocket
-        self.pocket += 1
-        return taken, self.tray
+        return self.pocket, self.tray
+
+    def pick_begins(self, pocket: int) -> None:
+        """Whatever becomes of this pick, the next one is from the next pocket: so `remember` counts as well."""
+        self.pocket = pocket + 1
+        self.picks_begun += 1
 
     def pick_ended(self, pocket: int, alarm: str) -> None:
         """A pick has come to its end; alarm: key of what it raised, empty where it gripped."""

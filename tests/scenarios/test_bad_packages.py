@@ -141,3 +141,17 @@ async def test_a_package_that_hangs_askew_is_felt_before_it_is_let_go(tmp_path: 
         assert b.placements() == []
         assert await b.rest() is State.COMPLETE, b.alarm_text()
         assert [record["result"] for record in await b.records()] == ["rejected", "placed", "placed"]
+
+
+@virtual
+async def test_a_package_that_was_never_dipped_does_not_get_the_dip_of_the_one_before_into_its_record(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, FaultSpec("ball_missing", nth=2)) as b:
+        b.order()
+        assert await b.rest() is State.COMPLETE, b.alarm_text()
+        records = await b.records()
+        assert [r["result"] for r in records] == ["placed", "rejected", "placed"]
+        assert [r["dip"] is not None for r in records] == [True, False, True]
+        assert [r["film"] is not None for r in records] == [True, False, True]
+        assert len(b.happened("dipped")) == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sim_hardware.faults import FaultSpec
 from station.alarms.active import ActiveAlarm
 from station.run.packml import State
 from tests.scenarios.bench import Bench, bench, numbers, world
@@ -163,3 +164,14 @@ async def test_picks_that_fail_far_apart_set_no_tray_aside(tmp_path: Path) -> No
         empty(b, 0, 6, 12, 18)
         assert await b.rest() is State.COMPLETE, b.alarm_text()
         assert b.snapshots.now()["tray"]["failed_picks"] < 4
+
+
+@virtual
+async def test_a_site_without_a_bottom_package_costs_no_package_of_the_tray(tmp_path: Path) -> None:
+    async with bench(tmp_path, FaultSpec("bottom_missing", nth=1), attended=False) as b:
+        b.order()
+        assert await b.rest() is State.COMPLETE, b.alarm_text()
+        told = [(r["site"], r["result"], r["package"]["pocket"], r["package"]["tray"]) for r in await b.records()]
+        assert told == [("1.U1", "unplaced", None, None), ("2.U1", "placed", 0, 1)]
+        assert b.plant.tray is not None
+        assert [i for i, pocket in enumerate(b.plant.tray.pockets) if pocket.package is None] == [0]
