@@ -45,6 +45,7 @@ ACTS = (
     "swap",
     "start_twice",
     "wrong_answers",
+    "press_on",
     "jog_page_closes",
     "jog_into",
     "second_board",
@@ -53,7 +54,8 @@ ACTS = (
     "answer",
     *HOUSE_ACTS,
 )
-"""`second_board` orders another job after this one; `hold` ends when the person has nothing else to do, `hold_long`
+"""`press_on` answers Retry whatever stands there, until the key switch is asked for; then turns it and puts it right;
+`second_board` orders another job after this one; `hold` ends when the person has nothing else to do, `hold_long`
 after film and dipped package have grown too old"""
 
 

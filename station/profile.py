@@ -150,6 +150,8 @@ class LimitsProfile(_Part):
     """so many failed picks among the last ones set a tray aside. Estimate"""
     tray_fault_picks: int = Field(default=10, ge=1)
     """the last ones: so many picks from the same tray. Estimate"""
+    presses_max: int = Field(default=5, ge=1)
+    """so many answers of Retry or a new part to one cause at one place; then the key is asked for. Estimate"""
     loop_lag_s: float = Field(default=0.25, gt=0)
     """a turn of the service's loop that comes later is told of: half the dead-man of the devices. Estimate"""
     commit_s: float = Field(default=1.0, gt=0)

@@ -141,7 +141,16 @@ OPERATOR_FAULTS = (
         where=_RUNS,
         elsewhere=_NOT_HERE,
     ),
-    process("O12", "gates bypassed", "a gate is overridden again and again", note="the API has no override"),
+    operator(
+        "O12",
+        "gates bypassed",
+        "Retry is pressed again and again while what the gate found stands",
+        where=("S04", "S06", "S07", "S08", "S09", "S14", "S18", "S23"),
+        phases=ONE_PHASE,
+        elsewhere="no gate of this step can be tried again by an answer while its fault stands",
+        other_phases="a gate is asked when its step has measured: the phases of the command make no difference",
+        note="there is no override; what presses on is withheld until the key switch was turned",
+    ),
     operator(
         "O13",
         "power loss",

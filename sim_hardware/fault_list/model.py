@@ -135,7 +135,15 @@ def nothing(id: str, name: str, meaning: str, why: str) -> Fault:
 
 
 def operator(
-    id: str, name: str, meaning: str, *, where: tuple[str, ...] = EVERYWHERE, elsewhere: str = "", note: str = ""
+    id: str,
+    name: str,
+    meaning: str,
+    *,
+    where: tuple[str, ...] = EVERYWHERE,
+    phases: tuple[Phase, ...] = PHASES,
+    elsewhere: str = "",
+    other_phases: str = "",
+    note: str = "",
 ) -> Fault:
     """What a person does."""
-    return Fault(id, name, meaning, Means.OPERATOR, (), where, PHASES, elsewhere, "", note=note)
+    return Fault(id, name, meaning, Means.OPERATOR, (), where, phases, elsewhere, other_phases, note=note)

@@ -43,6 +43,22 @@ class ActiveAlarm:
     redoes: tuple[str, ...] = ()
     """titles of the steps that a Retry does again"""
     answer: asyncio.Future[Answer] | None = None
+    nth: int = 1
+    """the how manieth question for this cause at this place"""
+    withheld: tuple[Answer, ...] = ()
+    """answers of its row that come back when a person with the key has been at the machine"""
+
+    def give_back(self) -> None:
+        """Nothing is withheld any more."""
+        self.withheld, self.answers = (), self.definition.answers
+
+    @property
+    def why_withheld(self) -> str:
+        """In words, with what to do; empty where nothing is withheld."""
+        if not self.withheld:
+            return ""
+        labels = " and ".join(f"'{ANSWER_TEXT[answer][0]}'" for answer in self.withheld)
+        return f"{labels} withheld until the key switch at the machine was turned to manual and back: see alarm 907."
 
     def consequence(self, answer: Answer) -> str:
         """What this answer leads to, and what it costs."""
@@ -58,7 +74,7 @@ class ActiveAlarm:
             "id": self.id,
             "number": row.number,
             "title": row.title,
-            "text": self.text,
+            "text": f"{self.text} {self.why_withheld}".rstrip(),
             "cause": row.cause,
             "remedy": list(row.remedy),
             "severity": row.severity.value,
@@ -121,6 +137,7 @@ class AlarmList:
         """
         self._count += 1
         future: asyncio.Future[Answer] | None = asyncio.get_running_loop().create_future() if ask else None
+        permitted = tuple(answer for answer in alarm.definition.answers if answer not in alarm.withheld)
         active = ActiveAlarm(
             id=f"A{self.life}-{self._count}",
             definition=alarm.definition,
@@ -128,10 +145,12 @@ class AlarmList:
             raised_at=raised_at,
             objects=objects,
             state_token=f"T{self.life}-{self._count}",
-            answers=alarm.definition.answers if ask else (Answer.ACKNOWLEDGE,),
+            answers=permitted if ask else (Answer.ACKNOWLEDGE,),
             position_trusted=position_trusted,
             redoes=alarm.redoes,
             answer=future,
+            nth=max(1, alarm.nth),
+            withheld=alarm.withheld,
         )
         self.standing.append(active)
         return active
@@ -147,7 +166,8 @@ class AlarmList:
             raise AnswerRefused("the machine has moved on since this question was asked; look again")
         permitted = [permitted.value for permitted in active.answers]
         if answer not in permitted:
-            raise AnswerRefused(f"{answer!r} is no answer to this alarm; permitted: {', '.join(permitted)}")
+            why = active.why_withheld if answer in active.withheld else f"{answer!r} is no answer to this alarm"
+            raise AnswerRefused(f"{why.rstrip('.')}; permitted: {', '.join(permitted)}")
         if active.answer is not None and not active.answer.done():
             active.answer.set_result(Answer(answer))
         self.remove(active, answer)

@@ -97,6 +97,9 @@ class ProcessAlarm(Exception):
 
     redoes       titles of the steps that a retry would do again; set by the runner, who knows
     answered_by  person, or policy where nobody was there to be asked
+    nth          how often a person is asked for this cause at this place, this time included; set by who asks,
+                 0 where nobody is asked
+    withheld     answers that are not to be had just now; set by who asks
     """
 
     def __init__(self, key: str, **details: Any) -> None:
@@ -104,6 +107,8 @@ class ProcessAlarm(Exception):
         self.details = details
         self.redoes: tuple[str, ...] = ()
         self.answered_by = "person"
+        self.nth = 0
+        self.withheld: tuple[Answer, ...] = ()
         super().__init__(self.text)
 
     @property

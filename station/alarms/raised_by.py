@@ -49,6 +49,7 @@ CELLS: dict[int, str] = {
     713: "B08,S10,before",
     901: "O08,S22,commanded",
     903: "O08,S11,before",
+    907: "O12,S06,before",
 }
 """number -> fault, step and phase of the fault matrix, for `python -m tests.campaign run --cell`"""
 

@@ -210,6 +210,21 @@ register(
             answers=(Answer.ACKNOWLEDGE, Answer.STOP),
         ),
         AlarmDefinition(
+            907,
+            "gate_pressed",
+            "One question was pressed through again and again",
+            "'{title}' ({number}) was answered with Retry or a new part {times} times at {place}, and is asked again.",
+            "What the question names was not put right: a good measurement passes a gate, not many tries.",
+            (
+                "Put right what the question names, then turn the key switch at the machine to manual and back: "
+                "Retry and new part can be chosen again.",
+                "Or skip the site, or stop the job: that needs no key.",
+            ),
+            Reaction.TELL,
+            answers=(Answer.ACKNOWLEDGE,),
+            severity=Severity.WARN,
+        ),
+        AlarmDefinition(
             902,
             "too_many_rejects",
             "Too many packages rejected in a row",

@@ -33,6 +33,7 @@ EVENT_TOPICS: dict[str, str] = {
     "calibration": "event/maintenance",
     "parameter": "event/audit",
     "operator": "event/audit",
+    "gate": "event/audit",
 }
 """Whole kind or first word of a kind; the whole kind wins. Other events, such as the journal's, stay inside."""
 

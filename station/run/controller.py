@@ -39,6 +39,7 @@ from station.run.modes import Mode, Modes
 from station.run.noticed import Noticed, end_task
 from station.run.packml import OPERATOR_TEXT, WAIT_STATES, Command, Packml, State
 from station.run.packml import Refused as PackmlRefused
+from station.run.pressed import Pressed
 from station.run.steps import OpenAct, RunEnded
 from station.run.supply import Supply
 from station.run.tray import TrayCount
@@ -86,8 +87,9 @@ class Controller:
         self._after_hold = AfterHold(cell)
         question = partial(self._raise, ask=True)
         self._interrupted = InterruptedActs(store, identity.station, self._utc, question, self._raise)
+        self.pressed = Pressed(self.alarms, limits.presses_max, self._place, self._raise)
         self._asking = Asking(
-            self.packml, self._gate, self.alarms, question, store.commit, self.wait_for, self._is_attended
+            self.packml, self._gate, self.alarms, self.pressed, question, store.commit, self.wait_for, self._is_attended
         )
         finishing = Finishing(cell, self._gate, self._end_task)
         self._noticed = Noticed(self.packml, self.alarms, self._asking, self._raise, self.command, finishing.finish)
@@ -119,14 +121,12 @@ class Controller:
     async def start(self) -> None:
         """Begin to live: events are saved from now on, interrupted acts are settled or asked for. Moves nothing."""
         self.since_s = self.clock.mono_s()
-        self.store.events.append(
-            "station.online",
-            {
-                "software_version": SOFTWARE_VERSION,
-                "vision_hash": fingerprint(),
-                "simulated": self.identity.simulated,
-            },
-        )
+        told = {
+            "software_version": SOFTWARE_VERSION,
+            "vision_hash": fingerprint(),
+            "simulated": self.identity.simulated,
+        }
+        self.store.events.append("station.online", told)
         self.jobs.remember()
         await self.tray.remember()
         # The first word to every device is stop: what an earlier life of the service began is not let go on.
@@ -235,9 +235,8 @@ class Controller:
     def answer(self, alarm_id: str, answer: str, state_token: str) -> None:
         """A person's answer to an alarm. Raises AnswerRefused."""
         active = self.alarms.answer(alarm_id, answer, state_token)
-        self.store.events.append(
-            "operator.answer", {"alarm": active.definition.number, "id": alarm_id, "answer": answer}
-        )
+        told = {"alarm": active.definition.number, "id": alarm_id, "answer": answer, "nth": active.nth}
+        self.store.events.append("operator.answer", told)
         self._interrupted.answered(active, Answer(answer))
 
     # -- acting states ---------------------------------------------------------------------------------------
@@ -332,10 +331,16 @@ class Controller:
     # -- called by the runner --------------------------------------------------------------------------------
 
     def _is_attended(self) -> bool:
+        run = self._running()  # without one, whoever gave the Reset is there to look at the nozzle
+        return run is None or (self._attended and run.job.recipe.recovery.attended)
+
+    def _place(self) -> str:
+        run = self._running()
+        return "Reset" if run is None else run.place()
+
+    def _running(self) -> JobRun | None:
         run = self.current
-        if run is None or run.job.state != "running":
-            return True  # whoever gave the Reset is there to look at the nozzle
-        return self._attended and run.job.recipe.recovery.attended
+        return run if run is not None and run.job.state == "running" else None
 
     async def _before_try(self, step: Step, work: Work) -> None:
         await self._after_hold.check(step, work)
@@ -374,7 +379,9 @@ class Controller:
 
     def _look(self) -> None:
         """What the drives say of their positions, and the key switch, are noted also while nobody asks for a motion."""
-        self.modes.look(self.guard.facts().key_manual)
+        key_manual = self.guard.facts().key_manual
+        self.modes.look(key_manual)
+        self.pressed.look(key_manual)
 
     def _show(self, sub_step: str) -> None:
         self.sub_step = sub_step
@@ -387,5 +394,5 @@ class Controller:
         return self.clock.utc().isoformat()
 
     def _needs_board(self) -> bool:
-        run = self.current
-        return run is not None and run.job.state == "running" and run.work.findings.find(BoardClamped) is not None
+        run = self._running()
+        return run is not None and run.work.findings.find(BoardClamped) is not None

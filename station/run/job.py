@@ -126,6 +126,11 @@ class JobRun:
         self._head_ended_s: float | None = None
         """when the head had done with the package before, on this board"""
 
+    def place(self) -> str:
+        """What is built just now, for people."""
+        board = f"board {self.job.boards_done + 1} of job {self.job.id}"
+        return board if self.work.site is None else f"site {self.work.site.name} of {board}"
+
     async def prepare(self) -> None:
         """What belongs to Starting: lights are set by the steps, the first film is laid and measured here.
 

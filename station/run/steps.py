@@ -131,11 +131,19 @@ class StepRunner:
 
         raises   PartSettled when an alarm was settled by giving the part or the site up; RunEnded when the job must end
         """
+        asked: dict[int, int] = {}
         while True:
             try:
-                return await self._once(step, work, lane)
+                outcome = await self._once(step, work, lane)
             except ProcessAlarm as alarm:
                 decision = await self._settle(alarm, step, work)
+                if alarm.nth:
+                    asked[alarm.definition.number] = alarm.nth
+            else:
+                for number, times in asked.items():
+                    # Passed by a good measurement; how often it had to be tried is worth knowing all the same.
+                    self._log.append("gate.passed", {"step": step.id, "alarm": number, "asked": times, **_what(work)})
+                return outcome
             for earlier in before_retry(decision.redo_from, step):
                 await self.do(earlier, work, LANE_OF.get(earlier.id, lane))
 
@@ -279,6 +287,7 @@ class StepRunner:
                 "text": alarm.text,
                 "answer": answer.value,
                 "by": alarm.answered_by,
+                "nth": alarm.nth,
             }
             self.answers.append(told)
             self._log.append("alarm.answered", told)

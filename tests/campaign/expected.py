@@ -25,6 +25,7 @@ REGAINED = "the link is dropped and opened again within a second, the command is
 class Expected:
     """`goes_on_in`: steps in which nothing need happen; `why` tells that as well.
 
+    told      alarms of which each must have come
     records   results of which one must be in a record; empty: any will do
     only_in   (step, letters): what alone is accepted in this step
     """
@@ -33,6 +34,7 @@ class Expected:
     also: str = ""
     why: str = ""
     goes_on_in: tuple[str, ...] = ()
+    told: tuple[int, ...] = ()
     records: tuple[str, ...] = ()
     only_in: tuple[tuple[str, str], ...] = ()
 
@@ -204,6 +206,9 @@ EXPECTED: dict[str, Expected] = {
         ". refused", "S P J R W", "after a Stop in the middle a person, or the look of Reset, tells what became of it"
     ),
     "O11": Expected(". refused", "S P J R W", "as for O10; over the bin nothing needs to be refused"),
+    "O12": Expected(
+        "P", "refused W", "what is withheld is refused, and told of, until the key was turned", told=(907,)
+    ),
     "O13": Expected(".", "P S J R W", "what a start after a power loss asks about and tells"),
     "O14": Expected("I", "C", "found when the next move is refused", BEFORE_A_JOB),
     "O16": Expected("C", "", "", BEFORE_A_JOB),
@@ -233,6 +238,8 @@ def verdict_of(line: dict[str, Any]) -> tuple[str, str]:
     expected = EXPECTED[fault.id]
     if not expected.accepts(letters, line["step"]):
         return OTHER, f"did {letters}, listed is {expected.listed}"
+    if not set(expected.told) <= set(line["alarms"]):
+        return OTHER, f"told of {line['alarms']}, wanted {' and '.join(map(str, expected.told))}"
     if expected.records and not set(expected.records) & set(line["results"]):
         return OTHER, f"recorded {', '.join(line['results'])}, wanted {' or '.join(expected.records)}"
     return PROVED, ""

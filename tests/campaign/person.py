@@ -8,17 +8,19 @@ from pathlib import Path
 
 from sim_hardware.faults import FaultSpec, Phase
 from sim_hardware.schedule import Act
-from station.alarms.active import AnswerRefused
+from station.alarms.active import ActiveAlarm, AnswerRefused
 from station.run.controller import CommandRefused
 from station.run.packml import Command, State
 from station.store.errors import StoreFailed
 from tests.campaign import house, jogging
-from tests.campaign.operator import Operator
+from tests.campaign.operator import LOOKS_EVERY_S, Operator
 from tests.campaign.watcher import OPERATOR, Watcher
 from tests.scenarios.bench import Bench
 
 LONG_HOLD_S = 75.0
 """longer than film and dipped package may wait"""
+KEY_S = 1.0
+"""a key switch is turned for at least so long by a hand"""
 KILLED_FOR_S = 2.0
 """from the end of a service that was killed to its next start; the devices have stopped by themselves meanwhile"""
 
@@ -111,6 +113,8 @@ class Person:
                 self._operator.waits = True
                 await jogging.by_hand(b, self._watcher, act.act)
                 self._operator.waits = False
+            elif act.act == "press_on":
+                await self._press_on(b)
             elif act.act == "wrong_answers":
                 await self._answer_wrongly(b)
             elif act.act in ("power_cut", "kill"):
@@ -149,6 +153,31 @@ class Person:
         else:
             await asyncio.sleep(LONG_HOLD_S)
         self._operator.waits = False
+
+    async def _press_on(self, b: Bench) -> None:
+        """Retry, whatever stands there, until the station asks for the key; then with the key, and the fault goes."""
+        assert self._operator is not None
+        self._operator.waits = True
+        alarms, plant = b.controller.alarms, self._watcher.plant
+        while not alarms.stands("gate_pressed"):
+            for question in alarms.questions[:1]:
+                self._retry(b, question)
+            await asyncio.sleep(LOOKS_EVERY_S)
+        try:
+            self._retry(b, alarms.questions[0])
+            self._watcher.add(OPERATOR, "was not refused", {})
+        except AnswerRefused as refused:
+            self._watcher.add(OPERATOR, "was refused", {"text": str(refused)})
+        for position, words in ((True, "turns the key to manual"), (False, "turns the key back")):
+            self._watcher.add(OPERATOR, words, {})
+            plant.set_safety(key_manual=position)
+            await asyncio.sleep(KEY_S)
+        self._operator.waits = False
+
+    def _retry(self, b: Bench, question: ActiveAlarm) -> None:
+        number = question.definition.number
+        self._watcher.add(OPERATOR, f"answers {number} with retry", {"alarm": number})
+        b.answer(question, "retry")
 
     async def _answer_wrongly(self, b: Bench) -> None:
         assert self._operator is not None

@@ -8,6 +8,7 @@ from drivers.wire import dip_unit, film_gauge, head, motion_plc
 from sim_hardware.cabling import PORT_NAMES
 from sim_hardware.fault_kinds import KINDS
 from sim_hardware.fault_list import BY_ID, Means, Step
+from sim_hardware.fault_list.steps import placed_in
 from sim_hardware.faults import FaultSpec, Phase
 from sim_hardware.schedule import Act, Entry, Schedule
 from sim_hardware.world.places import SafetyInputs
@@ -23,12 +24,24 @@ ACT_OF = {
     "O04": "start_twice",
     "O08": "stop",
     "O09": "wrong_answers",
+    "O12": "press_on",
     "O13": "power_cut",
     "D09": "hold_long",
     "D10": "hold_long",
 }
 """which act is which fault of the list"""
 
+STANDING = {
+    "S04": FaultSpec("code_unreadable"),
+    "S06": FaultSpec("frame_lost"),
+    "S07": FaultSpec("frame_lost"),
+    "S08": FaultSpec("film_uneven", value=30.0),
+    "S09": FaultSpec("plate_temperature", value=15.0),
+    "S14": FaultSpec("plate_temperature", value=15.0),
+    "S18": FaultSpec("frame_lost"),
+    "S23": FaultSpec("frame_lost"),
+}
+"""what a person presses on against: in each step a fault that its gate asks about, and that does not pass by itself"""
 STEPS = ("boot", "home", "recipe_load", *(step.id for step in ALL_STEPS))
 """what is announced: the steps of the process, and what comes before them"""
 COMMANDS = (
@@ -56,6 +69,8 @@ def of_cell(fault_id: str, step: Step, phase: Phase) -> Schedule:
     made: list[Entry] = [Act(ACT_OF[fault_id], step.name, command, reached, after_s)]
     if fault_id == "O09":
         made.append(FaultSpec("fiducial_missing", nth=1, value=1.0, step="load_board"))
+    if fault_id == "O12":
+        made.append(placed_in(STANDING[step.id], step, phase))
     if fault_id == "B03":
         made.append(FaultSpec("board_again", nth=1))
     return tuple(made)

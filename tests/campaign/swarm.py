@@ -24,7 +24,7 @@ from tests.campaign.schedule import of_cell
 FAULTS_MAX = 4
 BATCH = 50
 """seeds on one machine"""
-NOT_TOGETHER = ("O13", "O09")
+NOT_TOGETHER = ("O13", "O09", "O12")
 """acts that need the station for themselves, as what happens to its host does, which is left out as a whole"""
 
 
