@@ -58,7 +58,8 @@ class Hand:
         self._work(lambda: time.monotonic() >= ends_s, "")
 
     def work_until(self, happens: Callable[[], bool]) -> None:
-        """Go on with what was begun until this is so. Raises Gone, Hangs."""
+        """Go on with what was begun until this is so, with a board anew where one is complete. Raises Gone, Hangs."""
+        self._job = None
         self._work(happens, "what was waited for did not happen")
 
     def finish_a_board(self) -> None:
