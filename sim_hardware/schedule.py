@@ -32,6 +32,7 @@ HOUSE_ACTS = (
     "wrong_recipe",
     "recipe_edited",
     "absurd_recipe",
+    "approved_under_another_vision",
     "mes_down",
     "log_flood",
 )

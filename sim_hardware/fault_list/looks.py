@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from sim_hardware.fault_list.model import AS_IT_IS, FOR_EVER, ONE_PHASE, machine, nothing, operator
+from sim_hardware.fault_list.model import AS_IT_IS, FOR_EVER, ONE_PHASE, host, machine, operator
 from sim_hardware.faults import FaultSpec as F
 from sim_hardware.faults import Phase
 
@@ -168,12 +168,14 @@ VISION_FAULTS = (
         phases=ONE_PHASE,
         other_phases=_PICTURE,
     ),
-    nothing(
+    host(
         "C16",
         "wrong classifier",
-        "the classifier is not the approved one",
-        "an approval fixes the content of a recipe alone, and a job builds the library's whatever its state: "
-        "nothing says which version of the eyes was approved",
+        "the vision that runs is not the one under which the recipe was approved, as after an update of the software",
+        where=("S02",),
+        elsewhere="an approval is read with the order, and the order comes after the homing; the recipe of a job is "
+        "fixed then, and the vision of a service that runs does not change",
+        note="the approval in the station's memory is made to name another vision",
     ),
     machine(
         "C17",

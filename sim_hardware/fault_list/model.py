@@ -20,7 +20,6 @@ class Means(StrEnum):
     """host, disk, clock, orders; the harness brings it about where the service meets them"""
     PROCESS = "process campaign"
     """host, disk and network: needs a real process"""
-    NOTHING = "not injectable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Fault:
     where       steps in which it can be at all; `elsewhere` says why not in the others
     phases      phases that make a difference; `other_phases` says why the others do not
     made_at     step with which it is given where that is not the step in which it shows
-    note        what the injection leaves out, or why there is none
+    note        what the injection leaves out
     """
 
     id: str
@@ -127,11 +126,6 @@ def process(id: str, name: str, meaning: str, note: str = "") -> Fault:
     """A fault of host or network."""
     why = "the virtual clock has neither this host nor this network: the process campaign strikes at random instants"
     return Fault(id, name, meaning, Means.PROCESS, where=(), elsewhere=why, note=note)
-
-
-def nothing(id: str, name: str, meaning: str, why: str) -> Fault:
-    """A fault that nothing here can bring about yet."""
-    return Fault(id, name, meaning, Means.NOTHING, where=(), elsewhere=why, note=why)
 
 
 def operator(

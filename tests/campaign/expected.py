@@ -149,6 +149,7 @@ EXPECTED: dict[str, Expected] = {
     "C13": Expected("P"),
     "C14": Expected("J", "R P Q", "looked at once more first", only_in=(("S18", "J"),)),
     "C15": Expected("R P"),
+    "C16": Expected("refused"),
     "C17": Expected("R P", ".", "the first picture suffices"),
     "P01": Expected("I P"),
     "P02": Expected("P"),

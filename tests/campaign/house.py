@@ -25,6 +25,7 @@ from station.clock import SIMULATION_EPOCH_UTC, Clock
 from station.door import Door
 from station.service_log import LINES_MAX, service_log
 from station.store import open_store
+from station.store.chain import canonical
 from station.store.database import BUSY_LIMIT_S, DATABASE_NAME
 from station.store.errors import SQLITE_BUSY, SQLITE_FULL, StoreError
 from station.store.schema import SCHEMA_VERSION
@@ -42,6 +43,7 @@ FLOOD = 400
 """requests at one instant, more than the burst that the service takes"""
 FLOOD_LINES = 100_000
 _LOG = logging.getLogger(__name__)
+OTHER_VISION = "sha256:" + "0" * 64
 BASE = "http://127.0.0.1:8600"
 
 Act = Callable[[Bench, Watcher], Awaitable[None]]
@@ -233,12 +235,14 @@ async def bombs(b: Bench, watcher: Watcher) -> None:
 
 
 async def recipe_edited(b: Bench, watcher: Watcher) -> None:
-    """From now on the name of the recipe stands for another content."""
-    document = recipe().as_data()
+    """From now on the name of the recipe stands for another content: an edited revision is stored and approved."""
+    document, address = recipe().as_data(), f"/v1/recipes/{RECIPE}"
     document["place"]["hold_s"] += 0.1
-    edited = recipes.from_data(document, RECIPE)
-    assert edited.content_hash != recipe().content_hash
-    b.named = lambda: edited
+    async with _web(b) as client:
+        tag = (await client.get(address)).headers["etag"]
+        edited = (await client.put(address, json=document, headers={"If-Match": tag})).json()
+        await client.post(f"{address}/revisions/{edited['hash']}/actions", json={"action": "approve"})
+    assert b.shelf.to_build(RECIPE).content_hash == edited["hash"] != recipe().content_hash
 
 
 async def wrong_recipe(b: Bench, watcher: Watcher) -> None:
@@ -254,6 +258,32 @@ async def wrong_recipe(b: Bench, watcher: Watcher) -> None:
 
     b.named = named
     await struck.wait()
+
+
+async def approved_under_another_vision(b: Bench, watcher: Watcher) -> None:
+    """What the memory holds after an update of the software. The next order is refused; an MES that asks too is told
+    why; the recipe is looked at and approved anew."""
+    struck, to_build, drawn = asyncio.Event(), b.shelf.to_build, b.drawn
+    kept = b.store.recipes.put(drawn.name, str(drawn.revision), drawn.content_hash, canonical(drawn.as_data()))
+    b.store.recipes.approve(kept.hash, OTHER_VISION)
+
+    def ordered(name: str, revision: str = "") -> recipes.Recipe:
+        struck.set()
+        return to_build(name, revision)
+
+    b.shelf.to_build = ordered  # type: ignore[method-assign]
+    await struck.wait()
+    async with _web(b) as client:
+        order, key = {"recipe": drawn.name, "boards": 1}, {"Idempotency-Key": "order-3"}
+        before = len(b.controller.jobs.views())
+        refused = await client.post("/v1/jobs", json=order, headers=key)
+        is_told = refused.status_code == 409 and refused.json()["code"] == "recipe-other-vision"
+        _judge_refusal(watcher, is_told and len(b.controller.jobs.views()) == before, refused.text)
+        address = f"/v1/recipes/{drawn.name}/revisions/{kept.hash}"
+        renewed = (await client.post(f"{address}/actions", json={"action": "approve"})).json()
+        watcher.add(OPERATOR, "approves anew", {"text": drawn.name})
+        if (renewed["refusal"], renewed["approved_vision"]) != (None, b.shelf.vision):
+            watcher.add(OPERATOR, "was not refused", {"text": f"approved anew, and not taken: {renewed}"})
 
 
 async def absurd_recipe(b: Bench, watcher: Watcher) -> None:
@@ -318,9 +348,11 @@ ACTS: dict[str, Act] = {
     "mes_down": mes_down,
     "log_flood": log_flood,
     "absurd_recipe": absurd_recipe,
+    "approved_under_another_vision": approved_under_another_vision,
 }
 """what happens while it runs"""
 ACT_OF = {
+    "C16": "approved_under_another_vision",
     "H01": "kill",
     "H02": "disk_full",
     "H03": "database_held",

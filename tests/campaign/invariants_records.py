@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from station.run.packml import State
+from station.version import SOFTWARE_VERSION
 from tests.campaign.judged import Judged, invariant
 from tests.campaign.watcher import COMMAND, OPERATOR, PLANT, STATION, Entry
+from vision.fingerprint import fingerprint
 
 _ACTS = {"picked": "pick", "dipped": "dip", "placed": "place", "rejected": "bin_part", "board out": "board_out"}
 _BY_TITLE = {state.title: state for state in State}
@@ -133,11 +135,13 @@ def pass_is_true(run: Judged) -> Iterator[str]:
             yield f"{placed.serial} passed and lies {off_um:.0f} um off, allowed {limit_um:.0f} um"
 
 
-@invariant(30, "recipe and software in a record are those of its job")
+@invariant(30, "recipe, software and vision in a record are those of its job")
 def hashes_hold(run: Judged) -> Iterator[str]:
     for record in run.records:
         if record["recipe"]["hash"] != run.recipe.content_hash:
             yield f"the record of {record['site']} names another recipe"
+        if (record["software_version"], record["vision_hash"]) != (SOFTWARE_VERSION, fingerprint()):
+            yield f"the record of {record['site']} names other software or another vision"
 
 
 @invariant(31, "the log has no gap and its hash chain verifies")

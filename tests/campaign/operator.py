@@ -18,6 +18,7 @@ from station.alarms.catalogue import definition
 from station.run.controller import CommandRefused
 from station.run.job import Job
 from station.run.packml import Command, State
+from station.shelf import RecipeRefused
 from tests.campaign.watcher import OPERATOR, Watcher
 from tests.scenarios.bench import WAITING, Bench
 
@@ -125,7 +126,7 @@ class Operator:
                 self.job = self.bench.order(self.boards)
             elif state is State.HELD and not self._is_asked() and not controller.alarms.standing:
                 await self._command(Command.UNHOLD)
-        except CommandRefused as refused:
+        except (CommandRefused, RecipeRefused) as refused:
             self.watcher.add(OPERATOR, "was refused", {"text": str(refused)})
 
     async def _start_the_service_anew(self) -> None:

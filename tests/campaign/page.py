@@ -209,7 +209,7 @@ def _sections(cells: dict[str, list[Any]]) -> list[str]:
 def _fault(fault: Fault, cells: dict[str, list[Any]]) -> list[str]:
     lines = [f"### {fault.id} {fault.name}", "", f"{fault.meaning[0].upper()}{fault.meaning[1:]}.", ""]
     lines.append(f"- **Brought about by:** {_injector(fault)}")
-    if fault.note and fault.means is not Means.NOTHING:
+    if fault.note:
         lines.append(f"- **Note:** {fault.note}")
     keys = keys_of(fault)
     if keys:

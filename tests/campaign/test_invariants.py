@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from station.run.packml import State
+from station.version import SOFTWARE_VERSION
 from tests.campaign.judged import FAULTS_CEASE, ROWS, Judged, violations
 from tests.campaign.run import INVARIANT_MODULES
 from tests.campaign.watcher import COMMAND, ENDED, LOOK, OPERATOR, PLANT, STATION, Entry
 from tests.scenarios.bench import recipe
+from vision.fingerprint import fingerprint
 
 assert INVARIANT_MODULES
 MACHINE = SimpleNamespace(
@@ -71,6 +73,8 @@ def record(result: str = "placed", recipe_hash: str = "", **fields: Any) -> dict
         "site": "1.U1",
         "result": result,
         "recipe": {"hash": recipe_hash or recipe().content_hash},
+        "software_version": SOFTWARE_VERSION,
+        "vision_hash": fingerprint(),
         **fields,
     }
 
@@ -157,6 +161,8 @@ def test_a_history_that_breaks_an_invariant_is_found(number: int) -> None:
         (28, judged(entry(1.0, STATION, "step.ended", step="pick", verdict="pass", seq=1, held=None))),
         (34, judged(records=[record(record_id="R1")], delivered=[message("b" * 64)], kept={7: "a" * 64})),
         (34, judged(records=[record(record_id="R1")], delivered=[message(result="x")], kept={7: "a" * 64})),
+        (30, judged(records=[record(vision_hash="another")])),
+        (30, judged(records=[record(software_version="another")])),
         (39, judged(events=[("fault.raised", {"id": "A1", "number": n}) for n in (306, 307)])),
         (39, judged(shown=["A1"])),
         (43, judged(told={7: "a" * 64}, kept={7: "b" * 64})),
