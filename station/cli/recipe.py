@@ -58,13 +58,22 @@ def validate(recipe: Recipes, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(recipe: OneRecipe, as_json: AsJson = False) -> None:
+def show(
+    recipe: OneRecipe,
+    as_json: AsJson = False,
+    document: Annotated[
+        bool, typer.Option("--document", help="Only the recipe, as JSON that PUT /v1/recipes/NAME takes.")
+    ] = False,
+) -> None:
     """Show what a recipe builds and how."""
     import recipes
 
     found = recipes.examine(recipe)
     if found.recipe is None:
         _refuse(found.errors, found.warnings, as_json)
+    if document:
+        _say_json(found.recipe.as_data())
+        return
     if as_json:
         _say_json({**found.recipe.as_data(), "content_hash": found.recipe.content_hash})
         return

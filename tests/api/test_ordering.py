@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from typer.testing import CliRunner
 
 import recipes
 from station.api.app import create_app
+from station.cli.recipe import app as command_line
 from station.door import Door
 from tests.api.support import ADDRESS
 from tests.api.test_requests import assert_problem
@@ -121,3 +123,17 @@ async def test_what_is_not_here_is_refused_and_no_file_of_the_host_is_read(tmp_p
             assert RECIPE in problem["problems"][0]
         assert_problem(await client.order(revision="newest"), 422, "invalid")
         assert b.controller.jobs.views() == []
+
+
+@virtual
+async def test_a_recipe_file_of_ones_own_is_stored_approved_and_ordered_as_the_readme_tells(tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text(recipes.to_toml(recipes.from_data({**edited(), "name": "my"})), encoding="utf-8")
+    document = CliRunner().invoke(command_line, ["show", str(file), "--document"]).stdout
+    async with station(tmp_path / "data") as (_, client):
+        headers = {"If-None-Match": "*", "Content-Type": "application/json"}
+        made = (await client.http.put("/v1/recipes/my", content=document, headers=headers)).json()
+        assert made["hash"] == recipes.load(file).content_hash
+        address = f"/v1/recipes/my/revisions/{made['hash']}/actions"
+        assert (await client.http.post(address, json={"action": "approve"})).json()["refusal"] is None
+        assert (await client.order(recipe="my")).json()["recipe_hash"] == made["hash"]
