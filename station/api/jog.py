@@ -20,6 +20,8 @@ from station.api.streams import Streams, finite
 TOLD_EVERY_S = 0.05
 SAID_AGAIN_S = 1.0
 """an unchanged picture is sent again after so long"""
+TAKES_LIMIT_S = 2.0
+"""a page that takes no picture for so long does not show what moves: it has the pad no more. Estimate"""
 PAD_TAKEN, BAD_FRAME, GOING_AWAY = 4409, 4400, 1001
 """close codes; 4000 and above are the application's (RFC 6455, 7.4.2)"""
 REASON_LIMIT = 120
@@ -33,11 +35,15 @@ def router(port: ControllerPort, streams: Streams) -> APIRouter:
     @routes.websocket("/jog")
     async def jog(socket: WebSocket) -> None:
         """Take the pad, hold buttons, be told what moves. Closing lets go."""
-        await socket.accept()
+        try:
+            async with asyncio.timeout(TAKES_LIMIT_S):
+                await socket.accept()
+        except TimeoutError:
+            return
         try:
             token = port.take_jog()
         except Refused as refused:
-            await socket.close(PAD_TAKEN, refused.message[:REASON_LIMIT])
+            await _close(socket, PAD_TAKEN, refused.message)
             return
         try:
             await _Pad(socket, port, streams, token).serve()
@@ -70,8 +76,7 @@ class _Pad:
             self._port.give_back_jog(self._token)
             hearing.cancel()
             telling.cancel()
-            with suppress(RuntimeError, WebSocketDisconnect):  # where it was closed already
-                await self._socket.close(GOING_AWAY)
+            await _close(self._socket, GOING_AWAY)
 
     async def _hear(self) -> None:
         while True:
@@ -82,7 +87,7 @@ class _Pad:
                 problem = error.errors(include_url=False)[0]
                 where = ".".join(str(part) for part in problem["loc"])
                 self._port.give_back_jog(self._token)
-                await self._socket.close(BAD_FRAME, f"{where}: {problem['msg']}"[:REASON_LIMIT])
+                await _close(self._socket, BAD_FRAME, f"{where}: {problem['msg']}")
                 return
             held = None if frame.hold is None else (frame.hold.axis, frame.hold.direction, frame.hold.speed)
             try:
@@ -98,6 +103,17 @@ class _Pad:
             picture = {"token": self._token, "refused": self._refused, **self._port.jog()}
             text = json.dumps(finite(picture), separators=(",", ":"), allow_nan=False)
             if text != told or loop.time() - told_at_s >= SAID_AGAIN_S:
-                await self._socket.send_text(text)
+                try:
+                    async with asyncio.timeout(TAKES_LIMIT_S):
+                        await self._socket.send_text(text)
+                except TimeoutError:
+                    return
                 told, told_at_s = text, loop.time()
             await asyncio.sleep(TOLD_EVERY_S)
+
+
+async def _close(socket: WebSocket, code: int, reason: str = "") -> None:
+    """Unless it was closed already, or takes nothing, not even this."""
+    with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+        async with asyncio.timeout(TAKES_LIMIT_S):
+            await socket.close(code, reason[:REASON_LIMIT])

@@ -1,11 +1,14 @@
 """Carrying a request out once: the same key gets the first answer again, another request under the key is refused.
 
-Nothing here knows what the request does. Our own rules, in the spirit of the IETF draft on the Idempotency-Key header
-(draft-ietf-httpapi-idempotency-key-header): only accepted requests are remembered, so a refusal leaves the key free.
+Nothing here knows what the request does. What was begun is carried to its end and its answer kept, whoever still
+listens: a client that is gone in the middle gets it when it asks again. Our own rules, in the spirit of the IETF draft
+on the Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header): only accepted requests are remembered, so a
+refusal leaves the key free.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -78,11 +81,27 @@ async def once(
             assert known.status is not None
             return _answered(known.status, json.loads(known.body or "{}"), location, is_replay=True)
         case "new":
-            return await _first(request, store, key, effect, status, location)
+            first = asyncio.ensure_future(_first(store, key, effect, status, location))
+            await _to_its_end(first)
+            return first.result()
+
+
+async def _to_its_end(work: asyncio.Future[Response]) -> None:
+    """Wait for it. A cancellation that comes meanwhile is raised when the work is over, never into it: half an effect
+    would leave its key as running for ever, and the job that it may have made without an answer."""
+    cancellation: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait((work,))
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        if not work.cancelled():
+            work.exception()  # nobody is left to be told
+        raise cancellation
 
 
 async def _first(
-    request: Request,
     store: Store,
     key: str,
     effect: Callable[[], Awaitable[dict[str, Any]]],
@@ -94,8 +113,8 @@ async def _first(
     except (Refused, NotFound, Invalid, StoreError, problems.Trouble):
         store.answers.release(key)
         raise
-    except Exception as error:
-        # Nobody knows how far a bug let it come: the same key must never try again.
+    except BaseException as error:
+        # Nobody knows how far it came: the same key must never try again.
         store.answers.keep(key, 500, canonical(problems.of_exception(error)))
         raise
     store.answers.keep(key, status, canonical(result))

@@ -88,7 +88,7 @@ def body(
     return {key: value for key, value in document.items() if value is not None}
 
 
-def of_exception(error: Exception) -> dict[str, Any]:
+def of_exception(error: BaseException) -> dict[str, Any]:
     """The problem document that stands for an exception of the controller or of the store."""
     match error:
         case Trouble():

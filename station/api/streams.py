@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from station.api import problems
 from station.api.port import ControllerPort
@@ -50,15 +50,24 @@ class EventStream(Response):
                 watching.add_done_callback(lambda _: pumping.cancel())
 
     async def _pump(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         async with aclosing(self._frames) as frames:
-            async for frame in frames:
-                try:
-                    async with asyncio.timeout(SEND_LIMIT_S):
-                        await send({"type": "http.response.body", "body": frame.encode("utf-8"), "more_body": True})
-                except (TimeoutError, OSError):
-                    return
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            takes = await _taken(send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            while takes and (frame := await anext(frames, None)) is not None:
+                takes = await _taken(
+                    send, {"type": "http.response.body", "body": frame.encode("utf-8"), "more_body": True}
+                )
+        if takes:
+            await _taken(send, {"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _taken(send: Send, message: Message) -> bool:
+    """Whether the client took it within the limit; else it is let go."""
+    try:
+        async with asyncio.timeout(SEND_LIMIT_S):
+            await send(message)
+    except (TimeoutError, OSError):
+        return False
+    return True
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -103,6 +103,51 @@ async def test_the_same_request_while_the_first_still_runs_is_told_to_wait(tmp_p
 
 
 @virtual
+async def test_a_client_that_is_cut_off_in_the_middle_gets_its_one_answer_when_it_asks_again(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.controller.delay_s = 5.0
+        order = {"recipe": "a", "boards": 1}
+        first = asyncio.ensure_future(b.post("/v1/jobs", order, "key-1"))
+        await asyncio.sleep(1.0)
+        first.cancel()
+        await asyncio.sleep(1.0)
+        assert_problem(await b.post("/v1/jobs", order, "key-1"), 409, "request-running")
+        await asyncio.gather(first, return_exceptions=True)
+        assert first.cancelled()
+        again = await b.post("/v1/jobs", order, "key-1")
+        assert (again.status_code, again.json()["id"], again.headers["idempotency-replayed"]) == (201, "job-1", "true")
+        assert b.controller.told == ["submit a 1"]
+
+
+@virtual
+async def test_a_client_that_is_cut_off_before_a_refusal_leaves_the_key_free(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.controller.delay_s, b.controller.state = 5.0, "Aborted"
+        first = asyncio.ensure_future(b.post("/v1/jobs", {"recipe": "a", "boards": 1}, "key-1"))
+        await asyncio.sleep(1.0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        b.controller.state = "Idle"
+        assert (await b.post("/v1/jobs", {"recipe": "a", "boards": 1}, "key-1")).status_code == 201
+
+
+@virtual
+async def test_an_effect_that_was_cancelled_from_within_is_never_tried_again(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        with pytest.MonkeyPatch.context() as patch:
+
+            async def cut_off(*_: object) -> dict[str, Any]:
+                raise asyncio.CancelledError
+
+            patch.setattr(b.controller, "submit_job", cut_off)
+            first = asyncio.ensure_future(b.post("/v1/jobs", {"recipe": "a", "boards": 1}, "key-1"))
+            await asyncio.gather(first, return_exceptions=True)
+        again = await b.post("/v1/jobs", {"recipe": "a", "boards": 1}, "key-1")
+        assert_problem(again, 500, "internal")
+        assert b.controller.told == []
+
+
+@virtual
 async def test_a_refusal_names_the_state_and_what_is_allowed_and_leaves_the_key_free(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         b.controller.state = "Aborted"
