@@ -33,10 +33,16 @@ HOUSE_ACTS = (
     "recipe_edited",
     "absurd_recipe",
     "approved_under_another_vision",
-    "mes_down",
     "log_flood",
+    "broker_away",
+    "acknowledgements_lost",
+    "answer_lost",
+    "mes_down",
+    "pages_do_not_read",
+    "commands_by_mqtt",
+    "certificate_expired",
 )
-"""what happens to the host of the service, or is asked of it: no person, and no machine"""
+"""what happens to the host of the service and around it, or is asked of it: no person, and no machine"""
 ACTS = (
     "stop",
     "abort",

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     machine_ports: Path | None = Field(default=None, description="JSON file with the port of every device")
     simulated: bool = Field(default=False, description="said on every screen; changes nothing else")
     mqtt_url: str | None = Field(default=None, description="mqtt://host:1883/site/area/line; off where absent")
+    mqtt_away_s: float = Field(
+        default=60.0, ge=1.0, le=86_400.0, description="so long may the MQTT broker be away before alarm 806 says so"
+    )
     attended: bool = Field(
         default=True,
         description="somebody is there to answer; else each alarm's row says what is done instead of asking",

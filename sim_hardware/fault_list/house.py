@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim_hardware.fault_list.model import ONE_PHASE, host, machine, operator, process
+from sim_hardware.fault_list.model import ONE_PHASE, host, machine, operator
 from sim_hardware.fault_list.steps import PHASES
 from sim_hardware.faults import FaultSpec as F
 
@@ -66,17 +66,25 @@ HOST_FAULTS = (
 )
 
 NETWORK_FAULTS = (
-    process("N01", "broker down", "the broker is away for hours", note=_NEIGHBOURS),
-    process(
-        "N02", "duplicates", "the broker gets a message twice", note="tests/outlets kills a broker and starts it again"
+    host(
+        "N01",
+        "broker down",
+        "the broker is away for hours",
+        note=f"the machine is off for these hours, in one test it is not; {_NEIGHBOURS} has a broker that refuses",
+    ),
+    host(
+        "N02",
+        "duplicates",
+        "the broker gets a message twice",
+        note="acknowledgements are lost again and again; tests/outlets kills a broker and starts it again",
     ),
     host("N03", "job sent twice", "the MES sends the same order again, with the same key"),
     host("N04", "same key, other order", "the MES uses one key for two orders"),
-    process(
+    host(
         "N05",
         "answer lost",
         "the MES does not get the answer to its order",
-        note="after every kill of the real campaign each answered order is sent again: the answer is the same",
+        note="cut off at every turn of the loop that an order takes; the real campaign asks again after every kill",
     ),
     host(
         "N06",
@@ -86,11 +94,21 @@ NETWORK_FAULTS = (
         elsewhere="no board leaves in this step",
         note="the records are on the disk before, and told later; a MES that asks by REST asks again",
     ),
-    process("N07", "slow client", "a page does not read", note=_NEIGHBOURS),
+    host(
+        "N07",
+        "slow client",
+        "pages ask for everything and do not read it, one of them has the jog pad",
+        note=f"{_NEIGHBOURS} has such pages on real sockets",
+    ),
     host("N08", "flood of requests", "more requests at once than the service takes"),
     host("N09", "bombs", "deep JSON, huge JSON, an archive"),
-    process("N10", "command by MQTT", "somebody publishes a command", note=_NEIGHBOURS),
-    process("N11", "expired certificate", "nobody has signed the certificate of the broker", note=_NEIGHBOURS),
+    host("N10", "command by MQTT", "somebody publishes a command", note=f"{_NEIGHBOURS} publishes to a real broker"),
+    host(
+        "N11",
+        "expired certificate",
+        "the certificate of the broker has expired",
+        note=f"{_NEIGHBOURS} has one that nobody signed, tests/outlets one that has expired",
+    ),
 )
 
 OPERATOR_FAULTS = (

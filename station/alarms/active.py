@@ -179,6 +179,11 @@ class AlarmList:
             self.standing.remove(active)
             self.append(CLEARED, {"id": active.id, "number": active.definition.number, "why": why})
 
+    def over(self, key: str, why: str) -> None:
+        """What every alarm of this kind told of has passed by itself."""
+        for active in [alarm for alarm in self.standing if alarm.definition.key == key]:
+            self.remove(active, why)
+
     def clear(self) -> None:
         """After Clear: alarms nobody waits for leave; an open question never does."""
         questions = self.questions

@@ -47,6 +47,7 @@ CELLS: dict[int, str] = {
     711: "B05,S06,before",
     712: "B04,S19,before",
     713: "B08,S10,before",
+    806: "N11,S04,before",
     901: "O08,S22,commanded",
     903: "O08,S11,before",
     907: "O12,S06,before",

@@ -144,6 +144,21 @@ register(
             severity=Severity.WARN,
         ),
         AlarmDefinition(
+            806,
+            "unheard",
+            "Nobody hears the station by MQTT",
+            "{away_s:.0f} s without the MQTT broker, allowed {limit_s:.0f} s: {why}. {waiting} events wait in the log.",
+            "The broker is down, refuses the station, or is not to be trusted: an expired or unknown certificate.",
+            (
+                "See what the reason above names: address, network, password, certificate and clock of the computer.",
+                "Nothing is lost: what waits in the log is told when the broker is back.",
+                "Acknowledge, or let it stand: it leaves by itself when the broker is back.",
+            ),
+            Reaction.TELL,
+            answers=(Answer.ACKNOWLEDGE,),
+            severity=Severity.WARN,
+        ),
+        AlarmDefinition(
             901,
             "interrupted_act",
             "The station was interrupted during an act",

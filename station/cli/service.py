@@ -6,7 +6,7 @@ import asyncio
 import gc
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -99,6 +99,7 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
     from station.clock import Clock
     from station.compose import build_controller
     from station.door import Door
+    from station.outlets.heard import HeardOutside
     from station.outlets.mqtt import MqttOutlet, MqttSettings
     from station.profile import load_profile, reference_profile
     from station.run.controller import Identity
@@ -137,13 +138,18 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
         door = Door(controller)
         app = create_app(door, store, shelf, simulated=settings.simulated, lines_dropped=lambda: log.dropped)
         serving = await serve(app, settings.host, settings.port)
-        outlet: asyncio.Task[Any] | None = None
+        telling: list[asyncio.Task[None]] = []
         if settings.mqtt_url:
             try:
                 where = MqttSettings.from_url(settings.mqtt_url, station=settings.name)
             except ValueError as error:
                 raise SettingsProblem(f"mqtt_url: {error}") from error
-            outlet = asyncio.create_task(MqttOutlet(store, door.snapshot, where).run(), name="mqtt")
+            outlet = MqttOutlet(store, door.snapshot, where)
+            heard = HeardOutside(outlet, controller.warn, controller.alarms.over, settings.mqtt_away_s)
+            telling = [
+                asyncio.create_task(outlet.run(), name="mqtt"),
+                asyncio.create_task(heard.run(), name="mqtt heard"),
+            ]
         await controller.start()
         # What stands now stands to the end; walking through all of it would hold the loop up for a tenth of a second.
         gc.collect()
@@ -154,6 +160,6 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
         await ending.wait()
         await serving.stop()
         await controller.close()
-        if outlet is not None:
-            outlet.cancel()
-            await asyncio.gather(outlet, return_exceptions=True)
+        for task in telling:
+            task.cancel()
+        await asyncio.gather(*telling, return_exceptions=True)

@@ -144,12 +144,16 @@ class MqttOutlet:
                 cancellation = error
             except (aiomqtt.MqttError, OSError):
                 break
-        async with AsyncExitStack() as stack:
-            if connecting.exception() is None:
-                stack.push_async_exit(client)
-            if cancellation is not None:
-                raise cancellation
-            yield connecting.result()
+        try:
+            async with AsyncExitStack() as stack:
+                if connecting.exception() is None:
+                    stack.push_async_exit(client)
+                if cancellation is not None:
+                    raise cancellation
+                yield connecting.result()
+        finally:
+            # An error would hold itself through this frame, and with it the socket of a broker that is not trusted.
+            del connecting
 
     def _pause_s(self, failures: int) -> float:
         # Stations that lost the same broker must not all come back at once; the spread is fixed for each of them.

@@ -239,6 +239,10 @@ class Controller:
         self.store.events.append("operator.answer", told)
         self._interrupted.answered(active, Answer(answer))
 
+    def warn(self, alarm: ProcessAlarm) -> None:
+        """Show what was noticed beside the machine and stops nothing; whoever did says to `alarms` when it is over."""
+        self._raise(alarm)
+
     # -- acting states ---------------------------------------------------------------------------------------
 
     async def _reset(self) -> None:

@@ -12,6 +12,9 @@ ALL = 1_000_000
 
 async def ended(watcher: Watcher, b: Bench, drawn: Recipe, hang: str, restarts: list[float]) -> Judged:
     """Everything of all lives of the station; what is not on the disk yet is written first."""
+    for look in watcher.at_end:
+        await look()
+    delivered = None if watcher.mes is None else await watcher.mes.comes_back()
     await b.store.commit()
     events = await b.store.events.read(limit=ALL)
     return Judged(
@@ -27,7 +30,7 @@ async def ended(watcher: Watcher, b: Bench, drawn: Recipe, hang: str, restarts: 
         restarts,
         list(watcher.written_blindly),
         told=dict(watcher.told),
-        delivered=None if watcher.mes is None else await watcher.mes.comes_back(),
+        delivered=delivered,
         kept={event.seq: event.hash for event in events},
         shown=[alarm.id for alarm in b.controller.alarms.standing],
     )

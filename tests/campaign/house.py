@@ -1,7 +1,7 @@
-"""What happens to the host and around it: disk, memory, clock, scheduler, a second service, orders of the MES.
+"""What happens to the host of the service: disk, memory, clock, scheduler, a second service, recipes, the log.
 
 Every act is brought about at a seam of the real service: the driver of the database, the executor that writes, the wall
-clock, the loop's turns, the web service. An act returns when it has struck.
+clock, the loop's turns, the web service. An act returns when it has struck. Those of the network stand elsewhere.
 """
 
 from __future__ import annotations
@@ -11,27 +11,23 @@ import logging
 import shutil
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 import recipes
-from station.api.app import create_app
 from station.clock import SIMULATION_EPOCH_UTC, Clock
-from station.door import Door
 from station.service_log import LINES_MAX, service_log
 from station.store import open_store
 from station.store.chain import canonical
 from station.store.database import BUSY_LIMIT_S, DATABASE_NAME
 from station.store.errors import SQLITE_BUSY, SQLITE_FULL, StoreError
 from station.store.schema import SCHEMA_VERSION
+from tests.campaign import neighbours
 from tests.campaign.host_loop import HostLoop
-from tests.campaign.mes import Mes
 from tests.campaign.watcher import OPERATOR, Watcher
+from tests.campaign.web import judge_refusal, web
 from tests.scenarios.bench import RECIPE, Bench, recipe
 
 SQLITE_IOERR = 10
@@ -39,12 +35,9 @@ SLOW_COMMIT_S = 5.0
 PAUSE_S = 3.0
 BLOCK_S = 0.5
 CLOCK_JUMP = timedelta(hours=1)
-FLOOD = 400
-"""requests at one instant, more than the burst that the service takes"""
 FLOOD_LINES = 100_000
 _LOG = logging.getLogger(__name__)
 OTHER_VISION = "sha256:" + "0" * 64
-BASE = "http://127.0.0.1:8600"
 
 Act = Callable[[Bench, Watcher], Awaitable[None]]
 
@@ -181,64 +174,14 @@ def _refused_by(opening: Callable[[], None], watcher: Watcher) -> None:
         watcher.add(OPERATOR, "was refused", {"text": str(refused)})
 
 
-# -- orders ----------------------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _web(b: Bench) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Door(b.controller), b.store, b.shelf, simulated=True, screens=Path("no such folder"))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as client:
-        yield client
-
-
-def _judge_refusal(watcher: Watcher, is_refused: bool, what: object) -> None:
-    watcher.add(OPERATOR, "was refused" if is_refused else "was not refused", {"text": str(what)})
-
-
-async def order_twice(b: Bench, watcher: Watcher) -> None:
-    """The MES sends an order, does not hear the answer, and sends it again: one job, the same answer."""
-    async with _web(b) as client:
-        order = {"json": {"recipe": RECIPE, "boards": 1}, "headers": {"Idempotency-Key": "order-1"}}
-        before = len(b.controller.jobs.views())
-        first, second = await client.post("/v1/jobs", **order), await client.post("/v1/jobs", **order)  # type: ignore[arg-type]
-        if first.json() != second.json() or len(b.controller.jobs.views()) != before + 1:
-            watcher.add(OPERATOR, "was not refused", {"text": f"two jobs by one key: {first.text} {second.text}"})
-
-
-async def other_order_under_the_key(b: Bench, watcher: Watcher) -> None:
-    async with _web(b) as client:
-        key = {"Idempotency-Key": "order-2"}
-        await client.post("/v1/jobs", json={"recipe": RECIPE, "boards": 1}, headers=key)
-        second = await client.post("/v1/jobs", json={"recipe": RECIPE, "boards": 2}, headers=key)
-        _judge_refusal(watcher, second.status_code == 422, second.text)
-
-
-async def flood(b: Bench, watcher: Watcher) -> None:
-    """More requests at once than the service takes; a Hold would still pass, see the command lane."""
-    async with _web(b) as client:
-        asked = [client.get("/v1/health") for _ in range(FLOOD)]
-        answers = [answer.status_code for answer in await asyncio.gather(*asked)]
-        _judge_refusal(watcher, answers.count(429) > 0 and set(answers) <= {200, 429}, set(answers))
-
-
-async def bombs(b: Bench, watcher: Watcher) -> None:
-    """JSON that is deep, JSON that is huge, an archive where JSON is wanted."""
-    async with _web(b) as client:
-        for content, kind in (
-            ("[" * 10_000 + "]" * 10_000, "application/json"),
-            ('{"recipe": "' + "x" * 2_000_000 + '"}', "application/json"),
-            ("PK\x03\x04", "application/zip"),
-        ):
-            headers = {"content-type": kind, "Idempotency-Key": f"bomb-{len(content)}"}
-            answer = await client.post("/v1/jobs", content=content, headers=headers)
-            _judge_refusal(watcher, 400 <= answer.status_code < 500, answer.text)
+# -- recipes, log ------------------------------------------------------------------------------------------------------
 
 
 async def recipe_edited(b: Bench, watcher: Watcher) -> None:
     """From now on the name of the recipe stands for another content: an edited revision is stored and approved."""
     document, address = recipe().as_data(), f"/v1/recipes/{RECIPE}"
     document["place"]["hold_s"] += 0.1
-    async with _web(b) as client:
+    async with web(b) as client:
         tag = (await client.get(address)).headers["etag"]
         edited = (await client.put(address, json=document, headers={"If-Match": tag})).json()
         await client.post(f"{address}/revisions/{edited['hash']}/actions", json={"action": "approve"})
@@ -273,12 +216,12 @@ async def approved_under_another_vision(b: Bench, watcher: Watcher) -> None:
 
     b.shelf.to_build = ordered  # type: ignore[method-assign]
     await struck.wait()
-    async with _web(b) as client:
+    async with web(b) as client:
         order, key = {"recipe": drawn.name, "boards": 1}, {"Idempotency-Key": "order-3"}
         before = len(b.controller.jobs.views())
         refused = await client.post("/v1/jobs", json=order, headers=key)
         is_told = refused.status_code == 409 and refused.json()["code"] == "recipe-other-vision"
-        _judge_refusal(watcher, is_told and len(b.controller.jobs.views()) == before, refused.text)
+        judge_refusal(watcher, is_told and len(b.controller.jobs.views()) == before, refused.text)
         address = f"/v1/recipes/{drawn.name}/revisions/{kept.hash}"
         renewed = (await client.post(f"{address}/actions", json={"action": "approve"})).json()
         watcher.add(OPERATOR, "approves anew", {"text": drawn.name})
@@ -290,15 +233,9 @@ async def absurd_recipe(b: Bench, watcher: Watcher) -> None:
     """A recipe whose film is thicker than a package."""
     document = recipe().as_data()
     document["film"]["target_um"] = 5_000.0
-    async with _web(b) as client:
+    async with web(b) as client:
         answer = await client.put("/v1/recipes/absurd", json=document, headers={"If-None-Match": "*"})
-        _judge_refusal(watcher, answer.status_code == 422, answer.text)
-
-
-async def mes_down(b: Bench, watcher: Watcher) -> None:
-    """It goes down in the middle of the records of a board, before the board leaves."""
-    watcher.mes = Mes(b.store)
-    await watcher.mes.went_down.wait()
+        judge_refusal(watcher, answer.status_code == 422, answer.text)
 
 
 async def log_flood(b: Bench, watcher: Watcher) -> None:
@@ -339,16 +276,12 @@ ACTS: dict[str, Act] = {
     "clock_jumps": clock_jumps,
     "task_dies": task_dies,
     "second_service": second_service,
-    "order_twice": order_twice,
-    "other_order_under_the_key": other_order_under_the_key,
-    "flood": flood,
-    "bombs": bombs,
     "recipe_edited": recipe_edited,
     "wrong_recipe": wrong_recipe,
-    "mes_down": mes_down,
     "log_flood": log_flood,
     "absurd_recipe": absurd_recipe,
     "approved_under_another_vision": approved_under_another_vision,
+    **neighbours.ACTS,
 }
 """what happens while it runs"""
 ACT_OF = {
@@ -367,13 +300,9 @@ ACT_OF = {
     "H12": "second_service",
     "H13": "other_version",
     "H14": "log_flood",
-    "N03": "order_twice",
-    "N04": "other_order_under_the_key",
-    "N06": "mes_down",
-    "N08": "flood",
-    "N09": "bombs",
     "O05": "wrong_recipe",
     "O06": "recipe_edited",
     "O07": "absurd_recipe",
+    **neighbours.ACT_OF,
 }
 """which act is which fault of the list"""

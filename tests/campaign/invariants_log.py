@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from station.outlets.topics import event_topic
 from station.run.packml import State
+from station.store.records import RECORDED
 from tests.campaign.judged import Judged, invariant
 from tests.campaign.watcher import OPERATOR, Entry
 
@@ -14,22 +17,40 @@ HEADS = (State.STOPPING, State.STOPPED, State.ABORTING, State.ABORTED, State.CLE
 
 
 @invariant(
-    34, "every record is delivered at least once, with the same number and content, and no outlet keeps the machine"
+    34, "every record and event is delivered at least once without a gap, always with the same number and content"
 )
 def records_are_delivered(run: Judged) -> Iterator[str]:
     if run.delivered is None:
         return
     kept = {record["record_id"]: record for record in run.records}
+    first: dict[int, dict[str, Any]] = {}
     for message in run.delivered:
         seq = message["seq"]
+        if first.setdefault(seq, message) != message:
+            yield f"event {seq} was delivered again, and says something else"
         if message["hash"] != run.kept.get(seq):
             yield f"event {seq} was delivered with hash {message['hash'][:8]}, the log {_now(run, seq)}"
-        if message["record"] != kept.get(message["data"]["record_id"]):
+        if message["kind"] == RECORDED and message["record"] != kept.get(message["data"]["record_id"]):
             yield f"the record that came with event {seq} is not the one that is kept"
-    told = {message["data"]["record_id"] for message in run.delivered}
+    yield from _gaps(run, first)
+    told = {message["data"]["record_id"] for message in first.values() if message["kind"] == RECORDED}
     for record in run.records:
         if record["record_id"] not in told:
             yield f"the record of {record['site']} was never delivered"
+
+
+def _gaps(run: Judged, delivered: dict[int, dict[str, Any]]) -> Iterator[str]:
+    """What is missing, by what the receiver can see, `previous_seq`, and by the log."""
+    last = 0
+    for seq in sorted(delivered):
+        if delivered[seq]["previous_seq"] != last:
+            yield f"event {seq} says that {delivered[seq]['previous_seq']} came before it, delivered was {last}"
+        last = seq
+    for seq, (kind, data) in enumerate(run.events[:last], 1):
+        if seq not in delivered and event_topic(kind) is not None:
+            yield f"event {seq} {kind} was never delivered"
+        elif seq in delivered and (delivered[seq]["kind"], delivered[seq]["data"]) != (kind, data):
+            yield f"event {seq} was delivered as {delivered[seq]['kind']} with other data than the log's {kind}"
 
 
 @invariant(39, "every alarm that was raised is shown or was cleared, and no start of the service loses one")

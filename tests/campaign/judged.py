@@ -26,7 +26,7 @@ class Judged:
     written_blindly  command blocks that came again before anything was read: (time, channel, number)
     told       head after head as the outside was told: number of an event -> its hash
     kept       the same of what is on the disk in the end
-    delivered  messages of placements that a MES got, in their order; None where none listened
+    delivered  messages of events that a MES got, in their order; None where none listened
     shown      alarms on the list in the end, by id
     """
 

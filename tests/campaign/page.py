@@ -34,8 +34,8 @@ ELSEWHERE = {
     "the guard is asked with each of its facts unknown; nothing passes but what is named there with a reason.",
     32: "judged at every crash point: what was told to be on the disk is there after the kill, unchanged, and every "
     "act that was begun and not closed is settled or asked about.",
-    33: "judged by the acts of N03 and N04: an order sent again because its answer was lost, and another order under "
-    "the same key.",
+    33: "judged by the acts of N03, N04 and N05: an order sent again, another order under the same key, an order whose "
+    "client was cut off at every turn of the loop that it takes.",
     40: "measured by `python -m tests.benchmarks.soak` on real sockets: how late the loop is, and the longest gap "
     "between heartbeats, while the API is flooded. A busy computer decides it as much as the service, so no test "
     "judges it; the service warns by itself (804, 805).",
@@ -43,7 +43,8 @@ ELSEWHERE = {
     "asked. It listens on the local host only. That an answer given twice or to an alarm that is gone does "
     "nothing is tested with the API.",
     42: "in part: `tests/api/test_routes.py` lists every route there is, and a new one fails until it is listed. "
-    "Commands by MQTT are tried with real processes (N11, above). That a route asks who calls is not judged, as 41.",
+    "No command comes by MQTT: N10, and `tests/outlets/test_listens_to_nothing.py` on real brokers. That a route asks "
+    "who calls is not judged, as 41.",
 }
 """number of an invariant that no schedule can judge -> who judges it, or why nobody does"""
 

@@ -80,7 +80,8 @@ def record(result: str = "placed", recipe_hash: str = "", **fields: Any) -> dict
 
 
 def message(seal: str = "a" * 64, **fields: Any) -> dict[str, Any]:
-    return {"seq": 7, "hash": seal, "data": {"record_id": "R1"}, "record": record(record_id="R1", **fields)}
+    told = {"seq": 7, "previous_seq": 0, "hash": seal, "kind": "placement.recorded", "data": {"record_id": "R1"}}
+    return {**told, "record": record(record_id="R1", **fields)}
 
 
 PICKED = entry(1.0, PLANT, "picked", serial="P1", floor="pocket")
@@ -163,6 +164,10 @@ def test_a_history_that_breaks_an_invariant_is_found(number: int) -> None:
         (34, judged(records=[record(record_id="R1")], delivered=[message(result="x")], kept={7: "a" * 64})),
         (30, judged(records=[record(vision_hash="another")])),
         (30, judged(records=[record(software_version="another")])),
+        (34, judged(delivered=[message(), message() | {"id": "other"}], kept={7: "a" * 64})),
+        (34, judged(delivered=[message() | {"previous_seq": 5}], kept={7: "a" * 64})),
+        (34, judged(delivered=[message()], kept={7: "a" * 64}, events=[("state.changed", {}), *[("bug", {})] * 6])),
+        (34, judged(delivered=[message()], kept={7: "a" * 64}, events=[("bug", {})] * 7)),
         (39, judged(events=[("fault.raised", {"id": "A1", "number": n}) for n in (306, 307)])),
         (39, judged(shown=["A1"])),
         (43, judged(told={7: "a" * 64}, kept={7: "b" * 64})),

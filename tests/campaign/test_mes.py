@@ -10,10 +10,15 @@ import pytest
 
 from sim_hardware.schedule import Act
 from station.outlets.mqtt import MqttOutlet
+from station.store.records import RECORDED
 from tests.campaign import mes
 from tests.campaign.run import run
 
 DOWN = (Act("mes_down", "board_out"),)
+
+
+def recorded(messages: list[dict[str, Any]]) -> list[str]:
+    return [message["data"]["record_id"] for message in messages if message["kind"] == RECORDED]
 
 
 def test_the_record_whose_acknowledgement_was_lost_comes_again_and_the_rest_after_it(
@@ -23,9 +28,9 @@ def test_the_record_whose_acknowledgement_was_lost_comes_again_and_the_rest_afte
     comes_back = mes.Mes.comes_back
 
     async def noted(one: mes.Mes) -> list[dict[str, Any]]:
-        heard.append([message["data"]["record_id"] for message in one.heard])
+        heard.append(recorded(one.heard))
         found = await comes_back(one)
-        heard.append([message["data"]["record_id"] for message in found])
+        heard.append(recorded(found))
         return found
 
     monkeypatch.setattr(mes.Mes, "comes_back", noted)

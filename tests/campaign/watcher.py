@@ -5,7 +5,7 @@ It judges nothing; every entry carries what was true at that instant and can be 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,8 @@ class Watcher:
     """every event that was said to be durable, with its hash: what whoever listens outside has been told"""
     mes: Mes | None = None
     """a MES that was told of records; None: nobody listened by MQTT"""
+    at_end: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """what is looked at, or waited for, when nothing more is ordered and the station still stands there"""
     on_phase: list[Hook] = field(default_factory=list)
     """told of every command and its phase"""
     bench: Bench | None = None

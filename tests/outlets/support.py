@@ -47,6 +47,8 @@ class Broker:
             f"persistence true\npersistence_location {directory}/\nautosave_on_changes true\nautosave_interval 1\n"
         )
         self._process: asyncio.subprocess.Process | None = None
+        self.said = ""
+        """what it wrote about its clients, known when it has stopped"""
 
     async def start(self) -> None:
         assert PROGRAM is not None
@@ -63,7 +65,7 @@ class Broker:
         if self._process is not None:
             self._process.send_signal(how)
             await self._process.wait()
-            await self._draining
+            self.said += (await self._draining).decode()
             self._process = None
 
 
@@ -84,6 +86,10 @@ class PurePythonBroker:
 
     async def stop(self) -> None:
         await self._broker.shutdown()
+
+    def subscribers(self) -> set[str]:
+        """Who listens to anything, by client identifier."""
+        return {session.client_id for who in self._broker.subscriptions.values() for session, _ in who}
 
 
 class Consumer:
