@@ -117,6 +117,7 @@ EVENTS: dict[str, str] = {
     "film_aged": "the film was laid `value` s earlier than it was",
     "board_shifts": "the board shifts by `value` um in X in its clamp",
     "clamp_opens": "the clamp of the board opens by itself",
+    "film_touched": "a fingertip goes through the film in the middle of the plate",
     "board_swapped": "a hand changes the board in the clamp for another one",
     "lost_steps": "the gantry truly stands `value` um beside what its encoders say, in X",
 }

@@ -148,6 +148,11 @@ def _board_swapped(plant: Plant, spec: FaultSpec) -> None:
         plant.bring_board()
 
 
+def _film_touched(plant: Plant, spec: FaultSpec) -> None:
+    plant.film.touch()
+    plant.record("film touched by hand")
+
+
 def _lost_steps(plant: Plant, spec: FaultSpec) -> None:
     plant.gantry.lose_steps(spec.value)
 
@@ -172,6 +177,7 @@ _EVENTS: dict[str, Callable[[Plant, FaultSpec], None]] = {
     "board_shifts": _board_shifts,
     "clamp_opens": _clamp_opens,
     "board_swapped": _board_swapped,
+    "film_touched": _film_touched,
     "lost_steps": _lost_steps,
 }
 

@@ -61,6 +61,11 @@ class ModbusReading:
             self._values = self._block.unpack_bytes(self._data)
         return self._values
 
+    def word(self, address: int) -> int:
+        """One register, without reading the others."""
+        found: int = _WORD.unpack_from(self._data, 2 * (address - self._block.address))[0]
+        return found
+
     def channel(self, name: str) -> ChannelState:
         """Raises WireError when the device names a result that does not exist."""
         offset = 2 * (self._block.address_of(f"{name}_ack_session") - self._block.address)

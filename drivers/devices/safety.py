@@ -5,12 +5,16 @@ It shows and it asks. The hard-wired chain acts on its own, with or without this
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from drivers.devices.motion_plc import MotionPlc
 from drivers.wire.handshake import Stop
 from drivers.wire.motion_plc import Inputs
 
+HAND_IN_S = 2.0
+"""to open the door, reach to where things lie, and close it again takes longer. Estimate"""
 RED, AMBER, GREEN, BUZZER = 1, 2, 4, 8
 
 
@@ -34,6 +38,28 @@ class Safety:
 
     def __init__(self, plc: MotionPlc) -> None:
         self._plc = plc
+        self._changed = asyncio.Event()
+        self._door_closed_since_s = float("inf")
+        plc.on_inputs = self._seen
+
+    @property
+    def door_closed_since_s(self) -> float:
+        """Since when the door is known to be closed, on the loop's clock; infinite while it is open or not known."""
+        return self._door_closed_since_s
+
+    async def input_changed(self, within_s: float) -> None:
+        """Until an input of the PLC changes, at most so long. For one caller."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._changed.wait()
+        self._changed.clear()
+
+    def _seen(self, inputs: Inputs, silent_s: float) -> None:
+        self._changed.set()
+        if Inputs.DOOR_CLOSED not in inputs:
+            self._door_closed_since_s = float("inf")
+        elif silent_s > HAND_IN_S or self._door_closed_since_s == float("inf"):
+            self._door_closed_since_s = asyncio.get_running_loop().time()
 
     @property
     def inputs(self) -> SafetyInputs:

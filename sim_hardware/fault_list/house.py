@@ -123,9 +123,9 @@ OPERATOR_FAULTS = (
     operator(
         "O03",
         "hand in the machine",
-        "in Held a hand takes the package off the nozzle",
-        where=("S13", "S17", "S19"),
-        elsewhere="no package hangs on the nozzle at the end of this step",
+        "in Held the door is opened, and a hand takes what hangs on the nozzle and goes through the film",
+        where=("S07", "S10", "S11", "S13", "S17", "S19"),
+        elsewhere="neither hangs a package on the nozzle at the end of this step, nor waits a film for one",
     ),
     operator("O04", "started twice", "the same job is started again", where=_RUNS, elsewhere=_NOT_HERE),
     host(
@@ -196,6 +196,6 @@ OPERATOR_FAULTS = (
         "the mains are lost and the power supply runs on its battery",
         F("input_true", target="on_battery"),
         phases=ONE_PHASE,
-        other_phases="the watch looks twice a second: when in a command the mains are lost makes no difference",
+        other_phases="the watch looks beside the steps: when in a command the mains are lost makes no difference",
     ),
 )

@@ -39,6 +39,7 @@ RIDGE_SIGMA_UM = 1_000.0
 UNEVEN_SPAN_UM = 10_000.0
 BROKEN_RIDGE_HALF_UM = 5_000.0  # estimate: bead in front of a blade that stands still
 BROKEN_RIDGE_UM = 40.0
+FINGER_HALF_UM = 3_000.0  # estimate: a fingertip leaves a print of 6 mm
 VISIBLE_DEPTH_UM = 1.0  # estimate: a crater at least this deep prints with full contrast
 NOT_WIPING = -1.0
 
@@ -244,6 +245,12 @@ class Film:
         self.dents.append(dent)
         self.marks.extend(marks)
         self.dips_since_wipe += 1
+
+    def touch(self) -> None:
+        """A fingertip in the middle of the plate goes down to it, and carries off what it meets."""
+        dent = Dent(0.0, 0.0, 0.0, FINGER_HALF_UM, FINGER_HALF_UM, self._height_um)
+        self.wasted_nl += dent_volume_nl(dent)
+        self.dents.append(dent)
 
     def _laid_nl(self) -> float:
         return self._height_um * (self._wet_to_um + self.half_um) * 2 * self.half_um * 1e-6

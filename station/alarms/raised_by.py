@@ -30,7 +30,6 @@ CELLS: dict[int, str] = {
     405: "D05,S09,before",
     406: "D15,S14,before",
     407: "D09,S10,before",
-    411: "O03,S13,before",
     412: "D12,S14,before",
     413: "D14,S08,before",
     421: "D08,S08,before",
@@ -51,10 +50,12 @@ CELLS: dict[int, str] = {
     901: "O08,S22,commanded",
     903: "O08,S11,before",
     907: "O12,S06,before",
+    908: "O03,S07,before",
 }
 """number -> fault, step and phase of the fault matrix, for `python -m tests.campaign run --cell`"""
 
 STORIES: dict[int, str] = {
+    411: "test_part_lost.py::test_a_package_that_goes_in_the_instant_of_the_dip_is_missed_at_the_plate_and_asked_about",
     202: "test_rare_alarms.py::test_a_reference_that_is_lost_in_the_last_instant_is_the_drives_own_word",
     204: "test_rare_alarms.py::test_a_drive_with_narrower_limits_than_the_profile_names_refuses_the_target",
     208: "test_rare_alarms.py::test_another_nozzle_than_the_profile_names_is_refused_in_reset",

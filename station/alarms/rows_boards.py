@@ -240,6 +240,18 @@ register(
             severity=Severity.WARN,
         ),
         AlarmDefinition(
+            908,
+            "film_touched",
+            "A hand may have been in the film",
+            "The door was open, or nobody knows, after film {generation} was levelled: nothing is dipped into it.",
+            "The door was opened while the station was held or waited.",
+            ("Nothing to do: with the door closed the film is levelled and measured again.",),
+            Reaction.ASK,
+            retries=3,
+            retry_from="level_film",
+            answers=(Answer.RETRY, Answer.STOP),
+        ),
+        AlarmDefinition(
             902,
             "too_many_rejects",
             "Too many packages rejected in a row",

@@ -1,6 +1,7 @@
-"""After a hold: a hand may have been in the machine. Before the head does anything, the board says who it is and where.
+"""After a hold: a hand may have been in the machine. Before the head does anything, the nozzle says whether the package
+still hangs there, the board who it is and where it lies. No film is used that was there with the door open.
 
-What hangs on the nozzle and how old film and dip are, the steps ask for themselves before every act.
+How old film and dip are, the steps ask for themselves before every act.
 """
 
 from __future__ import annotations
@@ -10,9 +11,20 @@ from station.cell import Cell
 from station.coordinates import MachinePoint
 from station.process import sheet
 from station.process.mark_again import look_at_mark, moved_too_far
-from station.process.outcomes import BoardLocated, BoardRead, Placed, SiteLocated
+from station.process.outcomes import BoardLocated, BoardRead, FilmAccepted, Picked, Placed, SiteLocated
 from station.process.step import Step, Work
 from station.run.schedule import HEAD, LANE_OF
+
+CARRIES = (
+    sheet.EXPOSE_DRY,
+    sheet.GO_TO_PLATE,
+    sheet.DIP,
+    sheet.LOOK_AT_IMPRINT,
+    sheet.EXPOSE_WET,
+    sheet.ALIGN,
+    sheet.PLACE,
+)
+"""steps that begin with the package on the nozzle"""
 
 
 class AfterHold:
@@ -28,16 +40,30 @@ class AfterHold:
     async def check(self, step: Step, work: Work) -> None:
         """Look once, with the first step of the head; what could not be looked at is looked at with the next try.
 
-        raises   ProcessAlarm board_changed, board_unreadable, and what locating board and site raises
+        raises   ProcessAlarm part_lost, grip_leaks, board_changed, board_unreadable, film_touched, and what locating
+                 board and site raises
         """
-        read = work.findings.find(BoardRead)
-        if not self._is_due or LANE_OF.get(step.id, HEAD) != HEAD:
-            return
+        if self._is_due and LANE_OF.get(step.id, HEAD) == HEAD:
+            await self._look(step, work)
+            self._is_due = False
+        if step is sheet.DIP:
+            self._film(work)
+
+    async def _look(self, step: Step, work: Work) -> None:
+        found = work.findings
+        if step in CARRIES and found.find(Picked) is not None:
+            await self._cell.check_gripped("After the hold", work.recipe.pick.vacuum_kpa)
+        read = found.find(BoardRead)
         if read is not None:
             await self._who(read)
-            if work.site is not None and work.findings.find(BoardLocated) and not work.findings.find(Placed):
+            if work.site is not None and found.find(BoardLocated) and not found.find(Placed):
                 await self._where(step, work)
-        self._is_due = False
+
+    def _film(self, work: Work) -> None:
+        """In whatever state the door was opened: what a finger did since, no gauge has seen."""
+        accepted, closed_since_s = work.findings.find(FilmAccepted), self._cell.safety.door_closed_since_s
+        if accepted is not None and not accepted.film.levelled_at_s >= closed_since_s:
+            raise ProcessAlarm("film_touched", generation=accepted.film.generation)
 
     async def _who(self, read: BoardRead) -> None:
         found = await self._cell.board_reader.read_board()

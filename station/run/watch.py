@@ -2,7 +2,7 @@
 the supply of material and of power, whether the service itself is late, and that what is buffered gets written.
 
 While something moves the devices watch the chain themselves, within milliseconds. Nothing here changes a state: what is
-found is an alarm, and its row in the catalogue says what follows.
+found is an alarm, and its row in the catalogue says what follows. Looking never waits for the disk.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from station.store.errors import StoreError
 from station.store.store import Store
 
 WATCH_EVERY_S = 0.5
+"""at least; an input of the PLC that changes is looked at as soon as a status shows it"""
 SAVE_EVERY_S = 2.0
 """buffered events are written at least this often; what must be durable before an act is committed by the act"""
 SLOW_LINK_S = 0.060
@@ -65,11 +66,16 @@ class Watch:
         self._slow_since_s: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Until cancelled, or until the store has failed. A mistake in it is told and stops the machine, and the watch
-        begins anew: nothing runs unwatched."""
+        """Until cancelled: look around, and beside it save, until the store has failed."""
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._for_ever(self._look_around), name="look around")
+            beside.create_task(self._for_ever(self._save), name="save")
+
+    async def _for_ever(self, work: Callable[[], Awaitable[None]]) -> None:
+        """A mistake in it is told and stops the machine, and it begins anew: nothing runs unwatched."""
         while True:
             try:
-                await self._run()
+                await work()
                 return
             except Exception as error:
                 told = bug_event("watch", error)
@@ -81,11 +87,10 @@ class Watch:
                 if may_abort:
                     await self._on_alarm(alarm_for(error, "watch"))
 
-    async def _run(self) -> None:
+    async def _look_around(self) -> None:
         loop = asyncio.get_running_loop()
-        save_at_s = loop.time() + SAVE_EVERY_S
         while True:
-            await asyncio.sleep(WATCH_EVERY_S)
+            await self._cell.safety.input_changed(WATCH_EVERY_S)
             self._look()
             for found in (
                 self._reservoir_low(),
@@ -98,13 +103,15 @@ class Watch:
             ):
                 if found is not None:
                     await self._on_alarm(found)
-            if loop.time() >= save_at_s:
-                save_at_s = loop.time() + SAVE_EVERY_S
-                try:
-                    await self._store.commit()
-                except StoreError as error:
-                    await self._on_store_failed(error)
-                    return
+
+    async def _save(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            try:
+                await self._store.commit()
+            except StoreError as error:
+                await self._on_store_failed(error)
+                return
 
     def _reservoir_low(self) -> ProcessAlarm | None:
         """Once, when it falls."""

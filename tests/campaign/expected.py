@@ -203,7 +203,7 @@ EXPECTED: dict[str, Expected] = {
     "O07": Expected("refused"),
     "O01": Expected("I", "", "", BEFORE_A_JOB),
     "O02": Expected("C I", "", "", BEFORE_A_JOB),
-    "O03": Expected("P", "J", "the package that is missing is asked for"),
+    "O03": Expected("P", "J R", "the package that is missing is asked for; the film is levelled again by itself"),
     "O04": Expected("refused"),
     "O08": Expected(
         ".", "S W", "the next Reset looks and tells (904) what became of a placement, or its site is given up"

@@ -57,12 +57,12 @@ def film_new(run: Judged) -> Iterator[str]:
             continue
         if entry.kind == "film laid":
             laid_s, used = entry.at_s, False
-        elif entry.kind == "part left in film":
+        elif entry.kind in ("part left in film", "film touched by hand"):
             used = True
         elif entry.kind == "dipped":
             age_s = entry.at_s - laid_s
             if used:
-                yield f"{entry.at_s:.3f} s: {entry.data['serial']} was dipped where another was"
+                yield f"{entry.at_s:.3f} s: {entry.data['serial']} was dipped where another or a hand was"
             if age_s > run.recipe.film.max_age_s + SLACK_S:
                 yield f"{entry.at_s:.3f} s: {entry.data['serial']} was dipped into a film {age_s:.1f} s old"
             used = True

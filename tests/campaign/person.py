@@ -19,6 +19,10 @@ from tests.scenarios.bench import Bench
 
 LONG_HOLD_S = 75.0
 """longer than film and dipped package may wait"""
+HAND_S = 1.0
+"""from the open door to the hand at the nozzle, and back"""
+_BY_HAND = {"hand": ("part_taken", "film_touched"), "swap": ("board_swapped",)}
+"""what a hand does through the open door in Held"""
 KEY_S = 1.0
 """a key switch is turned for at least so long by a hand"""
 KILLED_FOR_S = 2.0
@@ -144,12 +148,15 @@ class Person:
             # Something else has stopped the station meanwhile: that is the operator's business.
             self._operator.waits = False
             return
-        if act == "hand":
-            self._watcher.plant.faults.inject(FaultSpec("part_taken"), self._watcher.plant.now())
-            await asyncio.sleep(1.0)
-        elif act == "swap":
-            self._watcher.plant.faults.inject(FaultSpec("board_swapped"), self._watcher.plant.now())
-            await asyncio.sleep(1.0)
+        if act in _BY_HAND:
+            plant = self._watcher.plant
+            plant.set_safety(door_closed=False)
+            await asyncio.sleep(HAND_S)
+            for kind in _BY_HAND[act]:
+                plant.faults.inject(FaultSpec(kind), plant.now())
+            await asyncio.sleep(HAND_S)
+            plant.set_safety(door_closed=True)
+            await asyncio.sleep(HAND_S)
         else:
             await asyncio.sleep(LONG_HOLD_S)
         self._operator.waits = False

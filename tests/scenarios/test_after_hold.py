@@ -71,6 +71,51 @@ async def test_a_hold_in_which_nothing_happened_costs_one_look_and_changes_nothi
         assert [record["result"] for record in await b.records()] == ["placed", "placed"]
 
 
+async def a_hand_in_the_film(b: Bench) -> None:
+    b.plant.set_safety(door_closed=False)
+    await asyncio.sleep(1.0)
+    b.plant.faults.inject(FaultSpec("film_touched"), b.plant.now())
+    await asyncio.sleep(1.0)
+    b.plant.set_safety(door_closed=True)
+    await asyncio.sleep(1.0)
+
+
+@pytest.mark.parametrize("step_id", ["look_at_site", "pick", "expose_dry", "go_to_plate"])
+def test_a_film_that_lay_there_while_the_door_was_open_is_laid_anew_before_the_next_dip(
+    tmp_path: Path, step_id: str
+) -> None:
+    @virtual
+    async def story() -> None:
+        async with bench(tmp_path) as b:
+            await held_at(b, step_id)
+            touched = b.plant.film.generation
+            await a_hand_in_the_film(b)
+            await b.controller.command(Command.UNHOLD)
+            await b.step("expose_wet")
+            assert b.plant.film.generation == touched + 1, "one film more, and no more than one"
+            assert await b.rest() is State.COMPLETE, b.alarm_text()
+            assert [(r["result"], r["reason"]) for r in await b.records()] == [("placed", None)] * 2
+            assert [told["number"] for told in await b.events("alarm.retried")] == [908]
+
+    story()
+
+
+@virtual
+async def test_a_part_that_was_dipped_goes_on_and_the_one_after_it_gets_a_new_film(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await held_at(b, "align")
+        dipped, touched = len(b.happened("dipped")), b.plant.film.generation
+        await a_hand_in_the_film(b)
+        await b.controller.command(Command.UNHOLD)
+        await b.step("look_at_placed")
+        assert (len(b.happened("dipped")), len(b.placements())) == (dipped, 1)
+        assert await b.rest() is State.COMPLETE, b.alarm_text()
+        laid = [at_s for at_s, _ in b.happened("film laid")]
+        (touched_s, _), (last_dip_s, _) = b.happened("film touched by hand")[0], b.happened("dipped")[-1]
+        assert any(touched_s < at_s < last_dip_s for at_s in laid), f"film {touched} was touched"
+        assert [record["result"] for record in await b.records()] == ["placed", "placed"]
+
+
 @virtual
 async def test_a_code_that_cannot_be_read_after_a_hold_is_asked_about_and_looked_at_again(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:

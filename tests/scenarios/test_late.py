@@ -32,7 +32,7 @@ async def stand_still(for_s: float) -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, HostLoop)
     loop.stand_still(for_s)
-    await asyncio.sleep(1.5)  # the watch looks twice a second
+    await asyncio.sleep(1.5)  # the watch looks at least twice a second
 
 
 def numbers(b: Bench) -> list[int]:
