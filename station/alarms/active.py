@@ -6,6 +6,7 @@ An answer is bound to the moment in which it was asked for: a late or second ans
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,7 +107,8 @@ class AlarmList:
     append: Callable[[str, dict[str, Any]], object]
     life: int = 0
     standing: list[ActiveAlarm] = field(default_factory=list)
-    _count: int = 0
+    raised: Counter[str] = field(default_factory=Counter)
+    """how often which kind came onto the list"""
 
     @property
     def stopping(self) -> list[ActiveAlarm]:
@@ -135,16 +137,17 @@ class AlarmList:
 
         Without, the decision has been taken already, and a person can only take note of it.
         """
-        self._count += 1
+        self.raised[alarm.definition.key] += 1
+        count = self.raised.total()
         future: asyncio.Future[Answer] | None = asyncio.get_running_loop().create_future() if ask else None
         permitted = tuple(answer for answer in alarm.definition.answers if answer not in alarm.withheld)
         active = ActiveAlarm(
-            id=f"A{self.life}-{self._count}",
+            id=f"A{self.life}-{count}",
             definition=alarm.definition,
             text=alarm.text,
             raised_at=raised_at,
             objects=objects,
-            state_token=f"T{self.life}-{self._count}",
+            state_token=f"T{self.life}-{count}",
             answers=permitted if ask else (Answer.ACKNOWLEDGE,),
             position_trusted=position_trusted,
             redoes=alarm.redoes,

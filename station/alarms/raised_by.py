@@ -55,6 +55,7 @@ CELLS: dict[int, str] = {
 """number -> fault, step and phase of the fault matrix, for `python -m tests.campaign run --cell`"""
 
 STORIES: dict[int, str] = {
+    107: "test_watched.py::test_a_device_that_falls_silent_at_rest_is_told_of_and_heard_again_after_a_reset",
     411: "test_part_lost.py::test_a_package_that_goes_in_the_instant_of_the_dip_is_missed_at_the_plate_and_asked_about",
     202: "test_rare_alarms.py::test_a_reference_that_is_lost_in_the_last_instant_is_the_drives_own_word",
     204: "test_rare_alarms.py::test_a_drive_with_narrower_limits_than_the_profile_names_refuses_the_target",

@@ -75,6 +75,17 @@ register(
             Reaction.ASK,
         ),
         AlarmDefinition(
+            107,
+            "not_heard",
+            "A device is not heard while the station waits",
+            "Not heard any more: {devices}. What changes there, such as a door or a key, is not seen.",
+            "Device without power, cable unplugged, or network down.",
+            ("Check power and cable of the device.", "Reset connects to all devices anew."),
+            Reaction.TELL,
+            answers=(Answer.ACKNOWLEDGE,),
+            severity=Severity.WARN,
+        ),
+        AlarmDefinition(
             110,
             "command_refused",
             "Device refused a command",

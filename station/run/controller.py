@@ -23,7 +23,6 @@ from station.guard.guard import Guard
 from station.guard.position import PositionTrust
 from station.lateness import LoopLag
 from station.process import sheet
-from station.process.outcomes import BoardClamped
 from station.process.step import Step, Work
 from station.run.after_hold import AfterHold
 from station.run.asking import Asking
@@ -140,10 +139,9 @@ class Controller:
             self.packml,
             self.loop_lag,
             self._look,
-            self._needs_board,
-            self.alarms.stands,
-            self._noticed.act_on,
-            self._noticed.store_failed,
+            self._running,
+            self.alarms,
+            self._noticed,
         )
         self._background = asyncio.gather(
             asyncio.create_task(watch.run(), name="watch"),
@@ -396,7 +394,3 @@ class Controller:
 
     def _utc(self) -> str:
         return self.clock.utc().isoformat()
-
-    def _needs_board(self) -> bool:
-        run = self._running()
-        return run is not None and run.work.findings.find(BoardClamped) is not None

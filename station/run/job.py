@@ -131,6 +131,11 @@ class JobRun:
         board = f"board {self.job.boards_done + 1} of job {self.job.id}"
         return board if self.work.site is None else f"site {self.work.site.name} of {board}"
 
+    @property
+    def has_clamped(self) -> bool:
+        """Whether a board is in the clamp that must not open now."""
+        return self.work.findings.find(o.BoardClamped) is not None
+
     async def prepare(self) -> None:
         """What belongs to Starting: lights are set by the steps, the first film is laid and measured here.
 

@@ -13,11 +13,14 @@ from typing import Any
 
 from drivers.devices.dip_unit import Reservoir
 from drivers.errors import DriverError
+from station.alarms.active import AlarmList
 from station.alarms.catalogue import ProcessAlarm
 from station.alarms.translate import alarm_for, bug_event
 from station.cell import Cell
 from station.lateness import LoopLag
-from station.run.packml import Command, Packml, State
+from station.run.job import JobRun
+from station.run.noticed import Noticed
+from station.run.packml import WAIT_STATES, Command, Packml, State
 from station.store.errors import StoreError
 from station.store.store import Store
 
@@ -29,6 +32,9 @@ SLOW_LINK_S = 0.060
 """a heartbeat takes a few milliseconds there and back; a device this slow is told of a contact too late. Estimate"""
 SLOW_FOR_S = 3.0
 """for so long without one quick exchange. Estimate"""
+
+SILENT_FOR_S = 1.5
+"""a short disturbance ends by itself within a second"""
 
 NOTHING_BEGUN = (
     State.IDLE,
@@ -43,8 +49,7 @@ AT_REST = (State.IDLE, State.SUSPENDED, State.HELD, State.COMPLETE)
 
 
 class Watch:
-    """`look` is called at every round, `needs_board` says whether a board has to be clamped now, `stands` whether an
-    alarm with this key is on the list."""
+    """`look` is called at every round, `running` is the job that is built now."""
 
     def __init__(
         self,
@@ -53,15 +58,19 @@ class Watch:
         packml: Packml,
         loop_lag: LoopLag,
         look: Callable[[], object],
-        needs_board: Callable[[], bool],
-        stands: Callable[[str], bool],
-        on_alarm: Callable[[ProcessAlarm], Awaitable[None]],
-        on_store_failed: Callable[[StoreError], Awaitable[None]],
+        running: Callable[[], JobRun | None],
+        alarms: AlarmList,
+        noticed: Noticed,
     ) -> None:
         self._cell, self._store, self._packml = cell, store, packml
-        self._loop_lag, self._look, self._needs_board, self._stands = loop_lag, look, needs_board, stands
-        self._on_alarm, self._on_store_failed = on_alarm, on_store_failed
+        self._loop_lag, self._look, self._running, self._alarms = loop_lag, look, running, alarms
+        self._noticed = noticed
         self._was_low = False
+        self._told_silent = {device.name for device in cell.devices}
+        """that need not be told of; before the first Reset none is heard"""
+        self._silent_since_s: dict[str, float] = {}
+        self._known_s, self._links_lost = 0.0, 0
+        """what was silent then is known: it was needed, or an alarm has told of it"""
         self._last_bug: dict[str, Any] = {}
         self._slow_since_s: dict[str, float] = {}
 
@@ -85,7 +94,7 @@ class Watch:
                     self._last_bug = told
                     self._store.events.append("bug", told)
                 if may_abort:
-                    await self._on_alarm(alarm_for(error, "watch"))
+                    await self._noticed.act_on(alarm_for(error, "watch"))
 
     async def _look_around(self) -> None:
         loop = asyncio.get_running_loop()
@@ -97,12 +106,13 @@ class Watch:
                 self._chain_open(),
                 self._on_battery(),
                 self._board_loose(),
+                self._gone_silent(loop.time()),
                 self._link_slow(loop.time()),
                 self._loop_late(),
                 self._commit_slow(),
             ):
                 if found is not None:
-                    await self._on_alarm(found)
+                    await self._noticed.act_on(found)
 
     async def _save(self) -> None:
         while True:
@@ -110,7 +120,7 @@ class Watch:
             try:
                 await self._store.commit()
             except StoreError as error:
-                await self._on_store_failed(error)
+                await self._noticed.store_failed(error)
                 return
 
     def _reservoir_low(self) -> ProcessAlarm | None:
@@ -148,7 +158,8 @@ class Watch:
 
     def _board_loose(self) -> ProcessAlarm | None:
         """What was measured of a board holds for one clamping only."""
-        if not self._needs_board():
+        run = self._running()
+        if run is None or not run.has_clamped:
             return None
         try:
             conveyor = self._cell.conveyor
@@ -157,6 +168,24 @@ class Watch:
             return None
         missing = [name for name, is_ok in wanted if not is_ok]
         return ProcessAlarm("board_loose", what=", ".join(missing)) if missing else None
+
+    def _gone_silent(self, now_s: float) -> ProcessAlarm | None:
+        """Of a device that falls silent under a command the command tells. At rest nobody asks it anything, and what it
+        would say, of a key that is turned or a door that opens, goes unseen. Told once in a silence."""
+        links_lost = self._alarms.raised["link_lost"]
+        if self._packml.state not in WAIT_STATES or links_lost != self._links_lost:
+            self._known_s, self._links_lost = now_s, links_lost
+        silent = [device.name for device in self._cell.devices if not device.is_connected]
+        self._silent_since_s = {name: self._silent_since_s.get(name, now_s) for name in silent}
+        new = [
+            name
+            for name, since_s in self._silent_since_s.items()
+            if name not in self._told_silent and since_s > self._known_s and now_s - since_s >= SILENT_FOR_S
+        ]
+        self._told_silent = (self._told_silent & set(silent)) | set(new)
+        if not silent:
+            self._alarms.over("not_heard", "heard again")
+        return ProcessAlarm("not_heard", devices=", ".join(new)) if new else None
 
     def _link_slow(self, now_s: float) -> ProcessAlarm | None:
         """A cable or switch that goes bad slows down before it fails. Asked about while boards are built."""
@@ -175,13 +204,13 @@ class Watch:
     def _loop_late(self) -> ProcessAlarm | None:
         """What happens while the alarm stands is not told again."""
         lag_s, limit_s = self._loop_lag.worst.untold(), self._cell.profile.limits.loop_lag_s
-        if lag_s <= limit_s or self._stands("loop_late"):
+        if lag_s <= limit_s or self._alarms.stands("loop_late"):
             return None
         return ProcessAlarm("loop_late", lag_ms=lag_s * 1e3, limit_ms=limit_s * 1e3)
 
     def _commit_slow(self) -> ProcessAlarm | None:
         """As above; of a commit that failed alarm 801 tells."""
         took_s, limit_s = self._store.writing.commits.untold(), self._cell.profile.limits.commit_s
-        if took_s <= limit_s or self._stands("commit_slow") or self._store.failure is not None:
+        if took_s <= limit_s or self._alarms.stands("commit_slow") or self._store.failure is not None:
             return None
         return ProcessAlarm("commit_slow", took_s=took_s, limit_s=limit_s)

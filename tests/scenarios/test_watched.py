@@ -169,3 +169,33 @@ def test_one_lost_exchange_while_connecting_is_no_lost_device(tmp_path: Path, ki
             assert [struck for _, struck in b.plant.faults.struck] == [kind]
 
     story()
+
+
+@virtual
+async def test_a_device_that_falls_silent_at_rest_is_told_of_and_heard_again_after_a_reset(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.plant.faults.inject(FaultSpec("link_silent", target="plc", duration_s=5.0), b.plant.now())
+        silent_s = b.plant.now()
+        await b.until(lambda: numbers(b) == [107], 0.05)
+        assert "plc" in b.alarm_text()
+        assert b.plant.now() - silent_s < 4.0
+        assert b.controller.packml.state is State.IDLE, "a warning stops nothing"
+        await asyncio.sleep(5.0)
+        assert numbers(b) == [107], "told once, and a link that was lost for long does not come back by itself"
+        await b.controller.command(Command.STOP)
+        assert await b.rest() is State.STOPPED
+        await b.controller.command(Command.RESET)
+        assert await b.rest(State.IDLE) is State.IDLE
+        await b.until(lambda: numbers(b) == [], 0.05)
+
+
+@pytest.mark.parametrize("silent_for_s", [0.4, 0.9])
+def test_a_short_silence_at_rest_is_nothing_to_tell_of(tmp_path: Path, silent_for_s: float) -> None:
+    @virtual
+    async def story() -> None:
+        async with bench(tmp_path) as b:
+            b.plant.faults.inject(FaultSpec("link_silent", target="plc", duration_s=silent_for_s), b.plant.now())
+            await asyncio.sleep(5.0)
+            assert numbers(b) == []
+
+    story()

@@ -216,8 +216,8 @@ RUN_BUGS = (
         "the station builds on when nothing can be written any more",
         (
             "station/run/watch.py",
-            "                    await self._on_store_failed(error)\n                    return",
-            "                    continue",
+            "                await self._noticed.store_failed(error)\n                return",
+            "                continue",
         ),
         (
             _STEPS,
