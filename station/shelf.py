@@ -57,7 +57,7 @@ class Revision:
     """One revision of a recipe as people see it.
 
     approved_vision   fingerprint of the vision under which it was approved; empty: it was not, or none was named
-    document          its content as plain values
+    kept              its content, as it is kept
     """
 
     name: str
@@ -67,7 +67,13 @@ class Revision:
     origin: Literal["library", "station"]
     approved_vision: str
     stored_at: str | None
-    document: dict[str, Any]
+    kept: Recipe | StoredRecipe
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Its content as plain values; read when it is asked for, there may be hundreds of revisions."""
+        content = json.loads(self.kept.document) if isinstance(self.kept, StoredRecipe) else self.kept.as_data()
+        return {**content, "state": self.state}
 
     @property
     def called(self) -> str:
@@ -142,9 +148,7 @@ class Shelf:
 
     def _of_library(self, one: Recipe) -> Revision:
         under = self.vision if one.state == "approved" else ""
-        return Revision(
-            one.name, str(one.revision), one.content_hash, one.state, "library", under, None, one.as_data()
-        )  # fmt: skip
+        return Revision(one.name, str(one.revision), one.content_hash, one.state, "library", under, None, one)
 
     def _unknown(self, name: str, revision: str, found: Sequence[Revision]) -> RecipeUnknown:
         if found:
@@ -164,13 +168,12 @@ def named_by(revisions: Sequence[Revision]) -> Revision:
 
 
 def _of_stored(one: StoredRecipe) -> Revision:
-    document = {**json.loads(one.document), "state": one.state}
-    return Revision(
-        one.name, one.revision, one.hash, one.state, "station", one.approved_vision, one.stored_at, document
-    )  # fmt: skip
+    return Revision(one.name, one.revision, one.hash, one.state, "station", one.approved_vision, one.stored_at, one)
 
 
 def _read(one: Revision) -> Recipe:
+    if isinstance(one.kept, Recipe):
+        return one.kept
     recipe = recipes.from_data(one.document, one.name)
     if recipe.content_hash != one.hash:
         raise RecipeRefused(

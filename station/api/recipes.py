@@ -25,10 +25,10 @@ Hash = Annotated[str, Path(pattern=r"^sha256:[0-9a-f]{64}$", description="hash o
 Tag = Annotated[str | None, Header(max_length=200)]
 
 
-def shown(shelf: Shelf, one: Revision, name_means: str) -> RecipeRevision:
-    """One revision as the API says it.  name_means: hash of the revision that its name alone stands for"""
+def summary(shelf: Shelf, one: Revision, of_name: list[Revision]) -> RecipeSummary:
+    """One revision as the API says it.  of_name: all of its recipe"""
     refusal = shelf.refusal(one)
-    return RecipeRevision(
+    return RecipeSummary(
         name=one.name,
         revision=one.revision,
         hash=one.hash,
@@ -36,10 +36,14 @@ def shown(shelf: Shelf, one: Revision, name_means: str) -> RecipeRevision:
         origin=one.origin,
         stored_at=one.stored_at,
         approved_vision=one.approved_vision or None,
-        is_named=one.hash == name_means,
+        is_named=one is named_by(of_name),
         refusal=None if refusal is None else str(refusal),
-        document=one.document,
     )
+
+
+def whole(shelf: Shelf, one: Revision, of_name: list[Revision]) -> RecipeRevision:
+    """As `summary`, with the content."""
+    return RecipeRevision(**summary(shelf, one, of_name).model_dump(), document=one.document)
 
 
 def checked(name: str, document: dict[str, Any]) -> library.Recipe:
@@ -60,18 +64,11 @@ def router(store: Store, shelf: Shelf) -> APIRouter:
     """The routes of this noun."""
     routes = APIRouter(prefix="/v1/recipes", tags=["recipes"])
 
-    def all_of(name: str | None) -> list[RecipeRevision]:
-        by_name: dict[str, list[Revision]] = {}
-        revisions = shelf.revisions(name)
-        for one in revisions:
-            by_name.setdefault(one.name, []).append(one)
-        means = {name: named_by(of_name).hash for name, of_name in by_name.items()}
-        return [shown(shelf, one, means[one.name]) for one in revisions]
-
     def found(name: str, content_hash: str) -> RecipeRevision:
-        for one in all_of(name):
+        of_name = shelf.revisions(name)
+        for one in of_name:
             if one.hash == content_hash:
-                return one
+                return whole(shelf, one, of_name)
         raise NotFound(f"There is no revision {content_hash} of recipe {name}. List the revisions.")
 
     @routes.get("", response_model=RecipeList, responses=described())
@@ -79,16 +76,20 @@ def router(store: Store, shelf: Shelf) -> APIRouter:
         name: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
     ) -> dict[str, Any]:
         """All revisions, or those of one name."""
-        return {"items": [RecipeSummary(**one.model_dump(exclude={"document"})) for one in all_of(name)]}
+        revisions = shelf.revisions(name)
+        by_name: dict[str, list[Revision]] = {}
+        for one in revisions:
+            by_name.setdefault(one.name, []).append(one)
+        return {"items": [summary(shelf, one, by_name[one.name]) for one in revisions]}
 
     @routes.get("/{name}", response_model=RecipeRevision, responses=described())
     async def newest(name: Name, response: Response) -> RecipeRevision:
         """The newest revision; its hash is the ETag."""
-        revisions = all_of(name)
+        revisions = shelf.revisions(name)
         if not revisions:
             raise NotFound(f"There is no recipe {name}. List the recipes.")
         response.headers["etag"] = f'"{revisions[-1].hash}"'
-        return revisions[-1]
+        return whole(shelf, revisions[-1], revisions)
 
     @routes.put("/{name}", status_code=201, response_model=RecipeRevision, responses=described(412, 428))
     async def store_revision(

@@ -119,6 +119,7 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
         store = open_store(settings.data_dir, clock)
         stack.callback(store.close)
         shelf = Shelf(store.recipes, fingerprint())
+        shelf.revisions()  # the library is read now: with the first order it would hold the loop up
         capture = None
         if capture_file is not None:
             capture = Capture(stack.enter_context(capture_file.open("a", encoding="utf-8")).write)

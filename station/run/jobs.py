@@ -46,10 +46,9 @@ class Jobs:
         """
         if not 0 <= boards <= BOARDS_MAX:
             raise CommandRefused(f"boards = {boards}: allowed 0 (until stopped) to {BOARDS_MAX}")
+        recipe = self._recipes.to_build(recipe_name, revision)
         self._count += 1
-        job = Job(
-            f"J{self._store.events.head_seq + 1}-{self._count}", self._recipes.to_build(recipe_name, revision), boards
-        )
+        job = Job(f"J{self._store.events.head_seq + 1}-{self._count}", recipe, boards)
         self._by_id[job.id] = job
         self._store.events.append("job.submitted", job.view())
         return job
