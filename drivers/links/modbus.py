@@ -111,6 +111,12 @@ def _time_out(waiting: asyncio.Future[Any]) -> None:
         waiting.set_exception(TimeoutError())
 
 
+def _look_at(ended: asyncio.Future[Any]) -> None:
+    """An end that is news for nobody."""
+    if not ended.cancelled():
+        ended.exception()
+
+
 class ModbusLink:
     """One unit on one connection.
 
@@ -211,6 +217,10 @@ class ModbusLink:
                 # An RTU reply carries no number. If a cancelled caller ended the request, its reply would be taken
                 # for that of the next one; so the request runs to its end and the caller only stops waiting.
                 reply = await (asyncio.shield(waiting) if self._is_rtu else waiting)
+            except asyncio.CancelledError:
+                # The shield has let go of it as well: however it ends now, somebody has to look.
+                waiting.add_done_callback(_look_at)
+                raise
             except TimeoutError:
                 raise self._timed_out(what) from None
             except ConnectionException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import struct
 
 import pytest
@@ -190,6 +191,31 @@ async def test_a_cancelled_rtu_caller_does_not_hand_its_reply_to_the_next():
                 await link.read(0, 1)
         assert await link.read(0, 1) == bytes((0, 22))
         await link.close()
+
+
+@pytest.mark.parametrize("end", ["no reply", "closed", "reset"])
+def test_how_the_request_of_a_cancelled_rtu_caller_ends_is_no_news_for_anybody(end):
+    @virtual
+    async def story():
+        told = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+        async with RawPeer(silent) as peer:
+            link = rtu(peer)
+            await link.connect()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await link.read(0, 1)
+            if end == "reset":
+                peer.reset()
+            elif end == "closed":
+                await link.close()
+            await asyncio.sleep(1.0)
+            await link.close()
+        del link, peer
+        gc.collect()
+        assert told == []
+
+    story()
 
 
 @virtual
