@@ -1,4 +1,4 @@
-"""`python -m tests.campaign ...`: the matrix, crash points, the swarm, any schedule of yours, and the page.
+"""`python -m tests.campaign ...`: matrix, crash points, swarm, pairs of runs, any schedule of yours, and the page.
 
 Exit code 0: nothing was broken; 1: something was; 2: the request makes no sense.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 import recipes
 from sim_hardware.schedule import Plan, dump, load_plan
-from tests.campaign import crash, grouped, matrix, page, reached, shrink, swarm
+from tests.campaign import crash, grouped, matrix, page, reached, relations, shrink, swarm
 from tests.campaign.run import run
 from tests.campaign.schedule import check_names
 
@@ -73,11 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     lives = command("live", _live, "nobody repairs, all faults cease by themselves, a board must come of it")
     lives.add_argument("--count", type=int, default=50, help="seeds of the swarm")
     lives.add_argument("--out", type=Path, default=Path("report/live.jsonl"))
+    pairs = command("relations", _relations, "pairs of runs, one of which tells what the other must show")
+    pairs.add_argument("--count", type=int, default=20, help="seeds; each gives one to four pairs of every relation")
+    pairs.add_argument("--only", default="", help="these relations, for instance latency,hold")
     some = command("reached", _reached, "what the runs so far came by: faults, alarms, reactions, answers, states")
     some.add_argument("--least", type=int, default=1, help="runs in which each must have been")
     some.add_argument("--files", type=Path, nargs="*", default=[Path(f"report/{name}.jsonl") for name in RUNS])
-    everything = command("all", _all, "matrix, crash points, swarm, liveness, what was reached, and the page")
+    everything = command("all", _all, "matrix, crash points, swarm, liveness, relations, what was reached, the page")
     everything.add_argument("--swarm", type=int, default=2000, help="seeds of the swarm")
+    everything.add_argument("--relations", type=int, default=20, help="seeds of pairs of runs")
     everything.add_argument("--live", type=int, default=200, help="seeds whose faults cease by themselves")
     told = command("page", _page, "write docs/fault_matrix.md from the lines of matrix and crash")
     told.add_argument("--matrix", type=Path, default=Path("report/matrix.jsonl"))
@@ -198,6 +202,20 @@ def _live(options: argparse.Namespace) -> int:
     return int(bool(bad))
 
 
+def _relations(options: argparse.Namespace) -> int:
+    counts: Counter[str] = Counter()
+    broken: Counter[str] = Counter()
+    for name, seed, pair in relations.judge(options.seed, options.count, list(filter(None, options.only.split(",")))):
+        counts[name] += 1
+        if pair.broken:
+            broken[name] += 1
+            sys.stdout.write("\n".join(relations.told(name, seed, pair)) + "\n")
+    for name, count in counts.items():
+        sys.stdout.write(f"{name}: {count} pairs, {broken[name]} broken\n")
+    sys.stdout.write(f"{counts.total()} pairs of {len(counts)} relations, {broken.total()} broken\n")
+    return int(bool(broken))
+
+
 def _reached(options: argparse.Namespace) -> int:
     lines = [line for file in options.files if file.exists() for line in page.lines_of(file)]
     if not lines:
@@ -249,6 +267,7 @@ def _all(options: argparse.Namespace) -> int:
         main(["crash", "--fresh", *common]),
         main(["swarm", "--fresh", "--count", str(options.swarm), *common]),
         main(["live", "--count", str(options.live), *common]),
+        main(["relations", "--count", str(options.relations), "--seed", str(options.seed)]),
         main(["reached"]),
         main(["page", *common]),
     ]

@@ -19,6 +19,7 @@ from tests.campaign.expected import BROKEN, ERROR, EXPECTED, HANGS, MISSED, OTHE
 from tests.campaign.judged import ROWS
 from tests.campaign.matrix import INJECTABLE, judged
 from tests.campaign.real.counted import counted
+from tests.campaign.relations import relations
 from tests.campaign.run import INVARIANT_MODULES
 from tests.campaign.schedule import ACT_OF
 
@@ -112,9 +113,29 @@ def document() -> str:
             *_real(kept.get("real", {})),
             *_sections(cells),
             *_invariants(),
+            *_relations(),
             "",
         ]
     )
+
+
+def _relations() -> list[str]:
+    """What is judged by pairs of runs; how many were run stands where they are run."""
+    rows = [f"| `{name}` | {' '.join((check.__doc__ or '').split())} |" for name, check in relations().items()]
+    return [
+        "",
+        "## Relations between runs",
+        "",
+        "Where nobody can say what a run must show, another run can: something is changed that must not matter, the",
+        "same machine is run again, and records, alarms and places are compared line by line. Machines with an even",
+        "seed have errors and no noise: there values are compared. Those with an odd seed have all noise: there",
+        "verdicts are.",
+        "`python -m tests.campaign relations --seed 100 --count 20` prints the two lines of whatever differs.",
+        "",
+        "| Relation | What holds |",
+        "| --- | --- |",
+        *rows,
+    ]
 
 
 def _head() -> list[str]:
