@@ -21,7 +21,7 @@ from tests.campaign.paired import Run, Told
 Lines = list[tuple[str, str]]
 """pairs of lines that should agree and do not"""
 
-NOT_COMPARED = (*IDENTITIES, *TIMES, *CONTENTS, "reason.text")
+NOT_COMPARED = (*IDENTITIES, *TIMES, *CONTENTS)
 SETTLED = Within(um=3.0, deg=0.02, n=1e-6)
 """the axes are taken as settled at 2 um: what is seen a little later is seen with a little less of their ringing"""
 
