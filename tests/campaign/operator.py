@@ -63,8 +63,8 @@ class Operator:
         self.resets = self.orders = 0
         self.jobs_wanted = self.boards = 1
         self._takes_board = False
-        self.at_idle: Callable[[], None] | None = None
-        """called once, when the station is ready and before anything is ordered"""
+        self.before_look: Callable[[], None] = lambda: None
+        """called before each look at the station; what it raises ends the story"""
         self.waits = False
         """somebody else is at the station"""
         self._asked: Counter[int] = Counter()
@@ -86,6 +86,7 @@ class Operator:
                 raise Hangs(f"no wait state for {REST_WITHIN_S:.0f} s: {self._where()}")
             if self.bench.is_dead:
                 return
+            self.before_look()
             if not self.waits:
                 await self._once()
             await asyncio.sleep(LOOKS_EVERY_S)
@@ -118,9 +119,6 @@ class Operator:
                 self.watcher.announce("home")
                 await self._command(Command.RESET)
             elif state is State.IDLE:
-                if self.at_idle is not None:
-                    at_idle, self.at_idle = self.at_idle, None
-                    at_idle()
                 self.orders += 1
                 self.watcher.announce("recipe_load")
                 self.job = self.bench.order(self.boards)

@@ -33,6 +33,8 @@ from tests.campaign.watcher import OPERATOR, PLANT, STATION, Watcher
 from tests.scenarios.bench import Bench, bench, recipe, world
 
 INVARIANT_MODULES = (invariants_motion, invariants_product, invariants_records, invariants_log)
+GIVEN = "recipe_load"
+"""what is announced when the job is given"""
 STARTED_ANEW_S = 1.0
 """what a person needs to start the service again after its memory failed"""
 
@@ -98,36 +100,70 @@ def run_many(
     *,
     attended: bool = True,
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Run many schedules (schedule, tag) on one machine of this seed, homed and calibrated once: (tag, outcome).
+    """Run many schedules (schedule, tag) on one machine of this seed: (tag, outcome), in the order in which they part.
 
-    Every schedule must share its beginning with a run without faults. The outcome is that of `run`, as a dict.
+    Every schedule must share its beginning with a run without faults: the process is split in the instant before the
+    first step that it waits for. The outcome is that of `run`, as a dict.
 
     enough     told of every outcome as it comes; True: the rest is not run
     attended   False: nobody is there, every alarm's row says what is done instead of asking
     """
-    folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=fast_folder()))
-    brood = Brood(at_once, enough)
+    waiting = dict(enumerate(schedules))
+    for is_early in (False, True):  # what a board without faults never comes to parts when the job is given
+        if not waiting:
+            return
+        folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=fast_folder()))
+        parting = _Parting(folder / "store", Brood(at_once, enough), waiting, is_early=is_early)
+        try:
+            or_error(parting.brood, partial(_parted, parting, seed, folder, attended=attended))
+            yield from parting.brood.results()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if parting.is_over:
+            return
 
-    def at_idle(b: Bench, person: Person) -> None:
-        for number, (schedule, tag) in enumerate(schedules):
+
+def _parted(parting: _Parting, seed: int, folder: Path, *, attended: bool) -> dict[str, Any]:
+    told = _run((), seed, folder, 1, recipe(), 0.0, parting, attended=attended)
+    return virtual_time.run(told, loop_type=HostLoop).as_dict()
+
+
+class _Parting:
+    """Bears a child of its own for every schedule, before the step that it waits for; the parent builds on.
+
+    waiting    schedules that are not born yet, by their number
+    is_early   all of them part when the job is given
+    """
+
+    def __init__(self, store: Path, brood: Brood, waiting: dict[int, tuple[Schedule, Any]], *, is_early: bool) -> None:
+        self.brood, self.is_over = brood, False
+        self._store, self._waiting, self._is_early = store, waiting, is_early
+
+    def before_step(self, b: Bench, person: Person, step: str) -> None:
+        """A step is about to be announced, deep inside the station: an end is kept for `look`."""
+        if self.brood.is_child or self.is_over or (self._is_early and step != GIVEN):
+            return
+        for number, (schedule, tag) in list(self._waiting.items()):
+            if not self._is_early and all(entry.step != step for entry in schedule):
+                continue
+            del self._waiting[number]
             # Before the split: the parent writes on while a child that is late would still copy.
-            copy = copied(folder / "store", number)
-            if brood.split(tag):
+            copy = copied(self._store, number)
+            try:
+                is_born = self.brood.split(tag)
+            except AllSplit:
+                self.is_over = True
+                return
+            if is_born:
                 move_to(b.store, copy)
                 person.store_folder = copy
                 _give(schedule, b.plant, person)
                 return
-        raise AllSplit
 
-    def whole() -> dict[str, Any]:
-        told = _run((), seed, folder, 1, recipe(), 0.0, at_idle, attended=attended)
-        return virtual_time.run(told, loop_type=HostLoop).as_dict()
-
-    try:
-        or_error(brood, whole)
-        yield from brood.results()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    def look(self) -> None:
+        """Raises AllSplit in a parent that has nothing more to bear."""
+        if not self.brood.is_child and (self.is_over or not self._waiting):
+            raise AllSplit
 
 
 def _give(schedule: Sequence[Entry], plant: Plant, person: Person) -> None:
@@ -144,7 +180,7 @@ async def _run(
     boards: int,
     drawn: Recipe,
     heals_at_s: float,
-    at_idle: Callable[[Bench, Person], None] | None = None,
+    parting: _Parting | None = None,
     *,
     attended: bool = True,
 ) -> Outcome:
@@ -168,8 +204,8 @@ async def _run(
         ) as b:
             watcher.attach(b)
             operator = person.at(b)
-            if at_idle is not None and lives == 1:
-                operator.at_idle = partial(at_idle, b, person)
+            if parting is not None and lives == 1:
+                watcher.before_step, operator.before_look = partial(parting.before_step, b, person), parting.look
             if lives == 1:
                 watcher.announce("boot")
                 await asyncio.sleep(0.02)

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.matrix import cells
 from tests.campaign.planted import page
 from tests.campaign.planted.bugs import BUGS
 from tests.campaign.planted.hunted import Hunt
 from tests.campaign.planted.model import DoesNotApply, bug, plant
+from tests.campaign.planted.rounds import rounds, sort_of
+from tests.campaign.planted.state import SOURCES, state_of_code
+from tests.campaign.planted.work import ROUNDS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = (
@@ -85,7 +89,7 @@ def test_what_the_code_as_it_is_shows_does_not_count() -> None:
 )
 def test_a_planted_bug_is_found_in_a_process_of_its_own(tmp_path: Path, key: str, by: str) -> None:
     known = tmp_path / "known.json"
-    known.write_text("{}")
+    known.write_text('{"seen": {}}')
     ran = subprocess.run(
         [sys.executable, "-m", "tests.campaign.planted.hunt", "--bug", key, "--known", str(known)],
         cwd=ROOT,
@@ -97,6 +101,45 @@ def test_a_planted_bug_is_found_in_a_process_of_its_own(tmp_path: Path, key: str
     found = json.loads(ran.stdout.splitlines()[-1])
     assert found["found"] is not None
     assert found["found"] == by or not by
+
+
+def test_every_fault_comes_once_a_round_and_goes_through_all_acts_that_cannot_be_undone() -> None:
+    every = cells()
+    parts = list(rounds(every))
+    assert sorted(map(str, (cell for part in parts for cell in part))) == sorted(map(str, every))
+    assert {cell.fault for cell in parts[0]} == {cell.fault for cell in every}
+    assert all(len({cell.fault for cell in part}) == len(part) for part in (parts[0], *parts[2:]))
+    hunted = {(cell.fault, sort_of(cell)) for part in parts[:ROUNDS] for cell in part}
+    assert hunted == {(cell.fault, sort_of(cell)) for cell in every}
+
+
+def test_any_source_that_changes_is_another_state_of_the_code_and_a_test_is_not(tmp_path: Path) -> None:
+    for source in SOURCES:
+        (tmp_path / source).mkdir(parents=True)
+    written = tmp_path / "station" / "run" / "gate.py"
+    written.parent.mkdir()
+    written.write_text("open\n")
+    first = state_of_code(tmp_path)
+    (tmp_path / "tests" / "campaign" / "test_gate.py").write_text("closed\n")
+    assert state_of_code(tmp_path) == first
+    written.write_text("closed\n")
+    assert state_of_code(tmp_path) != first
+
+
+def test_the_page_says_whether_its_lines_are_of_one_state_of_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "KEPT", tmp_path / "measured.json")
+    clean = {"pieces": 9, "cpu_s": 2.0, "code": "new"}
+    lines = [{"bug": key, "found": "36", "at": "x", "pieces": 1, "cpu_s": 1.0, "code": "new"} for key in BUGS]
+    page.KEPT.write_text(page.kept(clean, lines))
+    assert "All lines are of one state of the code, `new`" in page.document()
+    lines[3]["code"] = "old"
+    page.KEPT.write_text(page.kept(clean, lines))
+    assert (
+        f"several states of the code** (digests of its sources): {len(BUGS) - 1} of `new`, 1 of `old`"
+        in page.document()
+    )
 
 
 @pytest.mark.skipif(not page.KEPT.exists(), reason="nothing was measured: make campaign-planted")

@@ -70,6 +70,8 @@ class Watcher:
     """what is looked at, or waited for, when nothing more is ordered and the station still stands there"""
     on_phase: list[Hook] = field(default_factory=list)
     """told of every command and its phase"""
+    before_step: Callable[[str], None] = lambda _: None
+    """told of every step in the instant before anybody else is"""
     bench: Bench | None = None
     _intents: dict[int, str] = field(default_factory=dict)
 
@@ -162,6 +164,7 @@ class Watcher:
             if bench.is_dead:
                 return append(kind, data)  # the last words of a killed station: nobody hears them
             if kind == "step.started" and data is not None:
+                self.before_step(data["step"])
                 self.plant.faults.announce(data["step"], self.plant.now())
                 for hook in self.on_phase:
                     hook(data["step"], Phase.BEFORE)
@@ -187,6 +190,7 @@ class Watcher:
 
     def announce(self, step: str) -> None:
         """A step that the station has no event for."""
+        self.before_step(step)
         self.plant.faults.announce(step, self.plant.now())
         for hook in self.on_phase:
             hook(step, Phase.BEFORE)

@@ -1,7 +1,7 @@
 """`python -m tests.campaign.planted`: plant every bug in a process of its own, let the campaign hunt, write the page.
 
 Exit code 0: every bug was found; 1: one was not; 2: a bug does not apply any more. Lines are kept in
-report/planted.jsonl; `--only` replaces the lines of some bugs.
+report/planted.jsonl; `--only` replaces the lines of some bugs, and every line says of which state of the code it is.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from tests.campaign.planted import page
 from tests.campaign.planted.bugs import BUGS
 from tests.campaign.planted.model import ROOT
+from tests.campaign.planted.state import state_of_code
 
 HUNT_LIMIT_S = 3_600
 
@@ -33,7 +34,8 @@ def main() -> int:
     if not options.page and (status := _hunt_all(options)):
         return status
     found = page.lines_of(options.out)
-    page.KEPT.write_text(page.kept(found), encoding="utf-8")
+    clean = json.loads(page.clean_beside(options.out).read_text(encoding="utf-8"))
+    page.KEPT.write_text(page.kept(clean, found), encoding="utf-8")
     page.PAGE.write_text(page.document(), encoding="utf-8")
     missed = [line["bug"] for line in found if line["found"] is None]
     times_s = [line["cpu_s"] for line in found if line["found"] is not None]
@@ -41,6 +43,9 @@ def main() -> int:
     sys.stdout.write(
         f", processor time {median(times_s):.1f} s median, {max(times_s):.1f} s worst\n" if times_s else "\n"
     )
+    other = sum(line["code"] != clean["code"] for line in found)
+    if other:
+        sys.stdout.write(f"  {other} lines are of another state of the code than {clean['code']}: run without --only\n")
     for key in missed:
         sys.stdout.write(f"  not found: {key}: {BUGS[key].told}\n")
     return int(bool(missed))
@@ -57,12 +62,12 @@ def _hunt_all(options: argparse.Namespace) -> int:
         sys.stderr.write("\n".join([*stale, "renew these edits: what does not apply can not be found"]) + "\n")
         return 2
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    known = options.out.with_name("planted_known.json")
-    if not known.exists() or not options.only:
+    known = page.clean_beside(options.out)
+    if not options.only or not known.exists() or json.loads(known.read_text())["code"] != state_of_code():
         sys.stdout.write("the code as it is goes through all of the work first\n")
         sys.stdout.flush()
         clean = _hunter()
-        known.write_text(json.dumps(clean["seen"]), encoding="utf-8")
+        known.write_text(json.dumps(clean), encoding="utf-8")
         sys.stdout.write(
             f"{clean['pieces']} pieces of work, {clean['cpu_s']:.0f} s; shows {clean['seen'] or 'nothing'}\n"
         )

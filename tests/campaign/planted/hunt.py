@@ -15,13 +15,14 @@ from typing import Any
 
 from tests.campaign.planted.hunted import Hunt
 from tests.campaign.planted.model import DoesNotApply, plant
+from tests.campaign.planted.state import state_of_code
 from tests.campaign.planted.work import ORDER
 
 
 def main() -> int:
     parser = argparse.ArgumentParser("python -m tests.campaign.planted.hunt")
     parser.add_argument("--bug", default="", help="key of the bug that is planted; the hunter itself does not see it")
-    parser.add_argument("--known", type=Path, help="JSON of what the code as it is shows")
+    parser.add_argument("--known", type=Path, help="JSON of what the hunter printed for the code as it is")
     options = parser.parse_args()
     if options.bug:
         from tests.campaign.planted.bugs import BUGS
@@ -31,8 +32,9 @@ def main() -> int:
         except DoesNotApply as stale:
             sys.stderr.write(f"{stale}\n")
             return 3
-    known: dict[str, list[str]] = json.loads(options.known.read_text()) if options.known else {}
-    sys.stdout.write(json.dumps(hunt(known, stops=bool(options.bug))) + "\n")
+    known: dict[str, list[str]] = json.loads(options.known.read_text())["seen"] if options.known else {}
+    code = state_of_code()  # before the work: a file that is edited meanwhile was not imported
+    sys.stdout.write(json.dumps({**hunt(known, stops=bool(options.bug)), "code": code}) + "\n")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,19 +32,21 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def kept(lines: list[dict[str, Any]]) -> str:
-    """What the page needs, one bug a line."""
-    rows = [{key: line.get(key) for key in ("bug", "found", "at", "sentence", "pieces", "cpu_s")} for line in lines]
+def clean_beside(lines: Path) -> Path:
+    """Where the line of the code without a bug is kept: what it shows counts for nothing."""
+    return lines.with_name("planted_known.json")
+
+
+def kept(clean: dict[str, Any], lines: list[dict[str, Any]]) -> str:
+    """What the page needs, one bug a line; the first is the code as it is."""
+    wanted = ("bug", "found", "at", "sentence", "pieces", "cpu_s", "code")
+    rows = [{key: line.get(key) for key in wanted} for line in ({**clean, "bug": None}, *lines)]
     return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
 
 
-def measured() -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = json.loads(KEPT.read_text(encoding="utf-8"))
-    return lines
-
-
 def document() -> str:
-    lines = {line["bug"]: line for line in measured()}
+    clean, *measured = json.loads(KEPT.read_text(encoding="utf-8"))
+    lines = {line["bug"]: line for line in measured}
     found = [line for line in lines.values() if line["found"] is not None]
     times_s = sorted(line["cpu_s"] for line in found)
     in_a_minute = sum(time_s <= 60.0 for time_s in times_s)
@@ -54,11 +57,16 @@ def document() -> str:
         "",
         "A campaign that finds nothing proves nothing, unless it is known what it would have found. So realistic",
         "errors are planted in the station, one at a time, each in a process of its own, and the campaign goes to",
-        "work in one fixed order: a board without faults, special runs (disk, clock, outlet, double request), a",
-        "little beyond and within every limit, kills at commits and after every act of the machine, every fault",
-        "once, faults that stand from the beginning, faults with nobody there, Stop on a dead wire, more cells,",
-        "random schedules. The hunter does not know what is planted; what the code as it is shows in a piece of work",
-        "does not count. An edit whose old text is not in the code any more stops the run.",
+        "work in one fixed order: a board without faults, special runs (disk, clock, outlet, double request), kills",
+        "after every act of the machine, faults that stand from the beginning, a little beyond and within every limit,",
+        "every fault once; kills after every commit, the faults that can be in few places in each of them, Stop on a",
+        "dead wire, faults with nobody there, kills of the next start as well; then every fault again and again in",
+        "other steps and phases, each act that cannot be undone in its turn; in the end kills between steps of tasks,",
+        "and random schedules. The hunter does not know what is planted. An edit whose old text is not in the code any",
+        "more stops the run.",
+        "",
+        f"Without a bug all {clean['pieces']} pieces of work take {clean['cpu_s']:.0f} s; what they show there counts",
+        f"for nothing. {_states(clean, lines)}",
         "",
         f"**{len(found)} of {len(BUGS)} found**; processor time, start of Python included: median "
         f"{median(times_s):.1f} s, worst {times_s[-1]:.1f} s, {in_a_minute} within a minute.",
@@ -67,6 +75,15 @@ def document() -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     return "\n".join([*head, *(_row(key, lines.get(key)) for key in BUGS), "", *_by(found), ""])
+
+
+def _states(clean: dict[str, Any], lines: dict[str, dict[str, Any]]) -> str:
+    """Whether everything was measured on one state of the code."""
+    counts = Counter(line["code"] for line in lines.values())
+    if set(counts) == {clean["code"]}:
+        return f"All lines are of one state of the code, `{clean['code']}` (a digest of its sources)."
+    told = ", ".join(f"{count} of `{code}`" for code, count in counts.most_common())
+    return f"**The lines are of several states of the code** (digests of its sources): {told}; now `{clean['code']}`."
 
 
 def _row(key: str, line: dict[str, Any] | None) -> str:
