@@ -138,7 +138,7 @@ RUN_BUGS = (
     bug(
         "a touched film is new",
         "a dip that broke off leaves its print in a film that is used again",
-        (_JOB, "            self._forget_touched_film(began_s)\n", ""),
+        (_JOB, "            self._forget_touched_film()\n", ""),
     ),
     bug(
         "stop for the software only",
@@ -173,8 +173,8 @@ RUN_BUGS = (
         "an alarm that asks nothing cannot be taken note of",
         (
             _ACTIVE,
-            "answers=alarm.definition.answers if ask else (Answer.ACKNOWLEDGE,)",
-            "answers=alarm.definition.answers if ask else ()",
+            "answers=permitted if ask else (Answer.ACKNOWLEDGE,)",
+            "answers=permitted if ask else ()",
         ),
     ),
     bug(
