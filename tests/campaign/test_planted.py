@@ -130,10 +130,11 @@ def test_the_page_says_whether_its_lines_are_of_one_state_of_the_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page, "KEPT", tmp_path / "measured.json")
-    clean = {"pieces": 9, "cpu_s": 2.0, "code": "new"}
+    clean = {"pieces": 9, "cpu_s": 2.0, "code": "new", "seen": {}}
     lines = [{"bug": key, "found": "36", "at": "x", "pieces": 1, "cpu_s": 1.0, "code": "new"} for key in BUGS]
     page.KEPT.write_text(page.kept(clean, lines))
     assert "All lines are of one state of the code, `new`" in page.document()
+    assert "take 2 s and show\nnothing." in page.document()
     lines[3]["code"] = "old"
     page.KEPT.write_text(page.kept(clean, lines))
     assert (

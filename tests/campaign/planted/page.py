@@ -40,7 +40,8 @@ def clean_beside(lines: Path) -> Path:
 def kept(clean: dict[str, Any], lines: list[dict[str, Any]]) -> str:
     """What the page needs, one bug a line; the first is the code as it is."""
     wanted = ("bug", "found", "at", "sentence", "pieces", "cpu_s", "code")
-    rows = [{key: line.get(key) for key in wanted} for line in ({**clean, "bug": None}, *lines)]
+    first = {key: clean[key] for key in ("pieces", "cpu_s", "code", "seen")}
+    rows = [first, *({key: line.get(key) for key in wanted} for line in lines)]
     return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
 
 
@@ -65,8 +66,9 @@ def document() -> str:
         "and random schedules. The hunter does not know what is planted. An edit whose old text is not in the code any",
         "more stops the run.",
         "",
-        f"Without a bug all {clean['pieces']} pieces of work take {clean['cpu_s']:.0f} s; what they show there counts",
-        f"for nothing. {_states(clean, lines)}",
+        f"Without a bug all {clean['pieces']} pieces of work take {clean['cpu_s']:.0f} s and show",
+        f"{_shown(clean['seen'])}.",
+        _states(clean, lines),
         "",
         f"**{len(found)} of {len(BUGS)} found**; processor time, start of Python included: median "
         f"{median(times_s):.1f} s, worst {times_s[-1]:.1f} s, {in_a_minute} within a minute.",
@@ -75,6 +77,12 @@ def document() -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     return "\n".join([*head, *(_row(key, lines.get(key)) for key in BUGS), "", *_by(found), ""])
+
+
+def _shown(seen: dict[str, list[str]]) -> str:
+    if not seen:
+        return "nothing"
+    return f"something in {', '.join(seen)}: that counts for nothing"
 
 
 def _states(clean: dict[str, Any], lines: dict[str, dict[str, Any]]) -> str:
