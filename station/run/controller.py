@@ -303,6 +303,8 @@ class Controller:
         """The task that runs the machine ends at once, so that it begins nothing more; then the machine is stopped."""
         if self._task is not None:
             self._task.cancel()
+        if (run := self._running()) is not None:
+            run.cut_off()
         await self.cell.stop(level)
         await self._end_task()
         await self._rest()

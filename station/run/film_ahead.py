@@ -44,11 +44,16 @@ class FilmAhead:
                 making.cancel()
                 raise
 
+    def cancel(self) -> None:
+        """The machine is about to be stopped: what that does to its devices is no news for this film."""
+        if self._making is not None:
+            self._making.cancel()
+
     async def drop(self) -> None:
         """The job is over: end the work on it and forget how it ended."""
+        self.cancel()
         making, self._making = self._making, None
         if making is not None:
-            making.cancel()
             await asyncio.gather(making, return_exceptions=True)
 
     async def _make(self, work: Work) -> None:

@@ -136,6 +136,10 @@ class JobRun:
         """Whether a board is in the clamp that must not open now."""
         return self.work.findings.find(o.BoardClamped) is not None
 
+    def cut_off(self) -> None:
+        """Its task was cancelled; so is what is made beside it, before the machine is stopped under it."""
+        self._ahead.cancel()
+
     async def prepare(self) -> None:
         """What belongs to Starting: lights are set by the steps, the first film is laid and measured here.
 

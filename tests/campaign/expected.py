@@ -180,7 +180,9 @@ EXPECTED: dict[str, Expected] = {
     "H05": Expected("C", "P S J R", STARTED_ANEW),
     "H06": Expected("refused"),
     "H07": Expected("."),
-    "H08": Expected("I C P", "W", "told of where no command was under way that the devices could stop"),
+    "H08": Expected(
+        "I C P", "W R", "told of where no command was under way that the devices could stop; the film is made anew"
+    ),
     "H09": Expected(".", "P S J R W", STARTED_ANEW),
     "H10": Expected("C", "I", STRICTER),
     "H11": Expected("C", "W I", "shorter than the dead-man of the devices: nothing was missed, it is told of"),
