@@ -9,9 +9,17 @@ import asyncio
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from station.api.streams import SEND_LIMIT_S
 
 WS_FRAME_LIMIT_BYTES = 1_000  # the one WebSocket is the jog pad, whose frames have a hundred
 STOP_LIMIT_S = 3.0  # how long open answers may take to end
+
+
+STUCK_LIMIT_S = (
+    SEND_LIMIT_S + 5.0
+)  # the answer ends first; then what is still unsent is thrown away with the connection
 
 
 class CannotServe(Exception):
@@ -47,6 +55,33 @@ class Serving:
         await self._server.shutdown()
 
 
+class Unstuck(HttpToolsProtocol):
+    """A connection whose other end has taken nothing for too long is cut off.
+
+    A connection that is closed waits until all was taken that was written, and of a page that does not read that is for
+    ever: each would keep a file and up to 64 KiB.
+    """
+
+    _stuck: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck = asyncio.get_running_loop().call_later(STUCK_LIMIT_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._moves()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._moves()
+
+    def _moves(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
+
 async def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> Serving:
     """Start serving in this loop and return when the port is bound.
 
@@ -57,7 +92,7 @@ async def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> Serv
         app,
         host=host,
         port=port,
-        http="httptools",
+        http=Unstuck,
         ws="websockets-sansio",
         ws_max_size=WS_FRAME_LIMIT_BYTES,
         ws_per_message_deflate=False,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 
 import recipes
+from station.api import serving as serving_module
+from station.api import streams
 from station.api.serving import CannotServe, Serving, serve
 from tests.api.support import Bench, bench
 from tests.support import real, virtual
@@ -148,6 +151,27 @@ async def test_stopping_the_server_ends_open_streams_and_frees_the_port(tmp_path
             await serve(b.app, port=serving.port)
         await again.stop()
         await again.stop()
+
+
+@real
+async def test_pages_that_do_not_read_are_cut_off_with_their_sockets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "SEND_LIMIT_S", 0.5)
+    monkeypatch.setattr(serving_module, "STUCK_LIMIT_S", 1.0)
+    async with served(tmp_path) as (b, serving, client), AsyncExitStack() as stack:
+        for number in range(900):
+            b.store.events.append("film.measured", {"n": number, "text": "x" * 5_000})
+        await b.store.commit()
+        request = f"GET /v1/events/stream?after=0 HTTP/1.1\r\nHost: 127.0.0.1:{serving.port}\r\n\r\n".encode()
+        for _ in range(10):
+            stack.enter_context(socket.create_connection(("127.0.0.1", serving.port))).sendall(request)
+        assert (await client.get("/v1/health")).status_code == 200
+        connections = serving._server.server_state.connections
+        while len(connections) > 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        assert b.app.state.streams._open == 0
+        assert (await client.get("/v1/health")).status_code == 200
 
 
 @virtual
