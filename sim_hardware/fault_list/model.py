@@ -18,8 +18,6 @@ class Means(StrEnum):
     """what a person does at the station; the harness plays the person"""
     HOST = "seam of the host"
     """host, disk, clock, orders; the harness brings it about where the service meets them"""
-    PROCESS = "process campaign"
-    """host, disk and network: needs a real process"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +118,6 @@ def host(
 ) -> Fault:
     """What happens to the host of the service, or is asked of it."""
     return Fault(id, name, meaning, Means.HOST, (), where, phases, elsewhere, other_phases, note=note)
-
-
-def process(id: str, name: str, meaning: str, note: str = "") -> Fault:
-    """A fault of host or network."""
-    why = "the virtual clock has neither this host nor this network: the process campaign strikes at random instants"
-    return Fault(id, name, meaning, Means.PROCESS, where=(), elsewhere=why, note=note)
 
 
 def operator(
