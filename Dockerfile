@@ -1,6 +1,7 @@
 # One image, two commands: the station's service and the simulated machine.
 #   docker build -t dip-and-place .
 #   docker run --rm -p 127.0.0.1:8600:8600 dip-and-place python -m station.demo.live --host 0.0.0.0
+# It can be called from outside the container, so it lets in nobody but stops until: docker exec ID station people add anna --role admin
 FROM python:3.11-slim AS build
 WORKDIR /src
 COPY requirements.lock requirements-dev.lock pyproject.toml README.md ./

@@ -24,13 +24,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STATION_", extra="forbid", frozen=True)
 
     name: str = Field(default="station-1", min_length=1, max_length=60, description="of this station, in every record")
-    host: str = Field(default="127.0.0.1", description="address of the web service; loopback until there are logins")
+    host: str = Field(default="127.0.0.1", description="address of the web service; beyond loopback only people get in")
     port: int = Field(default=8600, ge=0, le=65535, description="port of the web service, 0 takes a free one")
     data_dir: Path = Field(default=Path("data"), description="records, events, pictures")
     profile: Path | None = Field(default=None, description="machine profile; default: the reference machine")
     machine_host: str = Field(default="127.0.0.1", description="host on which the machine's devices answer")
     machine_ports: Path | None = Field(default=None, description="JSON file with the port of every device")
-    simulated: bool = Field(default=False, description="said on every screen; changes nothing else")
+    simulated: bool = Field(default=False, description="said on every screen; open as long as nobody was added")
     mqtt_url: str | None = Field(default=None, description="mqtt://host:1883/site/area/line; off where absent")
     mqtt_away_s: float = Field(
         default=60.0, ge=1.0, le=86_400.0, description="so long may the MQTT broker be away before alarm 806 says so"

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
+from station.api.access import needs
 from station.api.models import AlarmAnswered, AnswerToAlarm
 from station.api.once import Key, once
 from station.api.port import ControllerPort
 from station.api.problems import described
 from station.api.snapshot_model import Alarm
+from station.people.roles import Right
 from station.store import Store
 
 
@@ -28,12 +30,18 @@ def router(port: ControllerPort, store: Store) -> APIRouter:
     """The routes of this noun."""
     routes = APIRouter(prefix="/v1/alarms", tags=["alarms"])
 
-    @routes.get("", response_model=AlarmList, responses=described())
+    @routes.get("", response_model=AlarmList, responses=described(), dependencies=[needs(Right.SEE)])
     async def alarms() -> dict[str, Any]:
         """Active alarms, first out first."""
         return {"items": port.snapshot()["alarms"]}
 
-    @routes.post("/{alarm_id}/answer", status_code=202, response_model=AlarmAnswered, responses=described(409))
+    @routes.post(
+        "/{alarm_id}/answer",
+        status_code=202,
+        response_model=AlarmAnswered,
+        responses=described(409),
+        dependencies=[needs(Right.OPERATE)],
+    )
     async def answer(
         request: Request,
         alarm_id: Annotated[str, Path(min_length=1, max_length=100)],

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
 
-from station.api import alarms, blobs, docs_page, events, jobs, jog, problems, recipes, records, station
+from station.api import alarms, blobs, docs_page, events, jobs, jog, login, problems, recipes, records, station
+from station.api.access import Access, only_declared
 from station.api.guard import LOOPBACK_HOSTS, Guard
 from station.api.port import ControllerPort
 from station.api.streams import Streams
@@ -52,7 +53,8 @@ def create_app(
     """The web service in front of one controller, one store and the recipes of both.
 
     simulated       said on every screen and at /v1/health
-    hosts           names under which the station may be called
+    hosts           names under which the station may be called; beyond loopback, as for a real machine, nobody is let
+                    in before somebody was added
     screens         folder of the screens; without it only /v1 answers
     lines_dropped   how many lines the service's own log has dropped
     """
@@ -60,11 +62,14 @@ def create_app(
         title="Dip-and-place station" + (" (simulated)" if simulated else ""),
         version=API_VERSION,
         description=DESCRIPTION,
-        openapi_url=docs_page.SCHEMA_ADDRESS,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(only_declared)],
     )
+    hosts = tuple(hosts)
+    access = app.state.access = Access(store, simulated=simulated, hosts=hosts)
     streams = Streams(port, store)
     app.state.streams = streams
     for router in (
@@ -78,6 +83,7 @@ def create_app(
         blobs.router(store),
         events.router(store, streams),
         jog.router(port, streams),
+        login.router(access),
     ):
         app.include_router(router)
     problems.install(app)
@@ -85,7 +91,7 @@ def create_app(
     _publish_problem_schema(app)
     if screens.is_dir():
         app.mount("/", ScreenFiles(directory=screens, html=True), name="screens")
-    app.add_middleware(Guard, trace_root=str(store.events.epoch), hosts=tuple(hosts))
+    app.add_middleware(Guard, trace_root=str(store.events.epoch), hosts=hosts)
     return app
 
 

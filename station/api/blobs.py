@@ -12,7 +12,9 @@ from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import Response
 
 from station.api import problems
+from station.api.access import needs
 from station.api.problems import described
+from station.people.roles import Right
 from station.store import Store
 
 JPEG_QUALITY = 80  # good for the eye; evidence is the stored image
@@ -34,7 +36,10 @@ def router(store: Store) -> APIRouter:
     routes = APIRouter(prefix="/v1/blobs", tags=["blobs"])
 
     @routes.get(
-        "/{digest}", response_class=Response, responses={**described(), 200: CONTENT, 304: {"description": "known"}}
+        "/{digest}",
+        response_class=Response,
+        responses={**described(), 200: CONTENT, 304: {"description": "known"}},
+        dependencies=[needs(Right.SEE)],
     )
     async def blob(
         digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the content, hexadecimal")],

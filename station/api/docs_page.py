@@ -9,8 +9,11 @@ from pathlib import Path
 
 import fastapi_offline
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+
+from station.api.access import needs
+from station.people.roles import Right
 
 SCHEMA_ADDRESS = "/v1/openapi.json"
 PAGE_ADDRESS = "/v1/docs"
@@ -39,13 +42,17 @@ POLICY = (
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page, its starter and the library's files."""
+    """Serve the description, the page, its starter and the library's files."""
 
-    @app.get(PAGE_ADDRESS, include_in_schema=False)
+    @app.get(SCHEMA_ADDRESS, include_in_schema=False, dependencies=[needs(Right.SEE)])
+    async def schema() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    @app.get(PAGE_ADDRESS, include_in_schema=False, dependencies=[needs(Right.SEE)])
     async def page() -> HTMLResponse:
         return HTMLResponse(PAGE, headers={"content-security-policy": POLICY})
 
-    @app.get("/v1/docs/start.js", include_in_schema=False)
+    @app.get("/v1/docs/start.js", include_in_schema=False, dependencies=[needs(Right.SEE)])
     async def start() -> Response:
         return Response(START, media_type="text/javascript")
 

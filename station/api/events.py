@@ -12,10 +12,12 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
 from station.api import problems
+from station.api.access import needs
 from station.api.models import EventPage
 from station.api.problems import described
 from station.api.station import STREAM_CONTENT
 from station.api.streams import EventStream, Streams, event_document
+from station.people.roles import Right
 from station.store import Store
 
 Seq = Annotated[int, Query(ge=0, le=2**53, description="number of the last event already known")]
@@ -25,7 +27,7 @@ def router(store: Store, streams: Streams) -> APIRouter:
     """The routes of this noun."""
     routes = APIRouter(prefix="/v1/events", tags=["events"])
 
-    @routes.get("", response_model=EventPage, responses=described())
+    @routes.get("", response_model=EventPage, responses=described(), dependencies=[needs(Right.TRACE)])
     async def events(
         after: Seq = 0,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
@@ -50,6 +52,7 @@ def router(store: Store, streams: Streams) -> APIRouter:
     @routes.get(
         "/stream",
         response_class=Response,
+        dependencies=[needs(Right.TRACE)],
         responses={**described(409), 200: {"description": "one frame per event", "content": STREAM_CONTENT}},
     )
     async def stream(

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
+from station.api.access import needs
 from station.api.models import STOPPING_WORDS, ActionOnJob, Job, JobList, NewJob
 from station.api.once import Key, once
 from station.api.port import ControllerPort
 from station.api.problems import described
+from station.people.roles import Right
 from station.store import Store
 
 JobId = Annotated[str, Path(min_length=1, max_length=100)]
@@ -22,12 +24,12 @@ def router(port: ControllerPort, store: Store) -> APIRouter:
     """The routes of this noun."""
     routes = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-    @routes.get("", response_model=JobList, responses=described())
+    @routes.get("", response_model=JobList, responses=described(), dependencies=[needs(Right.TRACE)])
     async def jobs() -> dict[str, Any]:
         """All jobs of this run, oldest first."""
         return {"items": port.jobs()}
 
-    @routes.post("", status_code=201, response_model=Job, responses=described(409))
+    @routes.post("", status_code=201, response_model=Job, responses=described(409), dependencies=[needs(Right.ORDER)])
     async def submit(request: Request, wish: NewJob, idempotency_key: Key = None) -> Any:
         """Submit a job; what it builds is fixed now, see `recipe_hash`. It starts by its action `start`."""
 
@@ -44,12 +46,18 @@ def router(port: ControllerPort, store: Store) -> APIRouter:
             location=lambda job: f"/v1/jobs/{job['id']}",
         )
 
-    @routes.get("/{job_id}", response_model=Job, responses=described())
+    @routes.get("/{job_id}", response_model=Job, responses=described(), dependencies=[needs(Right.TRACE)])
     async def job(job_id: JobId) -> dict[str, Any]:
         """One job."""
         return port.job(job_id)
 
-    @routes.post("/{job_id}/actions", status_code=202, response_model=Job, responses=described(409))
+    @routes.post(
+        "/{job_id}/actions",
+        status_code=202,
+        response_model=Job,
+        responses=described(409),
+        dependencies=[needs(Right.ORDER, unless_stop="action")],
+    )
     async def act(request: Request, job_id: JobId, wish: ActionOnJob, idempotency_key: Key = None) -> Any:
         """Act on a job. hold, stop and abort need no key and are taken even when nothing can be stored."""
 

@@ -13,9 +13,11 @@ from contextlib import suppress
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
+from station.api.access import needs, still_let_in
 from station.api.models import JogFrame
 from station.api.port import ControllerPort, Refused
 from station.api.streams import Streams, finite
+from station.people.roles import Right
 
 TOLD_EVERY_S = 0.05
 SAID_AGAIN_S = 1.0
@@ -32,7 +34,7 @@ def router(port: ControllerPort, streams: Streams) -> APIRouter:
     """The route of this noun."""
     routes = APIRouter(prefix="/v1", tags=["jog"])
 
-    @routes.websocket("/jog")
+    @routes.websocket("/jog", dependencies=[needs(Right.MAINTAIN)])
     async def jog(socket: WebSocket) -> None:
         """Take the pad, hold buttons, be told what moves. Closing lets go."""
         try:
@@ -81,6 +83,8 @@ class _Pad:
     async def _hear(self) -> None:
         while True:
             text = await self._socket.receive_text()
+            if not still_let_in(self._socket.scope, is_act=True):
+                return
             try:
                 frame = JogFrame.model_validate_json(text)
             except ValidationError as error:
@@ -99,7 +103,7 @@ class _Pad:
     async def _tell(self) -> None:
         loop = asyncio.get_running_loop()
         told, told_at_s = "", 0.0
-        while not self._streams.is_closing:
+        while not self._streams.is_closing and still_let_in(self._socket.scope):
             picture = {"token": self._token, "refused": self._refused, **self._port.jog()}
             text = json.dumps(finite(picture), separators=(",", ":"), allow_nan=False)
             if text != told or loop.time() - told_at_s >= SAID_AGAIN_S:

@@ -56,7 +56,7 @@ _PROBLEM_CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Proble
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI description of the problems a route may answer with; 4xx that any route may give are added."""
-    always = (400, 403, 404, 405, 408, 413, 415, 421, 422, 429, 500, 503)
+    always = (400, 401, 403, 404, 405, 408, 413, 415, 421, 422, 429, 500, 503)
     return {
         status: {"description": HTTPStatus(status).phrase, "content": _PROBLEM_CONTENT}
         for status in sorted({*statuses, *always})

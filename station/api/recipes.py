@@ -13,9 +13,11 @@ from fastapi.responses import JSONResponse, Response
 
 import recipes as library
 from station.api import problems
+from station.api.access import needs
 from station.api.models import ActionOnRecipe, RecipeList, RecipeRevision, RecipeSummary
 from station.api.port import Invalid, NotFound
 from station.api.problems import described
+from station.people.roles import Right
 from station.shelf import Revision, Shelf, named_by
 from station.store import Store
 from station.store.chain import canonical
@@ -71,7 +73,7 @@ def router(store: Store, shelf: Shelf) -> APIRouter:
                 return whole(shelf, one, of_name)
         raise NotFound(f"There is no revision {content_hash} of recipe {name}. List the revisions.")
 
-    @routes.get("", response_model=RecipeList, responses=described())
+    @routes.get("", response_model=RecipeList, responses=described(), dependencies=[needs(Right.SEE)])
     async def all_recipes(
         name: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
     ) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def router(store: Store, shelf: Shelf) -> APIRouter:
             by_name.setdefault(one.name, []).append(one)
         return {"items": [summary(shelf, one, by_name[one.name]) for one in revisions]}
 
-    @routes.get("/{name}", response_model=RecipeRevision, responses=described())
+    @routes.get("/{name}", response_model=RecipeRevision, responses=described(), dependencies=[needs(Right.SEE)])
     async def newest(name: Name, response: Response) -> RecipeRevision:
         """The newest revision; its hash is the ETag."""
         revisions = shelf.revisions(name)
@@ -91,7 +93,13 @@ def router(store: Store, shelf: Shelf) -> APIRouter:
         response.headers["etag"] = f'"{revisions[-1].hash}"'
         return whole(shelf, revisions[-1], revisions)
 
-    @routes.put("/{name}", status_code=201, response_model=RecipeRevision, responses=described(412, 428))
+    @routes.put(
+        "/{name}",
+        status_code=201,
+        response_model=RecipeRevision,
+        responses=described(412, 428),
+        dependencies=[needs(Right.RECIPES)],
+    )
     async def store_revision(
         name: Name,
         document: Annotated[dict[str, Any], Body(description="the recipe, as `document` of a revision")],
@@ -107,12 +115,22 @@ def router(store: Store, shelf: Shelf) -> APIRouter:
         headers = {"etag": f'"{kept.hash}"', "location": f"/v1/recipes/{name}/revisions/{kept.hash}"}
         return JSONResponse(found(name, kept.hash).model_dump(mode="json"), 201, headers=headers)
 
-    @routes.get("/{name}/revisions/{content_hash}", response_model=RecipeRevision, responses=described())
+    @routes.get(
+        "/{name}/revisions/{content_hash}",
+        response_model=RecipeRevision,
+        responses=described(),
+        dependencies=[needs(Right.SEE)],
+    )
     async def revision(name: Name, content_hash: Hash) -> RecipeRevision:
         """One revision; its content never changes."""
         return found(name, content_hash)
 
-    @routes.post("/{name}/revisions/{content_hash}/actions", response_model=RecipeRevision, responses=described(409))
+    @routes.post(
+        "/{name}/revisions/{content_hash}/actions",
+        response_model=RecipeRevision,
+        responses=described(409),
+        dependencies=[needs(Right.RECIPES)],
+    )
     async def act(name: Name, content_hash: Hash, wish: ActionOnRecipe) -> RecipeRevision:
         """Approve a revision under the vision that runs, anew where it was under another, or retire it. Asking for what
         it is already changes nothing."""

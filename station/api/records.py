@@ -10,8 +10,10 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query
 
+from station.api.access import needs
 from station.api.models import ChainState, RecordPage
 from station.api.problems import described
+from station.people.roles import Right
 from station.store import Store
 
 Result = Literal["placed", "rejected", "unplaced", "placed_unverified", "ambiguous"]
@@ -22,7 +24,7 @@ def router(store: Store) -> APIRouter:
     """The routes of this noun."""
     routes = APIRouter(prefix="/v1/records", tags=["records"])
 
-    @routes.get("", response_model=RecordPage, responses=described())
+    @routes.get("", response_model=RecordPage, responses=described(), dependencies=[needs(Right.TRACE)])
     async def records(
         after: Annotated[int, Query(ge=0, le=2**53, description="take it from `next`")] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -40,7 +42,7 @@ def router(store: Store) -> APIRouter:
             following = "/v1/records?" + urlencode({"after": page.next_after, "limit": limit, **query})
         return {"items": page.items, "next": following}
 
-    @routes.get("/chain", response_model=ChainState, responses=described())
+    @routes.get("/chain", response_model=ChainState, responses=described(), dependencies=[needs(Right.TRACE)])
     async def chain() -> ChainState:
         """Walk both hash chains from their first link; takes seconds after months of work."""
         report = await store.verify()
@@ -52,7 +54,7 @@ def router(store: Store) -> APIRouter:
             sentence=report.sentence,
         )
 
-    @routes.get("/{record_id}", responses=described())
+    @routes.get("/{record_id}", responses=described(), dependencies=[needs(Right.TRACE)])
     async def record(record_id: Annotated[str, Path(min_length=1, max_length=100)]) -> dict[str, Any]:
         """One record."""
         return await store.records.get(record_id)

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from station.api.access import needs
 from station.api.models import (
     STOPPING_WORDS,
     CommandResult,
@@ -26,6 +27,7 @@ from station.api.port import ControllerPort
 from station.api.problems import described
 from station.api.snapshot_model import Snapshot
 from station.api.streams import EventStream, Streams, finite
+from station.people.roles import Right
 from station.store import Store
 from station.version import SOFTWARE_VERSION
 
@@ -44,7 +46,7 @@ def router(
     """The routes of this noun."""
     routes = APIRouter(prefix="/v1", tags=["station"])
 
-    @routes.get("/station", response_model=Snapshot, responses=described())
+    @routes.get("/station", response_model=Snapshot, responses=described(), dependencies=[needs(Right.SEE)])
     async def station() -> dict[str, Any]:
         """The whole present picture."""
         picture: dict[str, Any] = finite(port.snapshot())
@@ -53,6 +55,7 @@ def router(
     @routes.get(
         "/stream",
         response_class=Response,
+        dependencies=[needs(Right.SEE)],
         responses={**described(), 200: {"description": "event `snapshot`", "content": STREAM_CONTENT}},
     )
     async def stream() -> Response:
@@ -60,7 +63,13 @@ def router(
         streams.require_room()
         return EventStream(streams.snapshots(), streams)
 
-    @routes.post("/station/commands", status_code=202, response_model=CommandResult, responses=described(409))
+    @routes.post(
+        "/station/commands",
+        status_code=202,
+        response_model=CommandResult,
+        responses=described(409),
+        dependencies=[needs(Right.OPERATE, unless_stop="command")],
+    )
     async def command(request: Request, wish: CommandToStation, idempotency_key: Key = None) -> Any:
         """Give the station a command. hold, stop and abort need no key and work even when nothing can be stored."""
 
@@ -74,7 +83,13 @@ def router(
             request, store, idempotency_key, content, effect, status=202, location=lambda _: "/v1/station"
         )
 
-    @routes.post("/station/mode", status_code=202, response_model=ModeResult, responses=described(409))
+    @routes.post(
+        "/station/mode",
+        status_code=202,
+        response_model=ModeResult,
+        responses=described(409),
+        dependencies=[needs(Right.MAINTAIN)],
+    )
     async def mode(request: Request, wish: ModeOfStation, idempotency_key: Key = None) -> Any:
         """Change the PackML mode, in a wait state only. In Maintenance the station homes and calibrates, and builds
         nothing."""
@@ -92,7 +107,7 @@ def router(
             location=lambda _: "/v1/station",
         )
 
-    @routes.get("/health", response_model=Health, responses=described())
+    @routes.get("/health", response_model=Health, responses=described(), dependencies=[needs(None)])
     async def health() -> Health:
         """Whether the service itself works."""
         loop_lag = port.loop_lag()

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from station.api import problems
+from station.api.access import still_let_in
 from station.api.port import ControllerPort
 from station.store import Event, Store
 
@@ -44,15 +45,15 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._streams.counted():
             async with asyncio.TaskGroup() as group:
-                pumping = group.create_task(self._pump(send), name="event stream")
+                pumping = group.create_task(self._pump(scope, send), name="event stream")
                 watching = group.create_task(_until_gone(receive), name="event stream client")
                 pumping.add_done_callback(lambda _: watching.cancel())
                 watching.add_done_callback(lambda _: pumping.cancel())
 
-    async def _pump(self, send: Send) -> None:
+    async def _pump(self, scope: Scope, send: Send) -> None:
         async with aclosing(self._frames) as frames:
             takes = await _taken(send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            while takes and (frame := await anext(frames, None)) is not None:
+            while takes and (frame := await anext(frames, None)) is not None and still_let_in(scope):
                 takes = await _taken(
                     send, {"type": "http.response.body", "body": frame.encode("utf-8"), "more_body": True}
                 )

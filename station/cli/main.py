@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from station.cli import demo, recipe, records, registers, replay, service, shift, vision
+from station.cli import demo, people, recipe, records, registers, replay, service, shift, vision
 from station.version import SOFTWARE_VERSION
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("run")(service.run)
 app.command("replay")(replay.replay)
 app.add_typer(recipe.app, name="recipe", help="Check, show, import and describe recipes.")
 app.add_typer(records.app, name="records", help="Show and export placement records.")
+app.add_typer(people.app, name="people", help="Who may command the station: add, list, role, revoke.")
 app.add_typer(vision.app, name="vision", help="Balls, wetting, fiducials and imprints in picture files.")
 app.add_typer(registers.app, name="registers", help="The wire: registers, commands, frames.")
 

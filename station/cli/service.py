@@ -95,6 +95,7 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
 
     from drivers.links.capture import Capture
     from station.api.app import create_app
+    from station.api.guard import LOOPBACK_HOSTS
     from station.api.serving import serve
     from station.clock import Clock
     from station.compose import build_controller
@@ -137,7 +138,12 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
             image_executor=stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="vision")),
         )
         door = Door(controller)
-        app = create_app(door, store, shelf, simulated=settings.simulated, lines_dropped=lambda: log.dropped)
+        hosts = dict.fromkeys((*LOOPBACK_HOSTS, settings.host.lower()))
+        app = create_app(
+            door, store, shelf, simulated=settings.simulated, hosts=hosts, lines_dropped=lambda: log.dropped
+        )
+        roll = app.state.access.roll
+        roll.look()
         serving = await serve(app, settings.host, settings.port)
         telling: list[asyncio.Task[None]] = []
         if settings.mqtt_url:
@@ -156,6 +162,10 @@ async def _serve(settings: Settings, addresses: Addresses, url_file: Path | None
         gc.collect()
         gc.freeze()
         typer.echo(f"Station {settings.name} serves {serving.url}  (Ctrl-C ends it)")
+        if roll.is_open:
+            typer.echo("Nobody has been added: anybody at this computer may command. See station people --help")
+        elif roll.why_nobody:
+            typer.echo(f"Commands that stop are taken, nothing else. {roll.why_nobody}")
         if url_file is not None:
             await asyncio.to_thread(url_file.write_text, serving.url, encoding="utf-8")
         await ending.wait()

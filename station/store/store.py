@@ -39,6 +39,7 @@ class Store:
     recipes    recipe revisions
     answers    answers to requests that must not be carried out twice
     cursors    how far the outlets have come
+    clock      gives every time in it
     """
 
     data_dir: Path
@@ -49,6 +50,7 @@ class Store:
     recipes: RecipeStore
     answers: Answers
     cursors: Cursors
+    clock: Clock
     database: Database
     writing: Writing
     facts: dict[str, str]
@@ -138,6 +140,7 @@ def _assemble(data_dir: Path, clock: Clock, database: Database, durability: Dura
         recipes=RecipeStore(writing, events, clock, stored=database.read_now(stored_recipes)),
         answers=Answers(writing, clock, stored=database.read_now(stored_answers)),
         cursors=Cursors(writing, stored=database.read_now(stored_cursors)),
+        clock=clock,
         database=database,
         writing=writing,
         facts=facts,

@@ -12,7 +12,9 @@ import httpx
 from fastapi import FastAPI
 
 from station.api.app import create_app
+from station.api.guard import LOOPBACK_HOSTS
 from station.api.port import Invalid, NotFound, Refused
+from station.people.register import Register
 from station.shelf import Shelf
 from station.store import Store, open_store
 from tests.store.support import HandClock
@@ -129,23 +131,40 @@ class ObedientController:
 class Bench:
     """Store, controller, service and client in one loop."""
 
-    def __init__(self, store: Store, screens: Path) -> None:
+    def __init__(self, store: Store, screens: Path, *, simulated: bool, hosts: tuple[str, ...]) -> None:
         self.store = store
+        self.register = Register(store.data_dir)
+        self.utc = store.clock.utc
         self.controller = ObedientController(store)
-        self.app: FastAPI = create_app(self.controller, store, shelf_of(store), simulated=True, screens=screens)
+        self.app: FastAPI = create_app(
+            self.controller, store, shelf_of(store), simulated=simulated, hosts=hosts, screens=screens
+        )
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url=ADDRESS)
 
-    async def post(self, path: str, body: Any, key: str | None = None) -> httpx.Response:
+    async def post(self, path: str, body: Any, key: str | None = None, *, by: str | None = None) -> httpx.Response:
+        """`by` is the key of a person."""
         headers = {} if key is None else {"Idempotency-Key": key}
+        headers |= {} if by is None else bearer(by)
         return await self.client.post(path, json=body, headers=headers)
+
+    async def events(self, *kinds: str) -> list[dict[str, Any]]:
+        """Data of what the log holds of these kinds, oldest first."""
+        await self.store.commit()
+        return [event.data for event in await self.store.events.read(0, 10_000, kinds)]
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
 
 
 @asynccontextmanager
-async def bench(data_dir: Path) -> AsyncIterator[Bench]:
+async def bench(
+    data_dir: Path, *, simulated: bool = True, hosts: tuple[str, ...] = LOOPBACK_HOSTS
+) -> AsyncIterator[Bench]:
     """A bench that is closed again; the screens' folder is `data_dir/screens` when it exists."""
     store = open_store(data_dir, HandClock(), durability="normal")
-    made = Bench(store, data_dir / "screens")
+    made = Bench(store, data_dir / "screens", simulated=simulated, hosts=hosts)
     try:
         yield made
     finally:

@@ -16,8 +16,10 @@ from websockets.frames import Close
 from station.api.app import create_app
 from station.api.jog import BAD_FRAME, GOING_AWAY, PAD_TAKEN
 from station.api.serving import Serving, serve
+from station.people.register import Register
+from station.people.roles import Role
 from station.store import open_store
-from tests.api.support import ObedientController, shelf_of
+from tests.api.support import ObedientController, bearer, shelf_of
 from tests.store.support import HandClock
 from tests.support import real
 
@@ -141,6 +143,27 @@ async def test_only_the_stations_own_pages_get_the_pad(tmp_path: Path) -> None:
         with pytest.raises(InvalidStatus):
             await connect(f"ws://127.0.0.1:{serving.port}/v1/station").__aenter__()
         assert controller.jog_holds == []
+
+
+@real
+async def test_a_hand_whose_key_is_revoked_moves_nothing_more_and_loses_the_pad(tmp_path: Path) -> None:
+    async with pads(tmp_path) as (controller, serving):
+        register, utc = Register(tmp_path), HandClock().utc()
+        for role, is_let_in in ((Role.OPERATOR, False), (Role.MAINTENANCE, True)):
+            key = register.add(role.value, role, utc)
+            if not is_let_in:
+                with pytest.raises(InvalidStatus):
+                    await pad(serving, additional_headers=bearer(key)).__aenter__()
+                continue
+            async with pad(serving, additional_headers=bearer(key)) as socket:
+                token = (await told(socket))["token"]
+                await socket.send(json.dumps({"token": token, "n": 1, "hold": HOLD}))
+                await told(socket, held=1)
+                register.revoke(role.value, utc)
+                await socket.send(json.dumps({"token": token, "n": 2, "hold": HOLD}))
+                assert (await farewell(socket)).code == GOING_AWAY
+                assert len(controller.jog_holds) == 1
+                assert controller.jog_token is None
 
 
 @real

@@ -30,6 +30,7 @@ READS = {
     "GET /v1/health": "whether the service works",
     "GET /v1/jobs": "orders",
     "GET /v1/jobs/{job_id}": "one order",
+    "GET /v1/login": "who asks, and what they may",
     "GET /v1/openapi.json": "this API for programs",
     "GET /v1/recipes": "what can be built",
     "GET /v1/recipes/{name}": "one recipe",
@@ -41,9 +42,11 @@ READS = {
     "GET /v1/stream": "the present picture as it changes",
 }
 ACTS = {
+    "DELETE /v1/login": "logs out",
     "POST /v1/alarms/{alarm_id}/answer": "answers a question, once, with the token of the question",
     "POST /v1/jobs": "orders boards, once for each key",
     "POST /v1/jobs/{job_id}/actions": "starts or stops an order",
+    "POST /v1/login": "logs in",
     "POST /v1/recipes/{name}/revisions/{content_hash}/actions": "approves or withdraws a revision",
     "POST /v1/station/commands": "PackML commands",
     "POST /v1/station/mode": "PackML mode",
@@ -95,4 +98,4 @@ def test_a_new_door_is_found_wherever_it_is_hung(app: FastAPI) -> None:
 
 def test_what_only_reads_takes_no_other_method() -> None:
     assert {door.split()[0] for door in READS} == {"GET", "FILES"}
-    assert {door.split()[0] for door in ACTS} == {"POST", "PUT", "WS"}
+    assert {door.split()[0] for door in ACTS} == {"DELETE", "POST", "PUT", "WS"}

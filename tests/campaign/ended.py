@@ -32,5 +32,6 @@ async def ended(watcher: Watcher, b: Bench, drawn: Recipe, hang: str, restarts: 
         told=dict(watcher.told),
         delivered=delivered,
         kept={event.seq: event.hash for event in events},
+        log=events,
         shown=[alarm.id for alarm in b.controller.alarms.standing],
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from recipes import Recipe
 from sim_hardware.plant import Plant
+from station.store import Event
 from tests.campaign.watcher import COMMAND, OPERATOR, PLANT, STATION, Entry
 
 FAULTS_CEASE = "all faults cease"
@@ -20,7 +21,7 @@ class Judged:
 
     entries    everything in order, of all lives of the station
     executed   how often each command number was begun
-    records    all placement records, events all durable events: (kind, data)
+    records    all placement records, events all durable events: (kind, data), log the same with their times
     is_sound   the hash chain of the log verifies
     restarts   times at which the station was killed
     written_blindly  command blocks that came again before anything was read: (time, channel, number)
@@ -44,6 +45,7 @@ class Judged:
     told: dict[int, str] = field(default_factory=dict)
     kept: dict[int, str] = field(default_factory=dict)
     shown: list[str] = field(default_factory=list)
+    log: list[Event] = field(default_factory=list)
     delivered: list[dict[str, Any]] | None = None
 
     def of(self, source: str, *kinds: str) -> Iterator[Entry]:

@@ -40,12 +40,9 @@ ELSEWHERE = {
     40: "measured by `python -m tests.benchmarks.soak` on real sockets: how late the loop is, and the longest gap "
     "between heartbeats, while the API is flooded. A busy computer decides it as much as the service, so no test "
     "judges it; the service warns by itself (804, 805).",
-    41: "not judged, because the service has no logins: an act has no authenticated principal whose role could be "
-    "asked. It listens on the local host only. That an answer given twice or to an alarm that is gone does "
-    "nothing is tested with the API.",
-    42: "in part: `tests/api/test_routes.py` lists every route there is, and a new one fails until it is listed. "
-    "No command comes by MQTT: N10, and `tests/outlets/test_listens_to_nothing.py` on real brokers. That a route asks "
-    "who calls is not judged, as 41.",
+    42: "judged by `tests/api/test_roles.py`: every route there is, for every role and for nobody, against a table "
+    "written by hand; a route that declares no role answers nobody. No command comes by MQTT: N10, and "
+    "`tests/outlets/test_listens_to_nothing.py` on real brokers.",
 }
 """number of an invariant that no schedule can judge -> who judges it, or why nobody does"""
 

@@ -18,7 +18,7 @@ from sim_hardware.faults import FaultSpec
 from sim_hardware.plant import Plant
 from sim_hardware.schedule import Act, Entry, Schedule
 from sim_hardware.world.places import SafetyInputs
-from tests.campaign import invariants_log, invariants_motion, invariants_product, invariants_records
+from tests.campaign import invariants_log, invariants_motion, invariants_people, invariants_product, invariants_records
 from tests.campaign.ended import ended
 from tests.campaign.folders import fast_folder
 from tests.campaign.forked import AllSplit, Brood, copied, move_to, or_error
@@ -32,7 +32,7 @@ from tests.campaign.reaction import Reaction, reaction_of
 from tests.campaign.watcher import OPERATOR, PLANT, STATION, Watcher
 from tests.scenarios.bench import Bench, bench, recipe, world
 
-INVARIANT_MODULES = (invariants_motion, invariants_product, invariants_records, invariants_log)
+INVARIANT_MODULES = (invariants_motion, invariants_product, invariants_records, invariants_log, invariants_people)
 GIVEN = "recipe_load"
 """what is announced when the job is given"""
 STARTED_ANEW_S = 1.0

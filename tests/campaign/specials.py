@@ -31,6 +31,7 @@ from tests.campaign.folders import fast_folder
 from tests.campaign.judged import Judged, violations
 from tests.campaign.operator import Hangs, Operator
 from tests.campaign.run import INVARIANT_MODULES
+from tests.campaign.special_people import keys_that_end
 from tests.campaign.watcher import Watcher
 from tests.scenarios.bench import Bench, bench, recipe, world
 
@@ -215,5 +216,6 @@ SPECIALS: dict[str, Callable[[], Broken]] = {
     "the wall clock jumps": _story(_clock_jumps),
     "an outlet hangs": _story(_outlet_hangs),
     "a request comes twice": _story(_request_twice),
+    "keys end and answers come again": _story(keys_that_end),
     **{f"the disk fails at commit {nth}": _story(_disk_fails_at(nth)) for nth in (3, 7, 12)},
 }

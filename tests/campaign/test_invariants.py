@@ -11,6 +11,7 @@ from station.run.packml import State
 from station.version import SOFTWARE_VERSION
 from tests.campaign.judged import FAULTS_CEASE, ROWS, Judged, violations
 from tests.campaign.run import INVARIANT_MODULES
+from tests.campaign.test_people import ANNA, BY_ANNA, REVOKED, log
 from tests.campaign.watcher import COMMAND, ENDED, LOOK, OPERATOR, PLANT, STATION, Entry
 from tests.scenarios.bench import recipe
 from vision.fingerprint import fingerprint
@@ -133,6 +134,7 @@ BROKEN: dict[int, Judged] = {
     37: judged(entry(1.0, OPERATOR, "finds a command under way at rest", command="plc.gantry", where="Held")),
     38: judged(changed(1.0, State.HOLDING, State.HELD)),
     39: judged(events=[("fault.raised", {"id": "A1", "number": 306})]),
+    41: judged(log=log(ANNA, REVOKED, BY_ANNA)),
     43: judged(told={7: "a" * 64}, kept={6: "b" * 64}),
     44: judged(entry(1.0, OPERATOR, "presses stop"), entry(1.1, OPERATOR, "was refused", verb="stop", text="no")),
 }

@@ -36,6 +36,11 @@ def recipe(name: str, state: str = "approved", *, is_named: bool = True, refusal
     return {"name": name, "state": state, "is_named": is_named, "refusal": refusal}
 
 
+RIGHTS = ["maintain", "operate", "order", "recipes", "see", "trace"]
+NOBODY_YET = {"is_open": True, "name": None, "role": None, "rights": RIGHTS, "why_not": ""}
+"""as a station says where nobody was added"""
+
+
 @dataclass
 class Station:
     """What the stub shows and what it was told."""
@@ -45,6 +50,7 @@ class Station:
     refusal: dict[str, Any] | None = None
     jobs: list[dict[str, Any]] = field(default_factory=list)
     recipes: list[dict[str, Any]] = field(default_factory=lambda: [recipe("pop_12x12_168"), recipe("pop_14x14_216")])
+    me: dict[str, Any] = field(default_factory=lambda: dict(NOBODY_YET))
     address: str = ""
     _loop: asyncio.AbstractEventLoop | None = None
     _listeners: list[asyncio.Queue[Snapshot | None]] = field(default_factory=list)
@@ -73,6 +79,10 @@ def application(station: Station) -> FastAPI:
     @app.get("/v1/station")
     async def state() -> Snapshot:
         return station.snapshot
+
+    @app.get("/v1/login")
+    async def login() -> dict[str, Any]:
+        return station.me
 
     @app.get("/v1/jobs")
     async def jobs() -> dict[str, Any]:

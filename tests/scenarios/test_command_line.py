@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from typer.testing import CliRunner
 
 from station.cli.main import app
 from station.cli.options import EXIT_INVALID, EXIT_REFUSED, EXIT_UNREACHABLE
+from station.people.register import Register
+from station.people.roles import Role
 from station.run.packml import Command, State
 from station.store.database import DATABASE_NAME, Database
 from station.store.errors import StoreFailed
@@ -117,6 +120,7 @@ def test_settings_that_cannot_be_used_end_with_a_sentence_and_code_3(
 
 def test_a_machine_that_is_not_there_leaves_the_service_up_with_an_alarm(tmp_path: Path) -> None:
     url_file = tmp_path / "url"
+    key = Register(tmp_path / "d").add("anna", Role.OPERATOR, datetime.now(UTC))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         nobody = int(probe.getsockname()[1])
@@ -136,12 +140,16 @@ def test_a_machine_that_is_not_there_leaves_the_service_up_with_an_alarm(tmp_pat
             time.sleep(0.05)
         url = url_file.read_text()
         reset = {"command": "reset"}
-        httpx.post(f"{url}/v1/station/commands", json=reset, headers={"Idempotency-Key": "k1"}).raise_for_status()
+        assert httpx.post(f"{url}/v1/station/commands", json=reset).status_code == 401, (
+            "a machine that is no simulation"
+        )
+        headers = {"Idempotency-Key": "k1", "Authorization": f"Bearer {key}"}
+        httpx.post(f"{url}/v1/station/commands", json=reset, headers=headers).raise_for_status()
         picture: dict[str, Any] = {}
         while not picture or picture["state"]["name"] == "Resetting":
             assert time.monotonic() < give_up_s
             time.sleep(0.05)
-            picture = httpx.get(f"{url}/v1/station").json()
+            picture = httpx.get(f"{url}/v1/station", headers=headers).json()
         assert picture["state"]["name"] == "Aborted"
         assert picture["alarms"][0]["number"] == 101
         assert str(nobody) in picture["alarms"][0]["text"]

@@ -4,6 +4,7 @@ import { answerAlarm, pending } from "./commands.js";
 import { isStale, snapshot } from "./feed.js";
 import { timeOfDay } from "./format.js";
 import { html } from "./html.js";
+import { isIdle, may } from "./login.js";
 import { t, tOr } from "./words.js";
 
 const isOpen = signal(false);
@@ -116,8 +117,9 @@ function consequence(answer) {
 /** @param {{alarm: import("./types.js").Alarm}} props */
 function Answers({ alarm }) {
   if (alarm.answers.length === 0) return html`<p class="muted">${t("alarm.no_answers")}</p>`;
-  const isBlocked = isStale.value || pending.value !== null;
-  return html`<div class="answers" role="group" aria-label=${t("alarm.answers")}>
+  const isAllowed = may("operate");
+  const isBlocked = isStale.value || pending.value !== null || !isAllowed;
+  return html`${!isAllowed && html`<p class="answers-forbidden">${isIdle.value ? t("login.again") : t("login.needs.operate")}</p>`}<div class="answers" role="group" aria-label=${t("alarm.answers")}>
     ${alarm.answers.map((answer, index) => {
       const label = tOr(`answer.${answer.id}`, answer.label);
       return html`<button class=${index === 0 ? "answer first" : "answer"} disabled=${isBlocked} data-answer=${answer.id}

@@ -4,6 +4,7 @@ import { actOnJob, commandStation, newJob, notice, pending, recipeNames } from "
 import { isStale, snapshot } from "./feed.js";
 import { html } from "./html.js";
 import { isJobOpen, job, lookForQueued } from "./jobs.js";
+import { isIdle, may, maySee } from "./login.js";
 import { t } from "./words.js";
 
 const isFormOpen = signal(false);
@@ -12,9 +13,23 @@ const lapsed = signal(/** @type {string[]} */ ([]));
 const recipe = signal("");
 const boards = signal(1);
 
+/** What a command demands; what stops the machine demands nothing. @type {Object<string, string>} */
+const NEEDS = { load: "order", start: "order", resume: "order", reset: "operate", clear: "operate" };
+const STOPS = ["hold", "stop", "abort"];
+
+/** Why whoever is at this page may not, empty where they may. @param {string} name */
+function forbidden(name) {
+  if (!NEEDS[name] || may(NEEDS[name])) return "";
+  return isIdle.value ? t("login.again") : t(`login.needs.${NEEDS[name]}`);
+}
+
 /** May it be clicked, and if not, why not. @param {string} name @param {boolean} isStopping */
 function permission(name, isStopping) {
   const now = snapshot.value;
+  // Without a login nothing is seen, and the machine can be stopped.
+  if (!maySee.value && STOPS.includes(name)) return { allowed: true, reason: "" };
+  const why = forbidden(name);
+  if (why) return { allowed: false, reason: why };
   if (!now) return { allowed: false, reason: t("command.no_data") };
   // A stop is offered even on an old picture: it only ever makes the machine stand still.
   if (isStale.value) return isStopping ? { allowed: true, reason: "" } : { allowed: false, reason: t("command.stale") };
@@ -26,7 +41,7 @@ function permission(name, isStopping) {
 function Command({ name, kind = "", isStopping = false, onPress, needsJob = false }) {
   const label = t(`command.${name}`);
   const may = permission(name, isStopping);
-  const isJobMissing = needsJob && !isJobOpen.value;
+  const isJobMissing = needsJob && maySee.value && !isJobOpen.value;
   // A stop never waits for the answer to another command.
   const isDisabled = !may.allowed || isJobMissing || (pending.value !== null && !isStopping);
   const reason = may.allowed ? (isJobMissing ? t("job.none") : "") : may.reason;
@@ -39,6 +54,7 @@ function Command({ name, kind = "", isStopping = false, onPress, needsJob = fals
 /** @param {"start"|"hold"|"resume"|"stop"} action @param {string} label */
 function act(action, label) {
   if (job.value) actOnJob(label, job.value.id, action);
+  else if (action === "hold" || action === "stop") commandStation(label, action);
 }
 
 /** The form comes with its choices: nothing in it changes under the hand of who fills it in. */
@@ -102,12 +118,13 @@ export function Notice() {
 export function CommandBar() {
   const now = snapshot.value;
   const isBusy = isJobOpen.value;
-  const mayLoad = now && !isStale.value && !isBusy;
+  const whyNot = forbidden("load");
+  const mayLoad = now && !isStale.value && !isBusy && !whyNot;
   const isAborted = ["Aborted", "Aborting", "Clearing"].includes(now?.state.name ?? "");
   const reset = isAborted ? /** @type {const} */ ("clear") : /** @type {const} */ ("reset");
   return html`<section class="command-bar" aria-label=${t("command.title")}>
     <button class="command" data-command="load" disabled=${!mayLoad} aria-expanded=${isFormOpen.value} onClick=${openForm}>
-      <b>${t("command.load")}</b>${isBusy && html`<small>${t("command.load_busy")}</small>`}
+      <b>${t("command.load")}</b>${(whyNot || isBusy) && html`<small>${whyNot || t("command.load_busy")}</small>`}
     </button>
     <${Command} name="start" kind="first" needsJob onPress=${(/** @type {string} */ label) => act("start", label)} />
     <${Command} name="hold" needsJob onPress=${(/** @type {string} */ label) => act("hold", label)} />

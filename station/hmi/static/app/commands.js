@@ -1,5 +1,6 @@
 /** Commands to the station; each click has one key, so a repeated request never acts twice. Decides nothing. */
 import { signal } from "../vendor/signals.js";
+import { ask } from "./login.js";
 import { t } from "./words.js";
 
 const NOTICE_MS = 8000;
@@ -68,6 +69,7 @@ export async function send(name, address, body) {
       tell(true, t("notice.accepted", { name }));
       return true;
     }
+    if (reply.status === 401 || reply.status === 403) ask();
     const problem = await reply.json().catch(() => ({}));
     tell(false, t("notice.refused", { name, detail: whyNot(problem, reply.status) }));
   } catch {
@@ -81,7 +83,7 @@ export async function send(name, address, body) {
 /** @param {string} name @param {string} jobId @param {"start"|"hold"|"resume"|"stop"} action */
 export const actOnJob = (name, jobId, action) => send(name, `/v1/jobs/${encodeURIComponent(jobId)}/actions`, { action });
 
-/** @param {string} name @param {"reset"|"clear"|"abort"} command */
+/** @param {string} name @param {"reset"|"clear"|"hold"|"stop"|"abort"} command */
 export const commandStation = (name, command) => send(name, "/v1/station/commands", { command });
 
 /** @param {string} name @param {string} recipe @param {number} boards */

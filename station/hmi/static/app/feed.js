@@ -1,5 +1,6 @@
 /** The live picture of the station: one stream of whole snapshots, with its age. Sends nothing. */
-import { computed, signal } from "../vendor/signals.js";
+import { computed, effect, signal } from "../vendor/signals.js";
+import { ask, maySee } from "./login.js";
 
 /** Silence after which shown values are no longer true. */
 export const STALE_AFTER_S = 2;
@@ -31,16 +32,18 @@ function hear(fresh) {
 
 function open() {
   source?.close();
+  if (!maySee.value) return;
   openedAt_ms = performance.now();
   source = new EventSource("/v1/stream");
   source.addEventListener("snapshot", (event) => hear(JSON.parse(event.data)));
   source.onerror = () => {
     // A refused stream (HTTP error) is closed for good by the browser; a broken one comes back by itself.
-    if (source?.readyState === EventSource.CLOSED) setTimeout(open, REOPEN_PAUSE_MS);
+    if (source?.readyState === EventSource.CLOSED) setTimeout(() => ask().then(open), REOPEN_PAUSE_MS);
   };
 }
 
 function watch() {
+  if (!maySee.value) return;
   const now_ms = performance.now();
   const silent_s = (now_ms - heardAt_ms) / 1000;
   // Whole seconds are enough for the eye and spare the page three redraws out of four.
@@ -49,13 +52,26 @@ function watch() {
   if (waited_s > REOPEN_AFTER_S && source?.readyState !== EventSource.CLOSED) open();
 }
 
-/** Read the present state once, then follow the stream for as long as the page lives. */
+/** Who logs out takes the picture along: nothing is shown to whoever comes next. */
+function forget() {
+  source?.close();
+  latest = null;
+  snapshot.value = null;
+  silence_s.value = 0;
+}
+
+/** Read the present state once, then follow the stream for as long as the page lives and somebody may see it. */
 export function follow() {
-  open();
+  effect(() => (maySee.value ? begin() : forget()));
   setInterval(watch, WATCH_EVERY_MS);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && latest) snapshot.value = latest;
   });
+}
+
+function begin() {
+  heardAt_ms = performance.now();
+  open();
   fetch("/v1/station")
     .then((reply) => (reply.ok ? reply.json() : null))
     .then((first) => { if (first && !latest) hear(first); })

@@ -37,5 +37,5 @@ export function followJobs() {
     const now = snapshot.value;
     return now ? `${now.state.name} ${now.job?.id} ${now.job?.state}` : "";
   });
-  effect(() => { if (moment.value) lookForQueued(); });
+  effect(() => { if (moment.value) lookForQueued(); else queued.value = null; });
 }

@@ -3,6 +3,7 @@ import { useEffect } from "../vendor/preact-hooks.js";
 import { fixed } from "./format.js";
 import { html } from "./html.js";
 import { held, letGo, pad, press, speed, takePad, without } from "./jog.js";
+import { isIdle, may } from "./login.js";
 import { t } from "./words.js";
 
 const SPEEDS = ["slow", "medium", "fast"];
@@ -55,14 +56,16 @@ function Position({ axis, name }) {
 function Say() {
   const now = pad.value;
   const end = now?.last_end;
-  if (!now) return html`<p class="jog-say" role="status">${without.value || t("jog.connecting")}</p>`;
+  const why = may("maintain") ? without.value || t("jog.connecting") : t(isIdle.value ? "login.again" : "login.needs.maintain");
+  if (!now) return html`<p class="jog-say" role="status">${why}</p>`;
   if (held.value && now.axis) return html`<p class="jog-say" role="status">${t("jog.moves", { axis: t(`jog.axis.${now.axis}`) })}</p>`;
   const words = now.forbidden ?? (end ? `${t(`jog.end.${end.cause}`)}${end.reason ? `: ${end.reason}` : ""}` : t("jog.hint"));
   return html`<p class="jog-say" role="status">${words}</p>`;
 }
 
 export function JogPad() {
-  useEffect(takePad, []);
+  const isAllowed = may("maintain");
+  useEffect(() => (isAllowed ? takePad() : undefined), [isAllowed]);
   return html`<section class="panel board jog" aria-label=${t("jog.title")}>
     <h2>${t("jog.title")}</h2>
     <div class="jog-speeds" role="radiogroup" aria-label=${t("jog.speed")}>

@@ -7,6 +7,8 @@ import { closeForm, CommandBar, JobForm, Notice } from "./command_bar.js";
 import { isStale, snapshot } from "./feed.js";
 import { html } from "./html.js";
 import { JogPad } from "./jog_pad.js";
+import { maySee } from "./login.js";
+import { closeLogin, LoginPanel } from "./login_panel.js";
 import { Inputs, NumbersStrip } from "./numbers.js";
 import { FilmTrend, ForceCurve } from "./plots.js";
 import { SimulationRibbon, TitleBar } from "./title_bar.js";
@@ -17,6 +19,7 @@ function onKey(event) {
   if (event.key !== "Escape") return;
   closeForm();
   closeAlarmPanel();
+  closeLogin();
 }
 
 export function RunPage() {
@@ -27,17 +30,23 @@ export function RunPage() {
   return html`
     <${SimulationRibbon} />
     <${TitleBar} />
-    <${AlarmLine} />
+    ${maySee.value ? html`<${AlarmLine} />` : html`<div class="alarm-line quiet" role="status">${t("login.unseen")}</div>`}
     <main class=${`run ${isStale.value ? "stale" : ""}`} aria-label=${t("page.run")}>
-      ${snapshot.value?.state.mode === "Manual" ? html`<${JogPad} />` : html`<${BoardMap} />`}
-      <${CameraView} />
-      <${FilmTrend} />
-      <${ForceCurve} />
-      <${NumbersStrip} />
-      <${Inputs} />
-      <${AlarmPanel} />
-      <${JobForm} />
+      ${maySee.value && html`<${Panels} />`}
+      <${LoginPanel} />
       <${Notice} />
     </main>
     <${CommandBar} />`;
+}
+
+function Panels() {
+  return html`
+    ${snapshot.value?.state.mode === "Manual" ? html`<${JogPad} />` : html`<${BoardMap} />`}
+    <${CameraView} />
+    <${FilmTrend} />
+    <${ForceCurve} />
+    <${NumbersStrip} />
+    <${Inputs} />
+    <${AlarmPanel} />
+    <${JobForm} />`;
 }

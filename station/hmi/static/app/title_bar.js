@@ -3,13 +3,17 @@ import { isStale, silence_s, snapshot } from "./feed.js";
 import { duration, timeOfDay } from "./format.js";
 import { html } from "./html.js";
 import { job } from "./jobs.js";
+import { maySee, me } from "./login.js";
+import { WhoAmI } from "./login_panel.js";
 import { nextTheme, theme } from "./look.js";
 import { LANGUAGES, language, speak, t, tOr } from "./words.js";
 
 /** Permanent mark of a station whose machine is simulated. */
 export function SimulationRibbon() {
   if (!snapshot.value?.station.simulated) return null;
-  return html`<aside class="ribbon" aria-label=${t("ribbon.simulation")}><span>${t("ribbon.simulation")}</span></aside>`;
+  return html`<aside class="ribbon" aria-label=${t("ribbon.simulation")}>
+    <span>${t("ribbon.simulation")}</span>${me.value?.is_open && html`<span class="open">${t("login.open")}</span>`}
+  </aside>`;
 }
 
 export function TitleBar() {
@@ -17,11 +21,12 @@ export function TitleBar() {
   return html`<header class="title-bar">
     <h1>${now?.station.name ?? t("title.station")}</h1>
     <${StateWord} state=${now?.state} />
-    <${JobLine} job=${job.value} board=${now?.board} />
+    ${maySee.value && html`<${JobLine} job=${job.value} board=${now?.board} />`}
     <div class="title-end">
       ${isStale.value
         ? html`<strong class="stale-word" role="alert">${t("stale", { seconds: silence_s.value })}</strong>`
         : html`<span class="clock">${timeOfDay(now?.station.time_utc)}</span>`}
+      <${WhoAmI} />
       <button class="small" onClick=${nextTheme} aria-label=${t("title.look", { look: t(`look.${theme.value}`) })}>
         ${t(`look.${theme.value}`)}
       </button>
