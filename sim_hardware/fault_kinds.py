@@ -96,6 +96,30 @@ STATES: dict[str, str] = {
     "camera_moved": "the down camera hangs `value` um beside its place in X",
     "observation_far": "the pose that a camera measured lies `value` um beside the truth in X; observations only",
     "observation_nan": "the pose that a camera measured is no number; observations only",
+    # beyond the fault list
+    "film_strip": "a wipe leaves a strip of `value` um across without material, along its way and beside the gauge",
+    "film_skinned": "the film has a skin: it prints as ever, and its balls take only the share 1 - `value` of the coat",
+    "wipe_lost": "the blade loses its steps: no film is laid, and the wipe is counted and reported as done",
+    "material_cold": "the dip material is `value` times as thick as it should be",
+    "gauge_held": "the film gauge repeats its last reading, with a good signal",
+    "gauge_sees_plate": "the film gauge sees through the film and reads the share `value` of its height",
+    "step_smeared": "material of `value` um lies on the reference step of the film gauge",
+    "dipped_before": "a package of a new tray was dipped before",
+    "package_thick": "the packages of a new tray are thicker by `value` um",
+    "parts_hot": "the packages of a new tray are larger by the ratio `value`",
+    "bottom_low": "the bottom package at a site of a new board sits `value` um too low",
+    "board_turned": "a new board lies turned by half a turn in its nest",
+    "board_soft": "the board yields with `value` N/mm under a press, and what stands on it creeps",
+    "code_of_next": "the reader reads the code of the board that follows",
+    "board_jolts": "the clamp opens with a jerk, in a third of its time: what stands on the board shifts by `value` um",
+    "placed_falls_back": "a placed package goes up with the nozzle and falls back `value` um beside, turned",
+    "bottom_dragged": "the bottom package shifts by `value` um with the package that is placed on it",
+    "bore_blocked": "the bore of the nozzle is full of material: it shows the vacuum of a held package",
+    "reject_clings": "a part let go over the bin hangs on by a corner, and falls at the next move of the gantry",
+    "force_by_place": "hose and chain pull at the force sensor: its zero moves by `value` N over 400 mm of X",
+    "curve_wraps": "the buffer of the force curve is a ring: what is new overwrites what is oldest",
+    "window_blot": "a drop of `value` um lies on the window of the up camera",
+    "camera_tips": "the down camera hangs `value` um farther in X when the gantry came from the left",
 }
 
 EVENTS: dict[str, str] = {
@@ -120,6 +144,11 @@ EVENTS: dict[str, str] = {
     "film_touched": "a fingertip goes through the film in the middle of the plate",
     "board_swapped": "a hand changes the board in the clamp for another one",
     "lost_steps": "the gantry truly stands `value` um beside what its encoders say, in X",
+    # beyond the fault list
+    "nozzle_brushed": "something touches the nozzle from the side: the force reads `value` N more for `duration_s`",
+    "nozzle_tips": "the nozzle sits askew: its tip leans by `value` um per um along x",
+    "supply_sags": "the vacuum supply gives only `value` kPa for `duration_s`",
+    "part_shifts": "the part slips by `value` um on the nozzle, and turns a little",
 }
 
 KINDS: dict[str, str] = {**STATES, **EVENTS}

@@ -15,10 +15,12 @@ from sim_hardware.faults import FaultSpec
 from sim_hardware.world.packages import make_package
 from sim_hardware.world.places import GlassPart, HeldPart
 from sim_hardware.world.things import PackageTruth
+from sim_hardware.world.vacuum import SEALED_KPA
 
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
 
+SLIPS_TURN_DEG = 0.3  # estimate: of a package that slips on the nozzle
 FOREIGN_SESSION = 0x0F0E16C0
 """of the host that nobody asked for"""
 
@@ -142,6 +144,26 @@ def _clamp_opens(plant: Plant, spec: FaultSpec) -> None:
     plant.board_clamped = False
 
 
+def _nozzle_brushed(plant: Plant, spec: FaultSpec) -> None:
+    plant.head.cell.touched = spec.value, plant.now() + (spec.duration_s or 0.0)
+
+
+def _nozzle_tips(plant: Plant, spec: FaultSpec) -> None:
+    plant.machine.extras["nozzle_tilt_x_ratio"] = spec.value
+
+
+def _supply_sags(plant: Plant, spec: FaultSpec) -> None:
+    vacuum = plant.head.grip.vacuum
+    vacuum.leak_to(spec.value, plant.now())
+    plant.call_at(plant.now() + (spec.duration_s or 0.0), lambda: vacuum.leak_to(SEALED_KPA, plant.now()))
+
+
+def _part_shifts(plant: Plant, spec: FaultSpec) -> None:
+    if plant.held is not None:
+        held = plant.held
+        plant.held = replace(held, x_um=held.x_um + spec.value, theta_deg=held.theta_deg + SLIPS_TURN_DEG)
+
+
 def _board_swapped(plant: Plant, spec: FaultSpec) -> None:
     if plant.board_in_nest is not None:
         plant.take_board_out()
@@ -179,6 +201,10 @@ _EVENTS: dict[str, Callable[[Plant, FaultSpec], None]] = {
     "board_swapped": _board_swapped,
     "film_touched": _film_touched,
     "lost_steps": _lost_steps,
+    "nozzle_brushed": _nozzle_brushed,
+    "nozzle_tips": _nozzle_tips,
+    "supply_sags": _supply_sags,
+    "part_shifts": _part_shifts,
 }
 
 

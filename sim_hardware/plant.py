@@ -185,6 +185,7 @@ class Plant:
     def release_part(self) -> None:
         """The nozzle is empty from now on, whatever became of the part."""
         self.held = None
+        self.head.grip.clinging.ends()
         self.head.part_gone()
 
     def held_height_um(self) -> float:

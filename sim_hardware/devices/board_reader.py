@@ -45,6 +45,8 @@ class BoardReader(LineDevice):
 
     def _code(self, reader: int) -> str:
         plant = self.plant
+        if reader == READ_BOARD and plant.faults.strikes("code_of_next", plant.now()) is not None:
+            return f"B{len(plant.boards) + 1:04d}"
         if reader == READ_BOARD:
             return plant.board_in_nest.serial if plant.board_in_nest is not None else ""
         if reader == READ_TRAY_LOT:

@@ -32,6 +32,7 @@ from sim_hardware.optics.scenes import (
     UpScene,
     on_board,
 )
+from sim_hardware.optics.window import under_blot
 from sim_hardware.scenario import Rendering
 from sim_hardware.world.machine import CameraTruth
 from sim_hardware.world.places import GlassPart, turned
@@ -185,7 +186,8 @@ class UpCamera(Camera):
             return lambda: _json(seen)
         if scene.package is not None:
             scene = replace(scene, package=_frozen(scene.package))
-        return lambda: up.render(scene, truth, fidelity, rng).tobytes()
+        blot_um = self.plant.faults.value("window_blot", self.plant.now())
+        return lambda: under_blot(up.render(scene, truth, fidelity, rng), truth.um_per_px, blot_um).tobytes()
 
 
 class DownCamera(Camera):
@@ -199,6 +201,8 @@ class DownCamera(Camera):
         plant, machine = self.plant, self.plant.machine
         head = plant.gantry.head_at(plant.now())
         moved_um = plant.faults.value("camera_moved", plant.now())
+        if plant.gantry.came_from_left:
+            moved_um += plant.faults.value("camera_tips", plant.now())
         x_um = head.x_um + machine.down_camera_dx_um + machine.down_camera_error_x_um + moved_um
         y_um = head.y_um + machine.down_camera_dy_um + machine.down_camera_error_y_um
         reach_um = self.truth.um_per_px * (self.truth.width_px + self.truth.height_px)

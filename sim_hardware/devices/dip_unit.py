@@ -106,6 +106,8 @@ class DipUnit(RegisterDevice):
         film = self.plant.film
         if self.plant.faults.strikes("wipe_skipped", end_s) is not None:
             film.wiping_until_s = NOT_WIPING
+        elif self.plant.faults.strikes("wipe_lost", end_s) is not None:
+            film.wipe_for_nothing()
         else:
             film.wipe(gap_um, wipe_speed_um_per_s, strokes, end_s)
             self.plant.record("film laid", generation=film.generation, height_um=film.height_um)

@@ -37,6 +37,8 @@ class FilmGauge(LineDevice):
         self.core.interlock = lambda: None if plant.safety.may_move else Result.INTERLOCK
         self._rng = plant.rng("film gauge")
         self._place_um = (REFERENCE_X_UM, 0.0)
+        self._last: dict[str, Number] = {}
+        """evidence of the last reading of the film"""
 
     def _start(self, spec: CommandSpec, args: dict[str, Number]) -> None:
         now_s = self.plant.now()
@@ -65,13 +67,18 @@ class FilmGauge(LineDevice):
         if max(abs(x_um), abs(y_um)) > half_um:
             self.channel.finish(Result.NO_SIGNAL)
             return
-        true_um = self.plant.film.height_at(x_um, y_um, end_s)
-        is_blind = self.plant.faults.strikes("gauge_blind", end_s) is not None
+        faults = self.plant.faults
+        if self._last and faults.active("gauge_held", end_s) is not None:
+            self.channel.finish(Result.DONE, self._last)
+            return
+        true_um = self.plant.film.height_at(x_um, y_um, end_s) * faults.value("gauge_sees_plate", end_s, 1.0)
+        is_blind = faults.strikes("gauge_blind", end_s) is not None
         quality = QUALITY_RATIO if true_um >= DRY_UM and not is_blind else QUALITY_DRY_RATIO
-        self.channel.finish(Result.DONE, {"height_um": self._reading_um(true_um, end_s), "quality_ratio": quality})
+        self._last = {"height_um": self._reading_um(true_um, end_s), "quality_ratio": quality}
+        self.channel.finish(Result.DONE, self._last)
 
     def _referenced(self, end_s: float) -> None:
-        height_um = self._reading_um(REFERENCE_STEP_UM, end_s)
+        height_um = self._reading_um(REFERENCE_STEP_UM, end_s) + self.plant.faults.value("step_smeared", end_s)
         self.channel.finish(Result.DONE, {"height_um": height_um, "quality_ratio": QUALITY_RATIO})
 
     def _stop(self, result: Result, urgency: Stop) -> None:

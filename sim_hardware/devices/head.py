@@ -192,7 +192,7 @@ class Head(LineDevice):
         return Chances(
             sample_share=float(self._rng.random()) if error else 0.0,
             force_error_ratio=error * float(self._rng.standard_normal()) if error else 0.0,
-            zero_n=self.cell.zero_n,
+            zero_n=self.cell.zero_at(now_s),
             overshoot_ratio=overshoot_ratio,
             armed=self._is_armed(now_s),
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NOISE_LENGTH = 4_093
 """Prime, so that no reading period falls in step with it."""
+PULL_WAY_UM = 400_000.0
 CURVE_ASKED_MAX = 64
 """samples in one answer"""
 ZERO_SIGMA_N = {Fidelity.IDEAL: 0.0, Fidelity.CALIBRATED: 0.02, Fidelity.REAL: 0.05}
@@ -34,11 +35,14 @@ class ForceCell:
         noise_n = plant.machine.force_noise_n * rng.standard_normal(NOISE_LENGTH)
         self._noise_n: list[float] = noise_n.tolist()
         self._faults = plant.faults
+        self._plant = plant
         self._sigma_n = plant.machine.force_noise_n
         self._power_on_zero_n = ZERO_SIGMA_N[plant.fidelity] * float(rng.standard_normal())
         self.zero_n = self._power_on_zero_n
         """read force minus true force"""
         self.is_tared = False
+        self.touched = (0.0, 0.0)
+        """(N, until when): something touches the nozzle from the side"""
         self._kept: list[tuple[float, float, tuple[Leg, ...]]] = []
         """(start, end, legs) of what is in the buffer, in order"""
 
@@ -47,16 +51,25 @@ class ForceCell:
         self.is_tared = False
         self._kept = []
 
+    def zero_at(self, t_s: float) -> float:
+        """Read force minus true force, here and now: hose and chain may pull differently at another place."""
+        if self._faults.are_none:
+            return self.zero_n
+        pull_n = self._faults.value("force_by_place", t_s)
+        return self.zero_n + (pull_n * self._plant.gantry.head_at(t_s).x_um / PULL_WAY_UM if pull_n else 0.0)
+
     def read_n(self, true_n: float, t_s: float) -> float:
         dead = self._faults.active("force_sensor", t_s)
         if dead is not None:
             return dead.value
-        return true_n + self.zero_n + self._noise_n[int(t_s * CURVE_SAMPLE_RATE_HZ) % NOISE_LENGTH]
+        touch_n, until_s = self.touched
+        true_n += touch_n if t_s < until_s else 0.0
+        return true_n + self.zero_at(t_s) + self._noise_n[int(t_s * CURVE_SAMPLE_RATE_HZ) % NOISE_LENGTH]
 
     def largest_n(self, true_n: float, over_s: float) -> float:
         """Largest reading of a peak within a time: noise adds about sigma sqrt(2 ln n) over n samples."""
         samples = max(2.0, over_s * CURVE_SAMPLE_RATE_HZ)
-        return true_n + self.zero_n + self._sigma_n * math.sqrt(2.0 * math.log(samples))
+        return true_n + self.zero_at(self._plant.now()) + self._sigma_n * math.sqrt(2.0 * math.log(samples))
 
     def held_n(self, true_n: float, t_s: float) -> float:
         """What the drive reports as the force it held."""
@@ -64,11 +77,11 @@ class ForceCell:
         dead = self._faults.active("force_sensor", t_s)
         if dead is not None:
             return dead.value
-        return (true_n if collapsed is None else true_n * collapsed.value) + self.zero_n
+        return (true_n if collapsed is None else true_n * collapsed.value) + self.zero_at(t_s)
 
     def tare(self, true_n: float, t_s: float) -> tuple[float, float]:
         """Take the present reading as zero. Returns the offset removed and the noise, with that of the digits."""
-        offset_n = true_n + self.zero_n
+        offset_n = true_n + self.zero_at(t_s)
         self.zero_n -= offset_n
         self.is_tared = True
         dead = self._faults.active("force_sensor", t_s)
@@ -96,7 +109,10 @@ class ForceCell:
 
     def curve_count(self, t_s: float) -> int:
         """Samples in the buffer; it takes no more when it is full."""
-        return min(CURVE_CAPACITY, sum(self._samples_of(start_s, end_s, t_s) for start_s, end_s, _ in self._kept))
+        return min(CURVE_CAPACITY, self._taken(t_s))
+
+    def _taken(self, t_s: float) -> int:
+        return sum(self._samples_of(start_s, end_s, t_s) for start_s, end_s, _ in self._kept)
 
     @staticmethod
     def _samples_of(start_s: float, end_s: float, t_s: float) -> int:
@@ -118,12 +134,15 @@ class ForceCell:
         samples: list[tuple[int, float, float]] = []
         before = held = 0
         start_s, legs = 0.0, tuple[Leg, ...]()
+        is_ring = self._faults.active("curve_wraps", t_s) is not None
+        overwritten = max(0, self._taken(t_s) - CURVE_CAPACITY) if is_ring else 0
         for index in range(first, min(self.curve_count(t_s), first + step * count), step):
-            while index >= before + held:
+            at = index + overwritten
+            while at >= before + held:
                 before += held
                 start_s, end_s, legs = next(parts)
                 held = self._samples_of(start_s, end_s, t_s)
-            at_s = start_s + (index - before) / CURVE_SAMPLE_RATE_HZ
+            at_s = start_s + (at - before) / CURVE_SAMPLE_RATE_HZ
             leg = leg_at(legs, at_s)
             samples.append((index, leg.z_um(at_s), self.read_n(leg.force_n(at_s), at_s)))
         return samples

@@ -13,7 +13,8 @@ from drivers.wire.encoding import Number
 from drivers.wire.handshake import Result
 from sim_hardware.devices.handshake import CommandChannel
 from sim_hardware.world.grip import Below, Grip
-from sim_hardware.world.vacuum import OPEN_KPA, RELEASE_KPA
+from sim_hardware.world.surfaces import Floor
+from sim_hardware.world.vacuum import OPEN_KPA, RELEASE_KPA, Seal
 
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
@@ -81,6 +82,12 @@ class NozzleValve:
         if held is not None and self._plant.faults.strikes("part_sticks", t_s) is not None:
             self._plant.record("part sticks", serial=held.part.serial)
             return
+        below, _ = self._stands(t_s)
+        is_binned = below is None or below.surface.floor is Floor.BIN
+        if is_binned and self._grip.clinging.begins(t_s):
+            self._grip.vacuum.set_seal(Seal.OPEN, t_s)
+            return
+        self._grip.clinging.ends()
         self._grip.let_go(*self._stands(t_s), t_s)
         if self.on_release is not None:
             self.on_release(t_s)

@@ -33,6 +33,7 @@ from drivers.wire.motion_plc import (
 from sim_hardware.devices.handshake import CommandChannel
 from sim_hardware.devices.registers import ILLEGAL_VALUE, ModbusFault, RegisterDevice
 from sim_hardware.world.motion import Path
+from sim_hardware.world.tacked import shake
 
 if TYPE_CHECKING:
     from sim_hardware.plant import Plant
@@ -42,6 +43,8 @@ SERIAL_NUMBER = 1001
 _HOMED, _IN_POSITION, _FAULT = int(HOMED_ALL), int(AxisFlags.IN_POSITION), int(AxisFlags.FAULT)
 _MEASURED = struct.Struct(">HHiiiH")
 _JOG_FRAME = struct.Struct(">IIH")
+JERK_SHARE = 0.33
+"""of its time: a clamp whose damper is worn opens with a jerk; estimate"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ class MotionPlc(RegisterDevice):
     def _run(self, path: Path, now_s: float, until_s: float | None) -> None:
         gantry = self.plant.gantry
         self.plant.head.gantry_moves(now_s)
+        self.plant.head.grip.clinging.jolted(now_s)
         gantry.follow(path, now_s)
         done_s = gantry.settled_from_s if until_s is None else until_s
         faults = self.plant.faults
@@ -228,7 +232,11 @@ class MotionPlc(RegisterDevice):
             if not plant.safety.air_ok:
                 channel.finish(Result.INTERLOCK)
             else:
-                channel.after(times.clamp_s, self._clamped, spec is CLAMP)
+                jolt = plant.faults.strikes("board_jolts", plant.now()) if spec is UNCLAMP else None
+                if jolt is not None:
+                    shake(plant.board_in_nest, jolt.value)
+                share = 1.0 if jolt is None else JERK_SHARE
+                channel.after(share * times.clamp_s, self._clamped, spec is CLAMP)
         elif spec is EJECT_BOARD:
             if plant.board_clamped:
                 channel.finish(Result.INTERLOCK)

@@ -40,6 +40,9 @@ UNEVEN_SPAN_UM = 10_000.0
 BROKEN_RIDGE_HALF_UM = 5_000.0  # estimate: bead in front of a blade that stands still
 BROKEN_RIDGE_UM = 40.0
 FINGER_HALF_UM = 3_000.0  # estimate: a fingertip leaves a print of 6 mm
+STRIP_Y_UM = 6_000.0
+"""middle of a strip without material: between the outermost points of a gauge and the rim of a large package"""
+STRIP_FILM_UM = 10.0  # estimate: what a blade leaves where no material comes
 VISIBLE_DEPTH_UM = 1.0  # estimate: a crater at least this deep prints with full contrast
 NOT_WIPING = -1.0
 
@@ -100,6 +103,8 @@ class Film:
         """lost at the edges of the wipes and into the air since the start"""
         self._height_um = 0.0
         self._uneven_um = 0.0
+        self._strip_um = 0.0
+        """a strip along the wipe got no material"""
         self._ripples: Ripples | None = None
         self._wet_to_um = self.half_um
         """the blade ran dry here on its way from -x to +x; bare plate beyond"""
@@ -133,12 +138,19 @@ class Film:
         self.wasted_nl += loss_nl
         self._height_um = wanted_um
         self._uneven_um = uneven.value if uneven is not None else 0.0
+        strip = self.faults.strikes("film_strip", t_s)
+        self._strip_um = strip.value if strip is not None else 0.0
         self._ripples = self._streaks(strokes) if self._ages else None
         self.dents.clear()
         self.marks.clear()
         self.dips_since_wipe = 0
         self.generation += 1
         self.laid_s = t_s
+        self.wiping_until_s = NOT_WIPING
+
+    def wipe_for_nothing(self) -> None:
+        """The blade unit counts a stroke whose blade did not move: whatever lies there stays."""
+        self.generation += 1
         self.wiping_until_s = NOT_WIPING
 
     def stop_wipe(self, t_s: float) -> None:
@@ -209,6 +221,9 @@ class Film:
             heights += RIDGE_UM * np.exp(-0.5 * ((x_um - self.half_um + 2 * RIDGE_SIGMA_UM) / RIDGE_SIGMA_UM) ** 2)
         for dent in self.dents:
             _add_dent(heights, dent, x_um, y_um)
+        if self._strip_um:
+            starved = np.broadcast_to(np.abs(y_um - STRIP_Y_UM) < self._strip_um / 2, heights.shape)
+            heights[starved] = np.minimum(heights[starved], STRIP_FILM_UM)
         bare = (np.abs(x_um) > self.half_um) | (np.abs(y_um) > self.half_um) | (x_um > self._wet_to_um)
         heights[bare] = 0.0
         np.maximum(heights, 0.0, out=heights)
@@ -221,7 +236,7 @@ class Film:
 
     def viscosity_pa_s(self, t_s: float) -> float:
         """At low shear, with temperature and open time since the start of the run."""
-        eta = self.material.viscosity_pa_s
+        eta = self.material.viscosity_pa_s * self.faults.value("material_cold", t_s, 1.0)
         if not self._ages:
             return eta
         kelvin = 273.15 + self.temperature_degc(t_s)

@@ -122,6 +122,11 @@ class GantryTruth:
         self._lost_x_um += x_um
         self._tip_cache = None
 
+    @property
+    def came_from_left(self) -> bool:
+        """The present or last move went towards +x."""
+        return self._path.way[0] > 0.0
+
     def is_moving(self, t_s: float) -> bool:
         return self._path.is_moving(t_s - self._started_s)
 

@@ -30,6 +30,7 @@ from sim_hardware.world.surfaces import (
     support_ratio,
     surface_below,
 )
+from sim_hardware.world.tacked import Clinging, falls_back, pressed
 from sim_hardware.world.things import PackageTruth
 from sim_hardware.world.vacuum import RELEASE_KPA, Seal, Vacuum, hold_force_n
 from sim_hardware.world.z_path import PressPlan
@@ -73,6 +74,7 @@ class Grip:
         self.is_pick_spoiled = False
         """the pick under way will not grip"""
         self.last_press: PressPlan | None = None
+        self.clinging = Clinging(plant)
         self._rng = plant.rng("grip")
         top = plant.scenario.top
         self._package_um = top.body_height_um + max((ball.height_um for ball in top.balls), default=0.0)
@@ -147,8 +149,10 @@ class Grip:
 
     def seal_on(self, below: Below | None, z_um: float) -> Seal:
         """What closes the nozzle now."""
-        if self.plant.held is not None:
+        if self.plant.faults.active("bore_blocked", self.plant.now()) is not None:
             return Seal.SEALED
+        if self.plant.held is not None:
+            return Seal.OPEN if self.clinging.is_one else Seal.SEALED
         if below is None or self.is_pick_spoiled or below.surface.lying is None or not below.is_touched(z_um):
             return Seal.OPEN
         tip, nozzle_um = below.tip, self.plant.machine.nozzle_diameter_um
@@ -208,6 +212,8 @@ class Grip:
     def _take(self, below: Below, z_um: float, t_s: float) -> float:
         lying = below.surface.lying
         is_drawing = self.vacuum.pressure_kpa(t_s) <= RELEASE_KPA
+        if below.surface.site is not None and lying is not None and not is_drawing:
+            return falls_back(self.plant, below.surface.site, t_s)
         if lying is None or not is_drawing or self.seal_on(below, z_um) is Seal.OPEN:
             return 0.0
         part = lying.part
@@ -237,6 +243,7 @@ class Grip:
         gap_um = below.field.standing_um + max(0.0, below.contact.touch_z_um - z_um)
         immersion = immerse(plant.film, below.field, x_um, y_um, gap_um, t_s)
         spread = 1.0 + COAT_SPREAD[plant.fidelity] * self._rng.standard_normal(len(x_um))
+        spread *= 1.0 - plant.faults.value("film_skinned", t_s)
         bridged = plant.faults.strikes("bridge", t_s) is not None
         marks_before = len(plant.film.marks)
         taken_nl = leave(
@@ -323,6 +330,7 @@ class Grip:
         )
         wrong = "" if site.bottom_present and not site.placed else "stacked" if site.placed else "no bottom"
         site.placed.append(placed)
+        pressed(plant, site, t_s)
         plant.record("placed", serial=part.serial, board=board.serial, site=site.site.name, wrong=wrong)
 
     def _fall(self, held: HeldPart, below: Below) -> None:

@@ -88,6 +88,23 @@ def _spoil(package: PackageTruth, rng: np.random.Generator, faults: Faults, now_
                 ball.height_um = ratio * ball.site.height_um
 
 
+OLD_COAT_UM = 20.0  # estimate: as a usual dip leaves it
+
+
+def used_before(package: PackageTruth) -> None:
+    """It was dipped to half its balls, and put back into the tray."""
+    for ball in package.balls:
+        ball.immersion_um = ball.height_um / 2
+        ball.coat_volume_nl = np.pi * ball.diameter_um * ball.immersion_um * OLD_COAT_UM * 1e-6
+
+
+def grown(package: PackageTruth, ratio: float) -> None:
+    """Heat has made it larger, balls and all."""
+    for ball in package.balls:
+        ball.dx_um += ratio * ball.site.x_um
+        ball.dy_um += ratio * ball.site.y_um
+
+
 def _some(rng: np.random.Generator, count: int, wanted: float) -> list[int]:
     """Which balls a fault hits; a fault without a value hits one."""
     size = min(count, max(1, round(wanted)))

@@ -39,7 +39,14 @@ def spoil(plant: Plant, board: BoardTruth) -> None:
     high = faults.strikes("board_high", now_s)
     if high is not None:
         board.height_um += high.value
+    if faults.strikes("board_turned", now_s) is not None:
+        board.nest_dtheta_deg += 180.0
+        board.nest_dx_um += board.type.size_x_um
+        board.nest_dy_um += board.type.size_y_um
     for site in board.sites:
+        low = faults.strikes("bottom_low", now_s)
+        if low is not None:
+            site.bottom_low_um += low.value
         turned = faults.strikes("bottom_turned", now_s)
         if turned is not None:
             site.bottom_dtheta_deg += turned.value

@@ -128,6 +128,8 @@ def _board(plant: Plant, x_um: float, y_um: float) -> Surface | None:
     if not (0.0 <= on_x <= board.type.size_x_um and 0.0 <= on_y <= board.type.size_y_um):
         return None
     z_um = machine.board_z_um - board.height_um
+    soft_n_per_mm = plant.faults.value("board_soft", plant.now(), machine.stiffness_board_n_per_mm)
+    stiffness = soft_n_per_mm * 1e-3
     bottom = plant.scenario.bottom
     half = max(bottom.body_x_um, bottom.body_y_um) / 2
     for site in board.sites:
@@ -139,14 +141,14 @@ def _board(plant: Plant, x_um: float, y_um: float) -> Surface | None:
         if abs(dx) > bottom.body_x_um / 2 or abs(dy) > bottom.body_y_um / 2:
             continue
         if site.bottom_present:
-            z_um -= bottom.body_height_um
+            z_um -= bottom.body_height_um - site.bottom_low_um
         lying = None
         for placed in site.placed:
             z_um -= hanging_um(placed.package)
             dx, dy = turned(placed.offset_x_um, placed.offset_y_um, theta_deg)
             lying = Lying(placed.package, x + dx, y + dy, theta_deg + placed.offset_theta_deg)
-        return Surface(Floor.SITE, z_um, _board_n_per_um(machine), lying, site=site)
-    return Surface(Floor.BOARD, z_um, _board_n_per_um(machine))
+        return Surface(Floor.SITE, z_um, stiffness, lying, site=site)
+    return Surface(Floor.BOARD, z_um, stiffness)
 
 
 def opening_um(nozzle_um: float, part: PackageTruth | GlassPart) -> float:

@@ -168,6 +168,8 @@ class SiteTruth:
     bottom_dy_um: float = 0.0
     bottom_dtheta_deg: float = 0.0
     bottom_texture_seed: int = 0
+    bottom_low_um: float = 0.0
+    """how much lower than drawn it sits"""
     placed: list[PlacedTruth] = field(default_factory=list)
 
 

@@ -5,11 +5,13 @@ Nothing here picks a part; `places.Tray` says which pocket is where.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sim_hardware.faults import Faults
 from sim_hardware.world.machine import Fidelity, MachineTruth
-from sim_hardware.world.packages import SPREAD_RATIO, make_package
+from sim_hardware.world.packages import SPREAD_RATIO, grown, make_package, used_before
 from sim_hardware.world.places import Pocket, Tray
 from sim_hardware.world.things import PackageType
 
@@ -31,7 +33,8 @@ def full_tray(
 
     The feeder adds where its tray place truly is.
 
-    faults   `wrong_part` turns a package by its value in deg (90 where it gives none); `pocket_doubled` counts pockets
+    faults   `wrong_part` turns a package by its value in deg (90 where it gives none); `pocket_doubled` counts pockets,
+             `dipped_before` packages; `package_thick` and `parts_hot` hold for the whole tray
     """
     play = SPREAD_RATIO[fidelity]
     tray = Tray(
@@ -42,9 +45,16 @@ def full_tray(
         columns=machine.tray_columns,
     )
     size = machine.tray_rows * machine.tray_columns
+    thick = faults.active("package_thick", now_s) if faults is not None else None
+    if thick is not None:
+        kind = replace(kind, body_height_um=kind.body_height_um + thick.value)
     lies = rng.uniform(-play, play, (size, 3)).tolist() if play else [[0.0, 0.0, 0.0]] * size
     for index, (dx, dy, turn) in enumerate(lies):
         package = make_package(kind, f"P{(number - 1) * size + index + 1:06d}", rng, fidelity, faults, now_s)
+        if faults is not None:
+            grown(package, faults.value("parts_hot", now_s))
+            if faults.strikes("dipped_before", now_s) is not None:
+                used_before(package)
         row, column = divmod(index, machine.tray_columns)
         turned = faults.strikes("wrong_part", now_s) if faults is not None else None
         wrong_deg = 0.0 if turned is None else turned.value or WRONG_TURN_DEG

@@ -16,7 +16,18 @@ from typing import Any
 
 import recipes
 from sim_hardware.schedule import Plan, dump, load_plan
-from tests.campaign import crash, grouped, matrix, page, reached, relations, shrink, swarm
+from tests.campaign import (
+    crash,
+    grouped,
+    matrix,
+    page,
+    reached,
+    relations,
+    shrink,
+    swarm,
+    unforeseen_page,
+    unforeseen_played,
+)
 from tests.campaign.run import run
 from tests.campaign.schedule import check_names
 
@@ -70,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--shrink", action="store_true", help="make a schedule that breaks something small first")
     one.add_argument("--heal-at", type=float, default=0.0, help="simulated s at which all faults end by themselves")
     one.set_defaults(seed=None)
+    strangers = command("unforeseen", _unforeseen, "thirty faults of somebody who had not seen the code, played")
+    strangers.add_argument("--only", default="", help="for instance X02,X26")
+    strangers.add_argument("--keep", action="store_true", help="write docs/unforeseen_faults.md with what came out")
     lives = command("live", _live, "nobody repairs, all faults cease by themselves, a board must come of it")
     lives.add_argument("--count", type=int, default=50, help="seeds of the swarm")
     lives.add_argument("--out", type=Path, default=Path("report/live.jsonl"))
@@ -244,6 +258,20 @@ def _run(options: argparse.Namespace) -> int:
         f"struck {outcome.struck}; invariants broken: {numbers or 'none'}\n"
     )
     return int(bool(numbers))
+
+
+def _unforeseen(options: argparse.Namespace) -> int:
+    lines = []
+    for row in unforeseen_played.wanted_rows(options.only):
+        line, told = unforeseen_played.played(row, options.seed)
+        sys.stdout.write("\n".join(told) + "\n\n")
+        sys.stdout.flush()
+        lines.append(line)
+    counts = Counter(line["verdict"] for line in lines)
+    sys.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()) + "\n")
+    if options.keep:
+        unforeseen_page.keep(lines)
+    return int(bool(counts[unforeseen_played.NOT_HANDLED]))
 
 
 def _plan(options: argparse.Namespace) -> Plan:

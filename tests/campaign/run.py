@@ -16,6 +16,7 @@ from recipes import Recipe
 from sim_hardware import virtual_time
 from sim_hardware.faults import FaultSpec
 from sim_hardware.plant import Plant
+from sim_hardware.scenario import Rendering
 from sim_hardware.schedule import Act, Entry, Schedule
 from sim_hardware.world.places import SafetyInputs
 from tests.campaign import invariants_log, invariants_motion, invariants_people, invariants_product, invariants_records
@@ -32,6 +33,7 @@ from tests.campaign.reaction import Reaction, reaction_of
 from tests.campaign.watcher import OPERATOR, PLANT, STATION, Watcher
 from tests.scenarios.bench import Bench, bench, recipe, world
 
+Look = Callable[[Judged, Bench], None]
 INVARIANT_MODULES = (invariants_motion, invariants_product, invariants_records, invariants_log, invariants_people)
 GIVEN = "recipe_load"
 """what is announced when the job is given"""
@@ -68,17 +70,27 @@ class Outcome:
 
 
 def run(
-    schedule: Sequence[Entry], seed: int = 11, *, boards: int = 1, drawn: Recipe | None = None, heals_at_s: float = 0.0
+    schedule: Sequence[Entry],
+    seed: int = 11,
+    *,
+    boards: int = 1,
+    drawn: Recipe | None = None,
+    heals_at_s: float = 0.0,
+    rendering: Rendering = Rendering.OBSERVATION,
+    look: Look | None = None,
 ) -> Outcome:
     """Run the schedule in virtual time on a machine of this seed.
 
     drawn       the recipe that is built; None: that of the bench
     heals_at_s  liveness: nobody repairs anything, at this simulated time all faults cease, and a board must come of it;
                 0: a person puts right what is wrong before he answers
+    rendering   whether pictures are drawn
+    look        told of the run when it has ended, with the station that ran it
     """
     folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=fast_folder()))
     try:
-        return virtual_time.run(_run(schedule, seed, folder, boards, drawn or recipe(), heals_at_s), loop_type=HostLoop)
+        whole = _run(schedule, seed, folder, boards, drawn or recipe(), heals_at_s, rendering=rendering, look=look)
+        return virtual_time.run(whole, loop_type=HostLoop)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         gc.collect(0)
@@ -183,11 +195,13 @@ async def _run(
     parting: _Parting | None = None,
     *,
     attended: bool = True,
+    rendering: Rendering = Rendering.OBSERVATION,
+    look: Look | None = None,
 ) -> Outcome:
     task = asyncio.current_task()
     assert task is not None
     task.set_name(MAIN_TASK)
-    plant = world(seed=seed, drawn=drawn)
+    plant = world(seed=seed, drawn=drawn, rendering=rendering)
     await plant.start()
     watcher = Watcher(plant)
     person = Person(watcher, folder / "store", repairs=not heals_at_s)
@@ -221,6 +235,8 @@ async def _run(
             await asyncio.sleep(0.5)
             judged = await ended(watcher, b, drawn, hang, restarts)
             told = story(judged)
+            if look is not None:
+                look(judged, b)
             break
     await plant.stop()
     broken = violations(judged)

@@ -54,14 +54,15 @@ def world(
     fidelity: Fidelity = Fidelity.IDEAL,
     boards: int = 0,
     drawn: recipes.Recipe | None = None,
+    rendering: Rendering = Rendering.OBSERVATION,
 ) -> Plant:
-    """A machine with these faults to come, observed rather than drawn."""
+    """A machine with these faults to come, observed rather than drawn unless told otherwise."""
     return Plant(
         scenario_for(
             drawn or recipe(),
             seed=seed,
             fidelity=fidelity,
-            rendering=Rendering.OBSERVATION,
+            rendering=rendering,
             faults=faults,
             boards=boards,
         )
