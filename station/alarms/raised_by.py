@@ -64,6 +64,7 @@ STORIES: dict[int, str] = {
     305: "test_supply.py::test_without_trays_the_station_waits_as_well",
     309: "test_restart.py::test_a_glass_part_left_on_the_nozzle_by_a_kill_in_calibration_never_goes_to_the_bin",
     408: "test_wrong_boards.py::test_material_that_is_open_for_longer_than_its_pot_life_is_refused",
+    414: "test_lost_in_film.py::test_no_blade_runs_over_a_package_that_lies_in_the_film",
     409: "test_answers.py::test_material_that_runs_low_is_said_once_and_stops_nothing",
     410: "test_wrong_boards.py::test_a_lot_of_another_material_is_refused_before_anything_is_dipped",
     505: "test_light_segment.py::test_nothing_is_dipped_under_a_dead_segment_of_the_ring_light",

@@ -147,6 +147,21 @@ register(
             retry_from="level_film",
         ),
         AlarmDefinition(
+            414,
+            "print_missing",
+            "No print in the film",
+            "Nothing of the package is seen in the film where it was dipped: {reasons}.",
+            "The package stayed in the film, it did not reach it, or the picture is too dark.",
+            (
+                "Look at the plate: does a package lie in the film? Take it out before the blade runs.",
+                "Look at the nozzle: material in its bore shows the vacuum of a package; a sprung nozzle may stick.",
+                "Reject part, take a new one: only after the plate is free.",
+            ),
+            Reaction.ASK,
+            answers=_PART,
+            severity=Severity.ABORT,
+        ),
+        AlarmDefinition(
             421,
             "plate_temperature",
             "Dip plate too warm or too cold",

@@ -10,12 +10,15 @@ from drivers.errors import EarlyContact, ForceLimitExceeded, NoContact
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
 from station.process.film import check_plate_temperature
-from station.process.outcomes import AtPlate, Dipped, FilmAccepted, FilmMeasured
+from station.process.outcomes import PASS, AtPlate, Dipped, Fate, FilmAccepted, FilmMeasured, Verdict
 from station.process.step import Work
 
 EARLY_MARGIN_UM = 150.0
 """contact this far above the expected plate is something else than the plate. Estimate"""
 LATE_MARGIN_UM = 200.0
+HEIGHT_LIMIT_UM = 45.0
+"""the plate is met so far from where the drawing of the package says: another package than drawn. Above what bow, ball
+heights and the film under the balls make of it, 2 to 27 um above the plate in 24 dips of three machines. Estimate"""
 
 
 async def go_to_plate(cell: Cell, work: Work) -> AtPlate:
@@ -58,7 +61,15 @@ async def dip(cell: Cell, work: Work) -> Dipped:
     await cell.check_gripped("Leave the film", work.recipe.pick.vacuum_kpa)
     age_s = work.clock.mono_s() - film.levelled_at_s
     reach_um = plate_z_um if touches else press.end_z_um
+    off_um = press.contact_z_um - plate_z_um
+    verdict = PASS
+    if touches and not abs(off_um) <= HEIGHT_LIMIT_UM:
+        text = (
+            f"package {-off_um:+.0f} um thick against its drawing, allowed {HEIGHT_LIMIT_UM:.0f} um, by the dip plate"
+        )
+        verdict = Verdict(Fate.REJECT_PART, "package_height", text)
     return Dipped(
+        verdict=verdict,
         press=press,
         lift=lift,
         film=film,

@@ -34,8 +34,9 @@ USUAL_LIMIT_RATIO = 0.05
 """wipes of one blade and one material differ by less. Estimate"""
 LEARNING_SHARE = 0.2
 """weight of the newest levelling in the learned ratio"""
-RATIO_RANGE = (0.3, 0.9)
-"""film height / gap outside this was not made by this blade"""
+RATIO_RANGE = (0.45, 0.8)
+"""film height / gap outside this was not made by a blade: half the gap for a Newtonian film, 0.6 to 0.7 measured for
+doctor blades. What a gauge says beyond it is not learned, and opens the gap no further"""
 
 
 async def level_film(cell: Cell, work: Work) -> FilmLevelled:

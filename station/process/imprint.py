@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from station.alarms.catalogue import ProcessAlarm
 from station.cell import Cell
 from station.coordinates import Shift
 from station.process.common import down_light, in_image_frame
@@ -20,7 +21,10 @@ async def look_at_imprint(cell: Cell, work: Work) -> ImprintExposed:
 
 
 async def judge_imprint(cell: Cell, work: Work) -> ImprintChecked:
-    """Is there a mark for every ball that the pictures show?"""
+    """Is there a mark for every ball that the pictures show?
+
+    raises   ProcessAlarm print_missing where none is seen at all
+    """
     shot, dry, dipped = (
         work.findings.the(ImprintExposed),
         work.findings.the(PackageInspected),
@@ -37,6 +41,9 @@ async def judge_imprint(cell: Cell, work: Work) -> ImprintChecked:
         Pose(0.0, 0.0, grip.theta_deg - down.turn_deg),
         cell.profile.plate.z_um,
     )
+    if not finding.found_count:
+        # No vacuum proves that the package has left the film: material in the bore holds it as well.
+        raise ProcessAlarm("print_missing", reasons="; ".join(finding.reasons) or "no mark of any ball")
     verdict = PASS
     if finding.status != "found":
         verdict = Verdict(Fate.REJECT_PART, "imprint_not_recognised", "; ".join(finding.reasons))

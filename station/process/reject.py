@@ -10,6 +10,8 @@ from station.process.step import Work
 DROP_HEIGHT_UM = 2_000.0
 RELEASE_WITHIN_S = 0.5
 BLOW_OFF_S = 0.1
+SECOND_BLOW_OFF_S = 0.3
+"""a package that hangs on by a corner leaves the nozzle open: the vacuum cannot tell, so a longer puff follows"""
 
 
 async def bin_part(cell: Cell, work: Work) -> PartBinned:
@@ -23,7 +25,8 @@ async def bin_part(cell: Cell, work: Work) -> PartBinned:
     await cell.go_to(cell.profile.bin.point, cell.gantry.position.theta_deg)
     drop_z_um = cell.profile.bin.z_um - work.recipe.package.height_um - DROP_HEIGHT_UM
     await cell.head.move_z(drop_z_um)
-    released = await cell.head.vacuum_off(BLOW_OFF_S, RELEASE_WITHIN_S)
+    await cell.head.vacuum_off(BLOW_OFF_S, RELEASE_WITHIN_S)
+    released = await cell.head.vacuum_off(SECOND_BLOW_OFF_S, RELEASE_WITHIN_S)
     await cell.head.move_z(cell.profile.head.safe_z_um)
     if not released.vacuum_kpa >= FREE_LIMIT_KPA:
         raise ProcessAlarm("nozzle_not_empty", vacuum_kpa=released.vacuum_kpa, limit_kpa=FREE_LIMIT_KPA)

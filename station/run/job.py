@@ -59,6 +59,8 @@ RECORDS_READ = 500
 RUNNING = "running_job"
 """what outlives the service under this name: the job under way as last seen, empty where none is"""
 
+MISSING_IN_A_ROW = 2
+"""so many sites of a board without a bottom package one after another are a matter of the board. Estimate"""
 REJECTS_IN_A_ROW = 5
 """so many packages rejected one after another is something systematic. Estimate"""
 
@@ -116,7 +118,7 @@ class JobRun:
         self._cell, self._store, self._steps, self._frame, self._utc, self._ask = cell, store, steps, frame, utc, ask
         self._tray, self._boards_done = tray, boards_done
         self._keep_balls = keep_balls
-        self._rejects_in_a_row = 0
+        self._rejects_in_a_row = self._missing_in_a_row = 0
         self._last_placed_s: float | None = None
         self._started_at = ""
         self._started_from: GantryPosition | None = None
@@ -165,7 +167,7 @@ class JobRun:
 
     async def _board(self) -> None:
         self.work.findings.forget(o.BoardLoaded, o.BoardRead, o.BoardClamped, o.BoardLocated)
-        self.work.site, self._head_ended_s = None, None
+        self.work.site, self._head_ended_s, self._missing_in_a_row = None, None, 0
         self.job.site_states = {site.name: "pending" for site in self.job.recipe.board.sites}
         for step in sheet.BOARD_IN_STEPS:
             await self._on_board(step)
@@ -293,6 +295,11 @@ class JobRun:
                 is_given_up = await self._ask_about(alarm) is Answer.SKIP_SITE
         else:
             self.job.unplaced += 1
+        self._missing_in_a_row = self._missing_in_a_row + 1 if verdict.code == "bottom_missing" else 0
+        if self._missing_in_a_row == MISSING_IN_A_ROW:
+            what = f"no bottom package at {MISSING_IN_A_ROW} sites one after another; is the board empty or turned?"
+            await self._ask_about(ProcessAlarm("board_fit_implausible", what=what))
+            await self._on_board(sheet.LOCATE_BOARD)
         moved = moved_too_far(found.find(o.MarkSeen))
         if moved is not None:
             await self._ask_about(moved)

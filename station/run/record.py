@@ -76,7 +76,7 @@ def placement_record(
         "film": _film(work, dipped),
         "dip": _dip(work, dipped, curves.get("dip")),
         "vision": _vision(work, balls),
-        "place": _place(work, found.find(o.Placed), curves.get("place")),
+        "place": _place(work, found.find(o.Placed), curves.get("place"), found.find(o.PlaceCurve)),
         "verify": _verify(found.find(o.PlacedVerified)),
         "spans": [
             {"lane": s.lane, "title": s.title, "start_s": round(s.start_s, 4), "end_s": round(s.end_s, 4)}
@@ -225,13 +225,16 @@ def _vision(work: Work, balls: dict[str, str]) -> dict[str, Any]:
     return vision
 
 
-def _place(work: Work, placed: o.Placed | None, curve: str | None) -> dict[str, Any] | None:
+def _place(
+    work: Work, placed: o.Placed | None, curve: str | None, points: o.PlaceCurve | None
+) -> dict[str, Any] | None:
     if placed is None:
         return None
+    contact_z_um = placed.press.contact_z_um
     return {
         "target": {"x_um": placed.target.x_um, "y_um": placed.target.y_um, "theta_deg": placed.target_theta_deg},
         "actual": {"x_um": placed.actual.x_um, "y_um": placed.actual.y_um, "theta_deg": placed.actual_theta_deg},
-        "contact_z_um": placed.press.contact_z_um,
+        "contact_z_um": contact_z_um,
         "expected_contact_z_um": placed.expected_contact_z_um,
         "seated_z_um": placed.seated_z_um,
         "peak_force_n": placed.press.peak_force_n,
@@ -239,6 +242,8 @@ def _place(work: Work, placed: o.Placed | None, curve: str | None) -> dict[str, 
         "hold_force_n": placed.press.hold_force_n,
         "hold_s": placed.press.hold_s,
         "curve": curve,
+        # A buffer too short for a long hold has forgotten its beginning.
+        "curve_shows_contact": bool(points and points.points and points.points[0][0] <= contact_z_um),
     }
 
 

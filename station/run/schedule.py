@@ -65,8 +65,9 @@ PACKAGE: tuple[Slot, ...] = (
 LANE_OF = {slot.step.id: slot.lane for slot in (*PREPARE_FILM, *PACKAGE)}
 """whose devices a step uses, also where another lane has it done again"""
 
-FILM_AHEAD_AFTER = "look_at_imprint"
-"""The blade runs for the next package as soon as the print of this one has been seen and the head is on its way."""
+FILM_AHEAD_AFTER = "judge_imprint"
+"""The blade runs for the next package as soon as the print of this one has been judged: where there is none, the
+package may lie in the film, whatever the vacuum says."""
 FILM_AHEAD = "film_ahead"
 """What a dip waits for where that film is still being made: it may take longer than the package it was begun in."""
 WITHOUT_IMPRINT = ("look_at_imprint", "judge_imprint")

@@ -97,7 +97,10 @@ EXPECTED: dict[str, Expected] = {
     "A10": Expected(". I"),
     "A11": Expected("C"),
     "A12": Expected(
-        "J", "Q .", "turned back where the last picture shows it, else found by the look at the placed one"
+        "J",
+        "Q . P",
+        "turned back where the last picture shows it, else found by the look at the placed one; asked where its print "
+        "is not where it should be",
     ),
     "A13": Expected("I", goes_on_in=("S07",)),
     "A14": Expected(". R P", "C", "longer than the move may take"),

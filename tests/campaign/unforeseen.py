@@ -64,7 +64,8 @@ ROWS: tuple[Unforeseen, ...] = (
         "a curve without the contact passed",
         (Play((for_ever("curve_wraps", PARTS),), edit="long hold"),),
         truth.curve_without_contact,
-        left="the curve decides nothing: tilt and force are judged by what the drive itself measured",
+        left="a hold that the buffer cannot keep is not refused with the recipe. The curve decides nothing: tilt and "
+        "force are judged by what the drive itself measured",
     ),
     Unforeseen(
         "X06",
@@ -127,6 +128,7 @@ ROWS: tuple[Unforeseen, ...] = (
         "the gap opened beyond what a blade can need, or that ratio learned",
         (Play((for_ever("gauge_sees_plate", PARTS, 0.33),)),),
         truth.gap_opened_on_wrong_reading,
+        left="the person reads that the film is too thin, not that the gauge cannot be right",
     ),
     Unforeseen(
         "X12",
@@ -196,6 +198,7 @@ ROWS: tuple[Unforeseen, ...] = (
             Play((once("board_turned", BOARD),), edit="two fiducials, sites apart"),
         ),
         truth.sent_out_empty,
+        left="a person is asked; no feature of the board that is not symmetric is looked at",
     ),
     Unforeseen(
         "X19",
@@ -309,6 +312,8 @@ ROWS: tuple[Unforeseen, ...] = (
             ),
         ),
         truth.wiped_over_a_package,
+        left="the dip itself ends well by its vacuum (invariant 28): nothing but the picture of the print tells",
+        inherent=(28,),
     ),
     Unforeseen(
         "X27",
@@ -318,6 +323,7 @@ ROWS: tuple[Unforeseen, ...] = (
         "a dip into the print of the package before",
         (Play((for_ever("wipe_lost", "pick"), for_ever("gauge_held", "pick"))),),
         truth.dipped_where_another_was,
+        left="readings are not compared to the last digit: the ideal gauge of the simulator has no noise either",
     ),
     Unforeseen(
         "X28",
@@ -327,7 +333,7 @@ ROWS: tuple[Unforeseen, ...] = (
         "two errors that cancel passed as good",
         (Play((for_ever("package_thick", PARTS, 60.0), for_ever("bottom_low", BOARD, 60.0))),),
         truth.cancelled_and_passed,
-        left="a bottom package that sits low is seen in its sum with the package only",
+        left="a bottom package that sits low under a good package is told by the seated height alone",
     ),
     Unforeseen(
         "X29",
@@ -345,6 +351,7 @@ ROWS: tuple[Unforeseen, ...] = (
         "the bin left at full speed on the word of the vacuum",
         (Play((once("wrong_part", PARTS, value=30.0), once("reject_clings", PARTS))),),
         truth.lost_outside_the_bin,
+        left="no look at the nozzle after the second puff, and nobody knows that the puff is weak",
     ),
 )
 BY_ID = {row.id: row for row in ROWS}

@@ -80,7 +80,7 @@ def curve_without_contact(run: Judged, bench: Bench) -> Iterator[str]:
             continue
         points = json.loads(bench.store.blobs.get_now(told["curve"])[0])
         first_z_um = _first_z(points)
-        if first_z_um > told["contact_z_um"] + 1.0 and not told.get("curve_begins_late"):
+        if first_z_um > told["contact_z_um"] + 1.0 and told.get("curve_shows_contact", True):
             late_um = first_z_um - told["contact_z_um"]
             yield f"{record['site']}: the kept curve begins {late_um:.0f} um after the contact, and nothing says so"
 
