@@ -31,7 +31,7 @@ from tests.campaign import (
 from tests.campaign.run import run
 from tests.campaign.schedule import check_names
 
-MEMBERS, AGAIN = 250, 250
+MEMBERS, AGAIN = 250, 1_000
 """kills that check the groups of crash points, and second kills"""
 RUNS = ("matrix", "swarm", "live")
 RUN_OF_POINTS = 100

@@ -20,6 +20,9 @@ from tests.campaign.relations import SETTLED, Lines, Pair, by_package, compared,
 from tests.campaign.schedule import STEPS
 from tests.scenarios.bench import recipe
 
+FILMS_LAID = ("film.generation", "film.levels")
+"""a package that is rejected while its film is being measured leaves a film that nobody has judged: the next one is
+laid anew, and whether it came so far is a matter of time"""
 LATENCY_S = 0.001
 """what the links of the usual machine need"""
 
@@ -40,7 +43,8 @@ def latency(seed: int) -> Iterator[Pair]:
     for ratio in (2.0, 4.0):
         told = replace(base, prepare=partial(_slower, ratio)).told()
         yield Pair(
-            f"links and cameras {ratio:.0f} times as slow", compared(once, told, SETTLED, values=not base.is_noisy)
+            f"links and cameras {ratio:.0f} times as slow",
+            compared(once, told, SETTLED, values=not base.is_noisy, but=FILMS_LAID),
         )
 
 

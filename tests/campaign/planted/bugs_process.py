@@ -91,8 +91,8 @@ PROCESS_BUGS = (
         "whatever stops the station also lets go of the package",
         (
             "station/run/controller.py",
-            "            self._task.cancel()\n        await self.cell.stop(level)\n",
-            "            self._task.cancel()\n        permit, self.cell.head.permit = self.cell.head.permit, None\n"
+            "            run.cut_off()\n        await self.cell.stop(level)\n",
+            "            run.cut_off()\n        permit, self.cell.head.permit = self.cell.head.permit, None\n"
             "        with suppress(Exception):\n            await self.cell.head.vacuum_off(0.05, 0.5)\n"
             "        self.cell.head.permit = permit\n        await self.cell.stop(level)\n",
         ),
