@@ -23,10 +23,18 @@ def intent_first(run: Judged) -> Iterator[str]:
     for entry in run.plant_events(*_ACTS):
         if entry.data.get("floor") == _NO_PLACE or entry.state in (State.RESETTING, None):
             continue  # the calibration part, what Reset takes off the nozzle, what a machine without a host does
+        if entry.kind == "rejected" and _reset_was_stopped(run, entry.at_s):
+            continue
         if entry.kind == "board out" and _by_hand(run, entry.at_s):
             continue
         if _ACTS[entry.kind] not in entry.open_now and not _closed_since(run, entry):
             yield f"{entry.at_s:.3f} s: {entry.kind} without an open intent on the disk; open: {entry.open_now}"
+
+
+def _reset_was_stopped(run: Judged, at_s: float) -> bool:
+    """In the instant in which Reset let go over the bin: the world was slower than the Stop."""
+    changes = run.station("state.changed")
+    return any(e.data["from"] == State.RESETTING.title and 0.0 <= at_s - e.at_s < SLOWER_S for e in changes)
 
 
 def _by_hand(run: Judged, at_s: float) -> bool:
