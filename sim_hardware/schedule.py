@@ -48,6 +48,7 @@ ACTS = (
     "abort",
     "hold",
     "hold_long",
+    "hold_stop",
     "hand",
     "swap",
     "start_twice",
@@ -63,7 +64,7 @@ ACTS = (
 )
 """`press_on` answers Retry whatever stands there, until the key switch is asked for; then turns it and puts it right;
 `second_board` orders another job after this one; `hold` ends when the person has nothing else to do, `hold_long`
-after film and dipped package have grown too old"""
+after film and dipped package have grown too old, `hold_stop` by Stop"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,13 @@ KEY_S = 1.0
 KILLED_FOR_S = 2.0
 """from the end of a service that was killed to its next start; the devices have stopped by themselves meanwhile"""
 
-_VERBS = {"hold_long": "hold", "hand": "hold", "swap": "hold", **dict.fromkeys(jogging.ACTS, "stop")}
+_VERBS = {
+    "hold_long": "hold",
+    "hold_stop": "hold",
+    "hand": "hold",
+    "swap": "hold",
+    **dict.fromkeys(jogging.ACTS, "stop"),
+}
 """what an act presses, where it is called otherwise"""
 
 
@@ -99,10 +105,8 @@ class Person:
         controller = b.controller
         try:
             if act.act in ("stop", "abort", "hold"):
-                self._watcher.add(OPERATOR, f"presses {act.act}", {})
-                await controller.command(Command(act.act))
-                self._watcher.add(OPERATOR, f"finds after {act.act.title()}", {"found": controller.packml.state.title})
-            elif act.act in ("hold_long", "hand", "swap"):
+                await self._press(b, Command(act.act))
+            elif act.act in ("hold_long", "hold_stop", "hand", "swap"):
                 await self._hold(b, act.act)
             elif act.act == "start_twice":
                 assert self._operator is not None
@@ -157,9 +161,17 @@ class Person:
             await asyncio.sleep(HAND_S)
             plant.set_safety(door_closed=True)
             await asyncio.sleep(HAND_S)
+        elif act == "hold_stop":
+            await self._press(b, Command.STOP)
         else:
             await asyncio.sleep(LONG_HOLD_S)
         self._operator.waits = False
+
+    async def _press(self, b: Bench, command: Command) -> None:
+        self._watcher.add(OPERATOR, f"presses {command.value}", {})
+        await b.controller.command(command)
+        found = {"found": b.controller.packml.state.title}
+        self._watcher.add(OPERATOR, f"finds after {command.value.title()}", found)
 
     async def _press_on(self, b: Bench) -> None:
         """Retry, whatever stands there, until the station asks for the key; then with the key, and the fault goes."""

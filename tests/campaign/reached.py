@@ -20,6 +20,7 @@ from tests.campaign.reaction import Reaction
 from tests.campaign.watcher import OPERATOR, STATION
 
 ANSWERS_ELSEWHERE: dict[str, str] = {
+    Answer.CHANGE_TRAY.value: "asked after four failed picks of ten: tests/scenarios/test_tray_and_site.py",
     Answer.UNKNOWN.value: "the person of the campaign sees the machine and always can tell",
 }
 AT_ONCE = (State.CLEARING, State.UNHOLDING, State.UNSUSPENDING, State.COMPLETING)

@@ -101,9 +101,12 @@ def run(
 
 
 def shares_beginning(schedule: Sequence[Entry]) -> bool:
-    """Whether nothing of it can strike before a station that is ready: it may be given then as well as at the start."""
+    """Whether nothing of it can strike before a station that is ready: it may be given then as well as at the start.
+
+    Before that nobody is asked anything either, so answers may wait."""
     return all(
-        entry.step and entry.step not in ("boot", "home") and getattr(entry, "act", "") not in AT_START
+        getattr(entry, "act", "") == "answer"
+        or (entry.step and entry.step not in ("boot", "home") and getattr(entry, "act", "") not in AT_START)
         for entry in schedule
     )
 

@@ -16,7 +16,9 @@ from typing import Any
 from sim_hardware.fault_list import Means
 from sim_hardware.fault_list.steps import BY_ID as STEP_BY_ID
 from sim_hardware.faults import FaultSpec, Phase
-from sim_hardware.schedule import Entry, Schedule, dump
+from sim_hardware.schedule import Act, Entry, Schedule, dump
+from station.alarms.catalogue import Answer, all_definitions
+from station.process.sheet import ALL_STEPS
 from tests.campaign.matrix import Cell, cells
 from tests.campaign.run import Outcome, run, run_many, shares_beginning
 from tests.campaign.schedule import of_cell
@@ -24,19 +26,38 @@ from tests.campaign.schedule import of_cell
 FAULTS_MAX = 4
 BATCH = 50
 """seeds on one machine"""
+STOPS = 0.1
+"""share of the seeds in which somebody holds the station and then stops it"""
+OWN_MIND = 0.5
+"""share of the seeds with a person who answers otherwise than usual"""
+TESTIMONY = (Answer.WAS_PLACED, Answer.WAS_NOT_PLACED)
+"""what somebody says who has looked: said at random it would be false, and the record with it"""
 NOT_TOGETHER = ("O13", "O09", "O12")
 """acts that need the station for themselves, as what happens to its host does, which is left out as a whole"""
 
 
 def schedule_of(seed: int) -> Schedule:
-    """The schedule of this seed: 1 to 4 cells of the matrix, out of a random half of the faults."""
+    """The schedule of this seed: 1 to 4 cells of the matrix, out of a random half of the faults, and how the person
+    answers who is there."""
     chance, by_fault = random.Random(seed), _by_fault()
     allowed = chance.sample(sorted(by_fault), len(by_fault) // 2)
     entries: list[Entry] = []
     for fault in chance.sample(allowed, chance.randint(1, FAULTS_MAX)):
         cell = chance.choice(by_fault[fault])
         entries += of_cell(fault, STEP_BY_ID[cell.step], Phase(cell.phase))
+    if chance.random() < STOPS:
+        entries.append(Act("hold_stop", chance.choice(ALL_STEPS).id))
+    if chance.random() < OWN_MIND:
+        entries += _answers(chance)
     return tuple(entries)
+
+
+def _answers(chance: random.Random) -> Iterator[Act]:
+    """Of a person who does not always choose what is usual: half of the questions get any answer that they permit."""
+    for row in all_definitions():
+        free = [answer for answer in row.answers if answer not in TESTIMONY]
+        if len(free) > 1 and chance.random() < 0.5:
+            yield Act("answer", alarm=row.number, answer=chance.choice(free).value)
 
 
 @cache
