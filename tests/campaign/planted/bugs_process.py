@@ -145,8 +145,13 @@ PROCESS_BUGS = (
     ),
     bug(
         "print not compared",
-        "marks that are missing in the film reject nothing",
+        "marks that are missing in the film reject nothing, neither by name nor by their number",
         ("station/process/imprint.py", "    elif finding.missing:", "    elif len(finding.missing) > 50:"),
+        (
+            "station/process/imprint.py",
+            "    elif not finding.found_count + len(finding.unseen) >= len(work.recipe.package.balls):",
+            "    elif finding.found_count > len(work.recipe.package.balls):",
+        ),
     ),
     bug(
         "occupied site",
@@ -225,8 +230,13 @@ PROCESS_BUGS = (
     ),
     bug(
         "clamp not asked",
-        "a placement on a board that is not clamped is allowed",
+        "a placement on a board that is not clamped is allowed, and nobody watches the clamp",
         (_TABLE, "c.OVER_BOARD, c.BOARD_THERE, c.CLAMPED),", "c.OVER_BOARD, c.BOARD_THERE),"),
         (_TABLE, "c.OVER_BOARD, c.PRESSING, c.CLAMPED),", "c.OVER_BOARD, c.PRESSING),"),
+        (
+            "station/run/watch.py",
+            'return ProcessAlarm("board_loose", what=", ".join(missing)) if missing else None',
+            'return ProcessAlarm("board_loose", what=", ".join(missing)) if len(missing) > 1 else None',
+        ),
     ),
 )
