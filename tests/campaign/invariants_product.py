@@ -146,8 +146,9 @@ def measured_in_clamp(run: Judged) -> Iterator[str]:
 def retries_bounded(run: Judged) -> Iterator[str]:
     by_number = {row.number: row for row in all_definitions()}
     counts: Counter[tuple[int, str]] = Counter()
-    for entry in run.station("alarm.retried", "alarm.answered", "step.started"):
-        if entry.kind == "alarm.answered" or (entry.kind == "step.started" and entry.data["step"] == "look_at_site"):
+    for entry in run.station("alarm.retried", "alarm.answered", "step.started", "job.started"):
+        is_anew = entry.kind == "step.started" and entry.data["step"] == "look_at_site"
+        if is_anew or entry.kind in ("alarm.answered", "job.started"):
             counts.clear()
         elif entry.kind == "alarm.retried":
             key = (entry.data["number"], entry.data["step"])
