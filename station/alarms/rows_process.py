@@ -330,7 +330,7 @@ register(
             611,
             "placed_not_seen",
             "Placed package is not at its site",
-            "Site {site}: the picture after the placement shows the bottom package with nothing on it; {nozzle}.",
+            "Site {site}: the picture after the placement shows {picture}; {nozzle}.",
             "The package stuck to the nozzle, or was dragged along when the nozzle rose.",
             (
                 "Find the package: on the nozzle, or beside the site?",

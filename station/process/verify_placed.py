@@ -20,6 +20,7 @@ from station.process.common import (
 )
 from station.process.nozzle import open_valve
 from station.process.outcomes import PASS, Fate, MarkSeen, PlacedExposed, PlacedVerified, SiteLocated, Verdict
+from station.process.place import RELEASE_WITHIN_S
 from station.process.site_looks import SEARCH_UM
 from station.process.step import Work
 from vision.results import Pose
@@ -48,7 +49,8 @@ async def look_at_placed(cell: Cell, work: Work) -> PlacedExposed:
 async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
     """Offset of the placed outline in the bottom package's frame; too far off sends the board to quarantine.
 
-    raises   ProcessAlarm placed_not_seen where the picture shows the bottom package with nothing on it
+    raises   ProcessAlarm placed_not_seen where the picture shows the bottom package with nothing on it, or no package
+             at all and one still hangs on the nozzle
     """
     package, limits = work.recipe.package, work.recipe.place
     site, shot = work.findings.the(SiteLocated), work.findings.the(PlacedExposed)
@@ -61,10 +63,12 @@ async def judge_placed(cell: Cell, work: Work) -> PlacedVerified:
     image = await work.keep_image(shot.frames[0])
     if fix.status != "found":
         bottom = await work.eyes.locate_site(shot.frames, centres, work.recipe.bottom, expected, SEARCH_UM, lands_um)
-        if bottom.status == "found":
-            # The lands below are in plain view: whatever was released, it does not lie on them.
-            vacuum_kpa = await open_valve(cell)
-            raise ProcessAlarm("placed_not_seen", site=work.the_site.name, nozzle=_hangs(vacuum_kpa))
+        # No package in the picture, be it because the board has moved, proves nothing: the nozzle is asked as well.
+        vacuum_kpa = await open_valve(cell)
+        if bottom.status == "found" or not vacuum_kpa > GRIP_LIMIT_KPA:
+            picture = "the bottom package with nothing on it" if bottom.status == "found" else "no package"
+            raise ProcessAlarm("placed_not_seen", site=work.the_site.name, picture=picture, nozzle=_hangs(vacuum_kpa))
+        await cell.head.vacuum_off(0.0, RELEASE_WITHIN_S)
         verdict = Verdict(Fate.QUARANTINE, "placement_not_verified", "; ".join(fix.reasons) or "outline not found")
         nan = float("nan")
         return PlacedVerified(
