@@ -22,6 +22,7 @@ from station.api.port import Invalid, NotFound, Refused
 from station.store import Store
 from station.store.chain import canonical
 from station.store.errors import StoreError
+from station.to_its_end import to_its_end
 
 Key = Annotated[
     str | None,
@@ -82,23 +83,13 @@ async def once(
             return _answered(known.status, json.loads(known.body or "{}"), location, is_replay=True)
         case "new":
             first = asyncio.ensure_future(_first(store, key, effect, status, location))
-            await _to_its_end(first)
+            # Half an effect would leave its key running for ever, and the job that it may have made without an answer.
+            cancellation = await to_its_end(first)
+            if cancellation is not None:
+                if not first.cancelled():
+                    first.exception()  # nobody is left to be told
+                raise cancellation
             return first.result()
-
-
-async def _to_its_end(work: asyncio.Future[Response]) -> None:
-    """Wait for it. A cancellation that comes meanwhile is raised when the work is over, never into it: half an effect
-    would leave its key as running for ever, and the job that it may have made without an answer."""
-    cancellation: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait((work,))
-        except asyncio.CancelledError as error:
-            cancellation = error
-    if cancellation is not None:
-        if not work.cancelled():
-            work.exception()  # nobody is left to be told
-        raise cancellation
 
 
 async def _first(

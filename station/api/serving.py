@@ -17,9 +17,7 @@ WS_FRAME_LIMIT_BYTES = 1_000  # the one WebSocket is the jog pad, whose frames h
 STOP_LIMIT_S = 3.0  # how long open answers may take to end
 
 
-STUCK_LIMIT_S = (
-    SEND_LIMIT_S + 5.0
-)  # the answer ends first; then what is still unsent is thrown away with the connection
+STUCK_LIMIT_S = SEND_LIMIT_S + 5.0  # the answer ends first; then what is unsent goes with the connection
 
 
 class CannotServe(Exception):

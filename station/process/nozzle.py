@@ -9,6 +9,9 @@ from __future__ import annotations
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import FREE_LIMIT_KPA, GRIP_LIMIT_KPA, OPEN_HIGH_KPA, OPEN_LOW_KPA, Cell
 
+RELEASE_WITHIN_S = 0.5
+"""from the closing of the valve until the vacuum must be gone"""
+
 
 async def open_valve(cell: Cell) -> float:
     """Open the valve in free air -> the vacuum that the nozzle then shows, kPa. The valve stays open: what hangs there

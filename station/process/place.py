@@ -10,6 +10,7 @@ from drivers.errors import EarlyContact, ForceLimitExceeded, NoContact
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import FREE_LIMIT_KPA, Cell
 from station.coordinates import Shift, wrapped_deg
+from station.process.nozzle import RELEASE_WITHIN_S
 from station.process.outcomes import (
     AtSite,
     Dipped,
@@ -22,7 +23,6 @@ from station.process.outcomes import (
 )
 from station.process.step import Work
 
-RELEASE_WITHIN_S = 0.5
 FLATTENED_UM = 40.0
 """a package that gives way by so much more than the stack's own stiffness was pressed flat: it hung askew. Estimate"""
 HOLD_FORCE_RATIO = 0.25

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from station.alarms.catalogue import ProcessAlarm
 from station.cell import FREE_LIMIT_KPA, Cell
+from station.process.nozzle import RELEASE_WITHIN_S
 from station.process.outcomes import PartBinned
 from station.process.step import Work
 
 DROP_HEIGHT_UM = 2_000.0
-RELEASE_WITHIN_S = 0.5
 BLOW_OFF_S = 0.1
 SECOND_BLOW_OFF_S = 0.3
 """a package that hangs on by a corner leaves the nozzle open: the vacuum cannot tell, so a longer puff follows"""

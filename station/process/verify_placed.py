@@ -18,9 +18,8 @@ from station.process.common import (
     is_measured,
     lands_z_um,
 )
-from station.process.nozzle import open_valve
+from station.process.nozzle import RELEASE_WITHIN_S, open_valve
 from station.process.outcomes import PASS, Fate, MarkSeen, PlacedExposed, PlacedVerified, SiteLocated, Verdict
-from station.process.place import RELEASE_WITHIN_S
 from station.process.site_looks import SEARCH_UM
 from station.process.step import Work
 from vision.results import Pose

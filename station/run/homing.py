@@ -16,11 +16,10 @@ from station.cell import Cell
 from station.clock import Clock
 from station.eyes import Eyes
 from station.guard.position import PositionTrust
-from station.process.nozzle import open_valve, prove_open_nozzle_empty
+from station.process.nozzle import RELEASE_WITHIN_S, open_valve, prove_open_nozzle_empty
 from station.run.steps import RunEnded
 from station.store.store import Store
 
-RELEASE_WITHIN_S = 0.5
 BLOW_OFF_S = 0.1
 GLASS_AWAY = "glass_away"
 """fact of the store: a calibration has begun and has not ended, the glass part may be anywhere"""

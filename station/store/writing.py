@@ -13,6 +13,7 @@ from station.lateness import Worst
 from station.store.database import Database, Group
 from station.store.errors import StoreFailed
 from station.store.schema import INSERT_EVENT
+from station.to_its_end import to_its_end
 
 EventRow = tuple[int, int, float, str, str, str, str]
 """seq, epoch, at_s, occurred_at, kind, data as JSON, hash: the columns of the table of events."""
@@ -57,7 +58,7 @@ class Writing:
             loop = asyncio.get_running_loop()
             started_s = self._began_s = loop.time()
             work = loop.run_in_executor(self._database.writer, self._database.write, groups)
-            cancellation = await _ended(work)
+            cancellation = await to_its_end(work)
             self._began_s = None
             self.last_commit_s = loop.time() - started_s
             self.commits.note(self.last_commit_s, loop.time())
@@ -90,16 +91,3 @@ class Writing:
         except StoreFailed as error:
             self.failure = error
             raise
-
-
-async def _ended(work: asyncio.Future[None]) -> asyncio.CancelledError | None:
-    """Wait to the end of a write that has begun, and hand back a cancellation that came meanwhile."""
-    cancellation: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError as error:
-            cancellation = error
-        except Exception:
-            break
-    return cancellation
