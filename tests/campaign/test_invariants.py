@@ -194,3 +194,13 @@ def test_a_press_after_the_contact_stop_was_repaired_breaks_nothing() -> None:
 def test_a_touch_before_the_slow_part_of_a_press_is_judged_by_its_force(force_n: float, is_broken: bool) -> None:
     run = judged(entry(2.0, PLANT, "crash", peak_force_n=force_n))
     assert (3 in [number for number, _ in violations(run)]) is is_broken
+
+
+@pytest.mark.parametrize(
+    ("step", "is_broken"), [("go_to_plate", False), ("dip", False), ("align", True), ("pick", True)]
+)
+def test_behind_a_full_bore_a_loss_is_allowed_only_until_the_next_look(step: str, is_broken: bool) -> None:
+    ended = entry(2.0, STATION, "step.ended", step=step, verdict="pass", seq=1, held=None)
+    run = judged(ended, struck=((1.0, "nozzle_clogged"),))
+    assert (28 in [number for number, _ in violations(run)]) is is_broken
+    assert 28 in [number for number, _ in violations(judged(ended))]
