@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -23,7 +25,7 @@ from sim_hardware.world.places import SafetyInputs
 from tests.campaign import invariants_log, invariants_motion, invariants_people, invariants_product, invariants_records
 from tests.campaign.ended import ended
 from tests.campaign.folders import fast_folder
-from tests.campaign.forked import AllSplit, Brood, copied, move_to, or_error
+from tests.campaign.forked import CHILD_LIMIT_S, AllSplit, Brood, copied, move_to, or_error
 from tests.campaign.host_loop import MAIN_TASK, HostLoop
 from tests.campaign.house import AT_START
 from tests.campaign.judged import FAULTS_CEASE, Judged, violations
@@ -109,6 +111,31 @@ def shares_beginning(schedule: Sequence[Entry]) -> bool:
         or (entry.step and entry.step not in ("boot", "home") and getattr(entry, "act", "") not in AT_START)
         for entry in schedule
     )
+
+
+def run_each(schedules: Mapping[Any, Schedule], seed: int) -> dict[Any, dict[str, Any]]:
+    """Every schedule on the machine of this seed, by its tag: the outcome of `run` as a dict, or `error`.
+
+    Those that share their beginning live through it once."""
+    shared = [(schedule, tag) for tag, schedule in schedules.items() if shares_beginning(schedule)]
+    told = dict(run_many(shared, seed)) if len(shared) > 1 else {}
+    return {tag: told[tag] if tag in told else _run_alone(schedule, seed) for tag, schedule in schedules.items()}
+
+
+def _run_alone(schedule: Schedule, seed: int) -> dict[str, Any]:
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(CHILD_LIMIT_S)
+    try:
+        return run(schedule, seed).as_dict()
+    except Exception as error:
+        trace = traceback.format_exception(error)[-3:]
+        return {"error": f"{type(error).__name__}: {error}"[:300], "trace": trace}
+    finally:
+        signal.alarm(0)
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError(f"more than {CHILD_LIMIT_S} s of real time")
 
 
 def run_many(

@@ -20,7 +20,7 @@ from sim_hardware.schedule import Act, Entry, Schedule, dump
 from station.alarms.catalogue import Answer, all_definitions
 from station.process.sheet import ALL_STEPS
 from tests.campaign.matrix import Cell, cells
-from tests.campaign.run import Outcome, run, run_many, shares_beginning
+from tests.campaign.run import Outcome, run, run_each
 from tests.campaign.schedule import of_cell
 
 FAULTS_MAX = 4
@@ -83,19 +83,8 @@ def swarm(seed: int) -> tuple[Schedule, Outcome]:
 def batch(seeds: tuple[int, ...]) -> list[dict[str, Any]]:
     """The lines of seeds that share a machine, in their order."""
     schedules = {seed: schedule_of(seed) for seed in seeds}
-    shared = [(schedule, seed) for seed, schedule in schedules.items() if shares_beginning(schedule)]
-    told: dict[int, dict[str, Any]] = dict(run_many(shared, machine_of(seeds[0]))) if shared else {}
-    for seed, schedule in schedules.items():
-        if seed not in told:
-            told[seed] = _alone(schedule, machine_of(seed))
+    told = run_each(schedules, machine_of(seeds[0]))
     return [{"seed": seed, "schedule": dump(schedules[seed]), **told[seed]} for seed in seeds]
-
-
-def _alone(schedule: Schedule, machine: int) -> dict[str, Any]:
-    try:
-        return run(schedule, machine).as_dict()
-    except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"[:300]}
 
 
 def live(job: tuple[int, int]) -> dict[str, Any]:
