@@ -46,7 +46,7 @@ class Within:
         name = next(part for part in reversed(path.split(".")) if not part.isdigit())
         unit = name.rsplit("_", 1)[-1]
         limit = self.probability if name.endswith("probability") else getattr(self, unit, 0.0)
-        return abs(one - other) <= float(limit)
+        return bool(abs(one - other) <= float(limit))
 
 
 def _is_number(value: Any) -> bool:

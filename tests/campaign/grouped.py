@@ -22,7 +22,7 @@ from typing import Any
 from sim_hardware.plant import Plant
 from tests.campaign.crash import Story, looped
 from tests.campaign.folders import fast_folder
-from tests.campaign.killer import At, Killer, Point
+from tests.campaign.killer import At, Carry, Killer, Point
 from tests.campaign.outside import Outside
 
 
@@ -118,7 +118,7 @@ class _Recorder(Killer):
     def of(self, plant: Plant) -> None:
         self._outside, self._now = Outside(plant, self._folder), plant.now
 
-    def pass_until(self, at: At, size: int, carry: Callable[[int, int], None] = lambda *_: None, port: int = 0) -> None:
+    def pass_until(self, at: At, size: int, carry: Carry = lambda *_: None, port: int = 0) -> None:
         if not self.is_armed:
             carry(0, size)
             return

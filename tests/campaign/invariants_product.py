@@ -95,10 +95,10 @@ def finite(run: Judged) -> Iterator[str]:
 
 @invariant(20, "no site ever carries two packages, and none is begun that a record says to be taken")
 def one_at_a_site(run: Judged) -> Iterator[str]:
-    for board in run.plant.boards:
-        for site in board.sites:
+    for carrier in run.plant.boards:
+        for site in carrier.sites:
             if len(site.placed) > 1:
-                yield f"{board.serial} {site.site.name}: {', '.join(placed.serial for placed in site.placed)}"
+                yield f"{carrier.serial} {site.site.name}: {', '.join(placed.serial for placed in site.placed)}"
     taken: set[tuple[str, str]] = set()
     board = ""
     for entry in run.entries:

@@ -250,10 +250,8 @@ def _injector(fault: Fault) -> str:
         return "; ".join(_spec(spec) for spec in fault.inject) + (
             f", given with {fault.made_at}" if fault.made_at else ""
         )
-    if fault.means in (Means.OPERATOR, Means.HOST):
-        who = "a person" if fault.means is Means.OPERATOR else fault.means.value
-        return f"{who} ({ACT_OF[fault.id]})"
-    return fault.means.value
+    who = "a person" if fault.means is Means.OPERATOR else fault.means.value
+    return f"{who} ({ACT_OF[fault.id]})"
 
 
 def _spec(spec: FaultSpec) -> str:

@@ -103,7 +103,7 @@ async def _three_boards(stage: Stage) -> None:
 def order(seed: int) -> Iterator[Pair]:
     """Boards with their packages, each with a defect of its own, come in another order: each gets the same records."""
     chance = random.Random(f"order {seed}")
-    numbers = (1, 2, 3)
+    numbers: tuple[int, ...] = (1, 2, 3)
     shuffled = numbers
     while shuffled == numbers:
         shuffled = tuple(chance.sample(numbers, 3))

@@ -121,7 +121,7 @@ def test_an_outlet_that_subscribes_is_found(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_station_that_obeys_what_it_hears_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    messages = mes._Client.messages.fget
+    messages = vars(mes._Client)["messages"].fget
     made: list[mes.Mes] = []
     init = mes.Mes.__init__
 

@@ -48,7 +48,7 @@ RIGHT = (
     (added("m", "mes"), act("m", "mes")),
 )  # fmt: skip
 NOBODY = "there is nobody of this name"
-WRONG = (
+WRONG: tuple[tuple[Any, ...], ...] = (
     (NOBODY, BY_ANNA),
     (NOBODY, access(is_open=False), act("nobody", None, key=None)),
     (NOBODY, access(simulated=False), act("nobody", None, key=None)),

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sim_hardware.optics import measured
 from sim_hardware.servers.cable import Cable
 from station.process import place
 from station.run import record
-from tests.campaign import relations, relations_things
+from tests.campaign import relations
 from tests.campaign.relations import judge
 
 SEEDS = 2
@@ -90,7 +91,7 @@ def turn_in_quarters(patch: Patch) -> None:
 
 def generator_shared_between_boards(patch: Patch) -> None:
     made: list[Any] = []
-    default_rng = relations_things.np.random.default_rng
+    default_rng = np.random.default_rng
 
     def shared(seed: Any) -> Any:
         if isinstance(seed, tuple) and seed[0] == 0:
@@ -98,7 +99,7 @@ def generator_shared_between_boards(patch: Patch) -> None:
             return made[0]
         return default_rng(seed)
 
-    patch.setattr(relations_things.np.random, "default_rng", shared)
+    patch.setattr(np.random, "default_rng", shared)
 
 
 @pytest.mark.campaign

@@ -123,7 +123,11 @@ def test_swarm_and_crash_are_the_same_in_another_process_with_another_hash_seed(
 
 
 def test_what_was_never_reached_is_named() -> None:
-    lines = [{"reached": ["fault film_thin", "reaction R"]}, {"reached": ["reaction R"]}, {"error": "x"}]
+    lines: list[dict[str, Any]] = [
+        {"reached": ["fault film_thin", "reaction R"]},
+        {"reached": ["reaction R"]},
+        {"error": "x"},
+    ]
     told, missing = reached.document(reached.counted(lines))
     assert "      2  reaction R" in told
     assert "fault film_thin" not in missing

@@ -106,7 +106,7 @@ class Consumer:
     async def run(self) -> None:
         kept: dict[str, Any] = {"protocol": aiomqtt.ProtocolVersion.V311, "clean_session": False}
         if self._version == "5":
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = 3600
             kept = {"protocol": aiomqtt.ProtocolVersion.V5, "clean_start": False, "properties": properties}
         while True:
@@ -132,7 +132,7 @@ class Consumer:
 
     async def _take(self, topic: str, payload: Any) -> None:
         name = topic.removeprefix("dip/v1/s/a/l/dip-1/")
-        value = json.loads(payload) if payload else None
+        value: Any = json.loads(payload) if payload else None
         if name.startswith("event/"):
             self.events.append({**value, "topic": name})
         else:

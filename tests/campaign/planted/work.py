@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import cycle
 from typing import Any
 
@@ -38,7 +38,7 @@ def plain(hunting: Hunt) -> None:
     if hunting.note("one board", done(lambda: _numbered(run(()).broken))):
         return
     for name, special in SPECIALS.items():
-        if hunting.note(name, done(lambda special=special: _numbered(special()))):
+        if hunting.note(name, done(partial(_played, special))):
             return
 
 
@@ -150,10 +150,8 @@ def stops(hunting: Hunt) -> None:
 
 
 def swarm(hunting: Hunt) -> None:
-    from tests.campaign.swarm import swarm
-
     for seed in range(SEEDS):
-        if hunting.note(f"swarm {seed}", done(lambda seed=seed: _numbered(swarm(seed)[1].broken))):
+        if hunting.note(f"swarm {seed}", done(partial(_seed, seed))):
             return
 
 
@@ -188,6 +186,16 @@ def _rounds() -> list[list[Any]]:
 
 def _numbered(broken: Sequence[tuple[int, str]]) -> list[Finding]:
     return [(str(number), text) for number, text in broken]
+
+
+def _played(special: Callable[[], Sequence[tuple[int, str]]]) -> list[Finding]:
+    return _numbered(special())
+
+
+def _seed(seed: int) -> list[Finding]:
+    from tests.campaign.swarm import swarm
+
+    return _numbered(swarm(seed)[1].broken)
 
 
 def _many(
