@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Depends, Request, WebSocket, WebSocketException
@@ -18,12 +17,13 @@ from starlette.types import Scope
 
 from station.api import problems
 from station.api.acts import Acts, target
+from station.api.caller import NOBODY_YET, UNKNOWN, Caller
 from station.api.guard import LOOPBACK_HOSTS, SAFE_METHODS
 from station.api.logins import COOKIE, Logins
 from station.api.models import STOPPING_WORDS
 from station.api.roll import Roll
-from station.people.register import NOBODY, Person
-from station.people.roles import READING, RIGHTS, Right, Role, roles_with
+from station.people.register import Person
+from station.people.roles import READING, RIGHTS, Right, roles_with
 from station.store import Store
 
 STILL_LET_IN = "station.still_let_in"
@@ -32,27 +32,6 @@ WRONG_KEY_S = 1.0
 """how long a key that nobody has is left without an answer"""
 WRONG_KEYS_AT_ONCE = 20
 POLICY_VIOLATION = 1008
-NOBODY_YET, UNKNOWN = NOBODY
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Whoever asks, at this instant.
-
-    rights    what they may
-    why_not   why it is not more, in words; empty where there is nothing more to say
-    """
-
-    name: str
-    role: Role | None = None
-    key_id: str | None = None
-    rights: frozenset[Right] = frozenset()
-    why_not: str = ""
-    is_wrong_key: bool = False
-
-    @property
-    def is_known(self) -> bool:
-        return self.role is not None
 
 
 class Access:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from station.api.caller import Caller
 from station.people.roles import Right
 from station.store import Store
 from station.store.errors import StoreError
-
-if TYPE_CHECKING:
-    from station.api.access import Caller
 
 LET_IN, REFUSED = "act", "act.refused"
 NOTED_AT_ONCE, NOTED_PER_S = 30.0, 0.5

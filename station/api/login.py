@@ -12,7 +12,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from station.api import problems
-from station.api.access import Access, Caller, needs
+from station.api.access import Access, needs
+from station.api.caller import Caller
 from station.api.logins import ABSOLUTE_LIMIT_S, COOKIE
 from station.api.models import Said, Taken
 from station.api.problems import described
