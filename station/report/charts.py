@@ -71,7 +71,7 @@ def film_trend(points: Sequence[FilmPoint], tolerance_um: float) -> Markup:
     plot.line([*upper, *((time, target - tolerance_um) for time, target in reversed(steps))], "band", is_closed=True)
     plot.line(steps, "target")
     words = f"{targets[-1]:g} ± {tolerance_um:g} µm"
-    plot.text(plot.x_range[1], targets[-1] + tolerance_um, words, dx_px=-6, dy_px=15, style="note end")
+    plot.text(plot.x_range[1], targets[-1] - tolerance_um, words, dx_px=-6, dy_px=15, style="note end")
     plot.line(zip(times, heights, strict=True), "curve thin")
     for time, point in zip(times, points, strict=True):
         is_out = abs(point.height_um - point.target_um) > tolerance_um
