@@ -13,6 +13,8 @@ ONCE = ("picked", "dipped", "placed")
 """what may happen to one package once in its life"""
 QUESTIONS = (901, 903)
 """alarms that ask about an act whose end nobody knows"""
+SETTLED = 904
+"""a warning that tells of an act that was cut off and that the sensors settled: Aborted, with nothing to ask"""
 WAITS = ("Stopped", "Aborted")
 
 
@@ -40,8 +42,8 @@ def at_start(line: Line, told: Told) -> list[str]:
     left_open = open_acts(events)
     if sorted(asked) != sorted(left_open):
         wrong.append(f"open acts are {left_open}, asked is about {asked}")
-    # A warning, such as a slow disk, belongs to no state.
-    is_halted = any(alarm["severity"] not in ("I", "W") for alarm in alarms)
+    # Any other warning, such as a slow disk, belongs to no state.
+    is_halted = any(alarm["severity"] not in ("I", "W") or alarm["number"] == SETTLED for alarm in alarms)
     if (state == "Aborted") != is_halted or state not in WAITS:
         wrong.append(f"it starts in {state} with alarms {[alarm['number'] for alarm in alarms]}")
     if line.ask(do="still")["is_moving"]:
