@@ -20,12 +20,13 @@ NO_ANSWER = "no answer came yet"
 class Outlet(Protocol):
     """What is looked at.
 
-    trouble   why there is no connection, None where nothing went wrong yet
+    is_heard  whether a broker takes what it is told
+    trouble   why it does not, None where nothing went wrong yet
     backlog   events that wait to be told
     """
 
     @property
-    def is_connected(self) -> bool: ...
+    def is_heard(self) -> bool: ...
     @property
     def trouble(self) -> str | None: ...
     @property
@@ -55,7 +56,7 @@ class HeardOutside:
         heard_s, is_told = loop.time(), False
         while True:
             away_s = loop.time() - heard_s
-            if self._outlet.is_connected:
+            if self._outlet.is_heard:
                 heard_s = loop.time()
                 if is_told:
                     self._over(UNHEARD, "the broker is back")

@@ -75,6 +75,7 @@ class MqttSettings:
         parts = urlsplit(url)
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
             raise ValueError("the MQTT address must look like mqtt://host:1883/site/area/line")
+        _check_host(parts.hostname)
         places = [unquote(word) for word in parts.path.split("/") if word]
         site, area, line = (places + ["site", "area", "line"][len(places) :])[:3]
         for word in (*places, station):
@@ -94,11 +95,20 @@ class MqttSettings:
         )
 
 
+def _check_host(host: str) -> None:
+    """Raises ValueError where no resolver could be asked; the outlet would end by it in the middle of its work."""
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise ValueError(f"{host!r} is no name of a host: each part of it must have 1 to 63 letters") from error
+
+
 class MqttOutlet:
     """Publishes for as long as `run` runs; losing the broker never reaches the machine.
 
     picture   the station's present picture, as the API publishes it
     name      of the cursor
+    is_heard  whether the broker takes what it is told: a connection and an acknowledged status alone are not enough
     """
 
     def __init__(
@@ -109,7 +119,7 @@ class MqttOutlet:
         self._settings = settings
         self._name = name
         self._seen = self._published = store.cursors.position(name)
-        self.is_connected = False
+        self.is_heard = False
         self.trouble: str | None = None
 
     @property
@@ -193,8 +203,7 @@ class MqttOutlet:
                 if loop.time() - status_at_s >= STATUS_PERIOD_S:
                     await self._publish(client, topics.STATUS, self._status("online"), retain=True)
                     status_at_s = loop.time()
-                    # The broker may have lost its memory, ours is the picture: everything is said again after a loss.
-                    self.is_connected, self.trouble = True, None
+                # The broker may have lost its memory, ours is the picture: everything is said again after a loss.
                 if loop.time() - retained_at_s >= RETAINED_PERIOD_S:
                     await self._publish_retained(client, retained)
                     retained_at_s = loop.time()
@@ -202,6 +211,7 @@ class MqttOutlet:
                     await self._publish_batch(client)
                 else:
                     await asyncio.sleep(LOOK_PERIOD_S)
+                self.is_heard, self.trouble = True, None
         except asyncio.CancelledError:
             # A clean disconnect silences the will, so the farewell is said here.
             with suppress(aiomqtt.MqttError, TimeoutError):
@@ -209,7 +219,7 @@ class MqttOutlet:
                     await self._publish(client, topics.STATUS, self._status("offline"), retain=True)
             raise
         finally:
-            self.is_connected = False
+            self.is_heard = False
 
     async def _publish_retained(self, client: aiomqtt.Client, shown: dict[str, str]) -> None:
         for topic, value in topics.retained_state(self._picture()).items():

@@ -90,7 +90,7 @@ class Mes:
 
     async def _is_told_all(self) -> bool:
         await self._store.commit()
-        return self.outlet.is_connected and not self.outlet.backlog and not self._alarms.stands(UNHEARD)
+        return self.outlet.is_heard and not self.outlet.backlog and not self._alarms.stands(UNHEARD)
 
     def what_it_holds(self) -> int:
         """Events, and clients of the library, that are alive in this process now."""

@@ -142,9 +142,10 @@ class Consumer:
 
 
 class DeafBroker:
-    """Takes connections and messages, acknowledges status messages only, and hangs up at the first event."""
+    """Takes connections and messages, acknowledges status messages only, and hangs up at the first event, or waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hangs_up: bool = True) -> None:
+        self._hangs_up = hangs_up
         self.event_count = 0
         self.connection_count = 0
         self.third_connection = asyncio.Event()
@@ -175,8 +176,10 @@ class DeafBroker:
                     length = int.from_bytes(body[:2], "big")
                     if b"/event/" in body[2 : 2 + length]:
                         self.event_count += 1
-                        return
-                    writer.write(bytes([0x40, 2]) + body[2 + length : 4 + length])
+                        if self._hangs_up:
+                            return
+                    else:
+                        writer.write(bytes([0x40, 2]) + body[2 + length : 4 + length])
         except asyncio.IncompleteReadError:
             return
         finally:

@@ -14,9 +14,10 @@ import pytest
 from station.alarms.catalogue import ProcessAlarm
 from station.alarms.translate import CATALOGUE_MODULES
 from station.outlets.heard import LOOK_EVERY_S, NO_ANSWER, HeardOutside
-from station.outlets.mqtt import MqttOutlet, MqttSettings
+from station.outlets.mqtt import ACK_LIMIT_S, MqttOutlet, MqttSettings
 from station.store import open_store
-from tests.outlets.test_mqtt import running
+from tests.outlets.support import DeafBroker, settings
+from tests.outlets.test_mqtt import append, running
 from tests.store.support import HandClock
 from tests.support import real, virtual
 
@@ -43,7 +44,7 @@ class Outlet:
     """Has its broker, or has not, as the story wants it."""
 
     def __init__(self) -> None:
-        self.is_connected, self.backlog = False, 3
+        self.is_heard, self.backlog = False, 3
         self.trouble: str | None = None
 
 
@@ -73,14 +74,14 @@ async def test_it_comes_once_in_an_absence_and_leaves_with_it() -> None:
         assert shown.said == [first]
         await asyncio.sleep(100 * LIMIT_S)
         assert shown.said == [first]
-        outlet.is_connected = True
+        outlet.is_heard = True
         await asyncio.sleep(2 * LOOK_EVERY_S)
         assert shown.said == [first, "unheard: the broker is back"]
-        outlet.is_connected, outlet.trouble = False, "MQTT broker b:1883: refused"
+        outlet.is_heard, outlet.trouble = False, "MQTT broker b:1883: refused"
         await asyncio.sleep(LIMIT_S / 2)
-        outlet.is_connected = True
+        outlet.is_heard = True
         await asyncio.sleep(2 * LOOK_EVERY_S)
-        outlet.is_connected = False
+        outlet.is_heard = False
         await asyncio.sleep(LIMIT_S - LOOK_EVERY_S)
         assert len(shown.said) == 2, "two short absences are no long one"
         await asyncio.sleep(2 * LOOK_EVERY_S)
@@ -115,12 +116,27 @@ async def test_a_broker_that_is_not_to_be_trusted_is_told_nothing_and_the_warnin
     async with running(outlet.run(), HeardOutside(outlet, shown.warn, shown.over, LOOK_EVERY_S).run()):
         await shown.news.wait()
         assert why in shown.said[0]
-        assert not outlet.is_connected
+        assert not outlet.is_heard
         assert sum(isinstance(one, ssl.SSLSocket) for one in gc.get_objects()) <= 1, "sockets are held"
     server.close()
     await server.wait_closed()
     store.close()
     assert heard == []
+
+
+@real
+async def test_a_broker_that_takes_status_and_no_event_does_not_hear_the_station(tmp_path: Path) -> None:
+    broker, store, shown = DeafBroker(hangs_up=False), open_store(tmp_path / "data", HandClock()), Shown()
+    outlet = MqttOutlet(store, dict, settings(await broker.start()))
+    await append(store, 1)
+    async with running(outlet.run(), HeardOutside(outlet, shown.warn, shown.over, 3 * LOOK_EVERY_S).run()):
+        async with asyncio.timeout(ACK_LIMIT_S - 1.0):  # before the outlet itself gives this broker up
+            await shown.news.wait()
+        assert broker.event_count > 0
+        assert "806" in shown.said[0]
+        assert not outlet.is_heard
+    await broker.stop()
+    store.close()
 
 
 def certificate_for(folder: Path, until: str) -> Path:

@@ -228,8 +228,14 @@ def test_an_address_says_where_the_station_stands_and_never_shows_its_password()
     )
     assert "se@cret" not in repr(read)
     assert MqttSettings.from_url("mqtt://broker/munich", station="x").root == "dip/v1/munich/area/line/x/"
-    for wrong in ("http://broker", "mqtt://", "mqtt://broker/a%2Bb"):
-        with pytest.raises(ValueError, match=r"must look like|cannot be part"):
+    for wrong in (
+        "http://broker",
+        "mqtt://",
+        "mqtt://broker/a%2Bb",
+        "mqtt://broker..plant",
+        f"mqtt://{'b' * 64}.plant",
+    ):
+        with pytest.raises(ValueError, match=r"must look like|cannot be part|no name of a host"):
             MqttSettings.from_url(wrong, station="dip-1")
 
 
