@@ -227,6 +227,20 @@ def test_a_refusal_is_shown_in_the_words_of_the_station(browser: Browser, statio
         expect(watched.page.get_by_text("Hold: refused. The door is open. Close it, then Hold.")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("language", "standing"),
+    [("en-GB", "Now: Stopped; possible: Reset, Stop now."), ("zh-CN", "现在：已停止；可用：复位, 立即停止。")],
+)
+def test_a_refusal_says_in_the_language_of_the_page_what_would_be_taken(
+    browser: Browser, station: Station, language: str, standing: str
+) -> None:
+    station.refusal = {"detail": "Not now.", "state": "Stopped", "allowed_actions": ["reset", "abort"]}
+    with watched_page(browser, locale=language) as watched:
+        watched.page.goto(station.address)
+        watched.page.get_by_role("button", name={"en-GB": "Hold", "zh-CN": "暂停"}[language], exact=True).click()
+        expect(watched.page.get_by_text(f"Not now. {standing}")).to_be_visible()
+
+
 def test_a_lost_reply_is_asked_for_again_with_the_same_key(browser: Browser, station: Station) -> None:
     with watched_page(browser, locale="en-GB") as watched:
         page = watched.page

@@ -44,14 +44,25 @@ async function post(address, body) {
   }
 }
 
+/** What the station answers with a refusal (problem+json, RFC 9457).
+ * @typedef {{detail?: unknown, title?: string, problems?: string[], state?: string, allowed_actions?: string[]}} Problem */
+
 /**
- * The station's own words for a refusal (problem+json, RFC 9457), with the first two particulars.
- * @param {{detail?: unknown, title?: string, problems?: string[]}} problem
+ * The station's own words for a refusal, with the first two particulars, and what it would take now.
+ * @param {Problem} problem
  * @param {number} status
  */
 function whyNot(problem, status) {
   const detail = typeof problem.detail === "string" ? problem.detail : problem.title ?? `HTTP ${status}`;
-  return [detail, ...(problem.problems ?? []).slice(0, 2)].join(" ");
+  return [detail, ...(problem.problems ?? []).slice(0, 2), ...standing(problem)].join(" ");
+}
+
+/** In the page's language, where the sentence of the station is English. @param {Problem} problem */
+function standing(problem) {
+  if (!problem.state) return [];
+  const state = t(`state.${problem.state}`);
+  const actions = (problem.allowed_actions ?? []).map((name) => t(`command.${name}`)).join(", ");
+  return [actions ? t("notice.allowed", { state, actions }) : t("notice.state", { state })];
 }
 
 /**
