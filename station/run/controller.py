@@ -111,7 +111,7 @@ class Controller:
             tray=self.tray,
         )
         self._task: asyncio.Task[None] | None = None
-        self._background: asyncio.Future[Any] | None = None
+        self._background: tuple[asyncio.Task[None], ...] = ()
         self._changed = asyncio.Event()
         self.current: JobRun | None = None
 
@@ -143,7 +143,7 @@ class Controller:
             self.alarms,
             self._noticed,
         )
-        self._background = asyncio.gather(
+        self._background = (
             asyncio.create_task(watch.run(), name="watch"),
             asyncio.create_task(self.loop_lag.run(), name="loop lag"),
         )
@@ -154,9 +154,9 @@ class Controller:
             await self.command(Command.STOP)
         await self._end_task()
         await self.jog.stand()
-        if self._background is not None:
-            self._background.cancel()
-            await asyncio.gather(self._background, return_exceptions=True)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         self.store.events.append("station.offline", {})
         with suppress(StoreError):  # a station that cannot write any more says so by alarm, and ends all the same
             await self.store.commit()

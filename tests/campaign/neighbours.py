@@ -154,9 +154,9 @@ async def broker_away(b: Bench, watcher: Watcher) -> None:
 
 async def _switched_off(b: Bench) -> None:
     """The machine, and what looks at it; the service's outlet and its log go on."""
-    assert b.controller._background is not None
-    b.controller._background.cancel()
-    await asyncio.gather(b.controller._background, return_exceptions=True)
+    for task in b.controller._background:
+        task.cancel()
+    await asyncio.gather(*b.controller._background, return_exceptions=True)
     await b.controller.cell.close()
 
 

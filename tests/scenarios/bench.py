@@ -159,7 +159,7 @@ class Bench:
         """kill -9: every task ends where it is, what was not written is lost, nothing is said to anybody."""
         self.store.writing.failure = StoreFailed("the process is gone")
         self.is_dead = True
-        for task in (self.controller._task, self.controller._background):
+        for task in (self.controller._task, *self.controller._background):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import signal
@@ -156,10 +157,12 @@ def test_a_second_life_is_replayed_on_the_machine_that_the_first_one_left(tmp_pa
 
 
 def test_the_command_says_the_same_outcome_and_writes_a_schedule_that_the_campaign_runs(
-    cut_off: Path, tmp_path: Path
+    cut_off: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     plan = tmp_path / "plan.json"
     said = CliRunner().invoke(app, ["replay", str(cut_off), "--schedule", str(plan)])
+    gc.collect()
+    assert not caplog.messages, "of the life that was killed nothing may be left that complains"
     assert said.exit_code == 0, said.output
     assert "outcome       the same" in said.output
     assert "fault       film_thin 20, level_film number 1" in said.output
