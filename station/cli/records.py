@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from station.cli.options import EXIT_INVALID, EXIT_UNREACHABLE, EXIT_USAGE
+from station.cli.unread import UNREAD, why
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -153,8 +154,8 @@ def _heads(path: Path) -> list[tuple[int, str]]:
         with path.open(encoding="utf-8") as lines:
             found = [json.loads(line) for line in lines if line.strip()]
         return [(int(event["seq"]), str(event["hash"])) for event in found]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        typer.echo(f"{path}: {error!r}; wanted lines of JSON, each with seq and hash.", err=True)
+    except UNREAD as error:
+        typer.echo(f"{path}: {why(error)}; wanted lines of JSON, each with seq and hash.", err=True)
         raise typer.Exit(EXIT_USAGE) from error
 
 

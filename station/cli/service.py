@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from station.cli.options import EXIT_INVALID, EXIT_REFUSED, EXIT_UNREACHABLE
+from station.cli.unread import UNREAD, why
 
 if TYPE_CHECKING:
     from station.compose import Addresses
@@ -77,9 +78,9 @@ def _addresses(settings: Settings) -> Addresses:
     try:
         ports = json.loads(path.read_text(encoding="utf-8"))
         numbers = {device: int(ports[device]) for device in DEVICES}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except UNREAD as error:
         raise SettingsProblem(
-            f"{path}: {error!r}; wanted a JSON object with a port for {', '.join(DEVICES)}"
+            f"{path}: {why(error)}; wanted a JSON object with a port for {', '.join(DEVICES)}"
         ) from error
     at = settings.machine_host
     wires = {"plc": "tcp", "dip_unit": "rtu"}

@@ -100,9 +100,24 @@ def test_a_log_that_was_cut_or_written_anew_is_found_by_what_was_told_outside(tm
     assert (cut.exit_code, f"the log ends at {rows[-1][0] - 1}" in cut.stderr) == (3, True)
 
 
-def test_a_witness_that_cannot_be_read_is_named(tmp_path: Path, store: Store) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{}\n", "seq is missing"),
+        ('{"seq": 1}\n', "hash is missing"),
+        ("seq,hash\n", "no JSON from line 1, column 1 on"),
+        ("[1]\n", "JSON of another shape"),
+        ("\ufffe", "no text"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_witness_that_cannot_be_read_is_named(tmp_path: Path, store: Store, text: str | None, why: str) -> None:
     store.close()
     told = tmp_path / "told.jsonl"
-    told.write_text("{}\n")
+    if text is not None:
+        told.write_bytes(text.encode("utf-16" if why == "no text" else "utf-8"))
     refused = run(tmp_path, "verify", "--told", str(told))
-    assert (refused.exit_code, "wanted lines of JSON, each with seq and hash" in refused.stderr) == (2, True)
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        f"{told}: {why}; wanted lines of JSON, each with seq and hash.\n",
+    )
