@@ -2,8 +2,8 @@
 
 Machine, service and flood are processes of their own; the truth about standstill comes from the machine, whose clock is
 the computer's monotonic clock, the same in every process. A Stop is pressed at a random instant after the Reset: half
-of them anywhere until the board is half built, half in the first two seconds, where all axes move at once. Judges
-nothing, prints in which states it was pressed and how busy the computer was.
+of them anywhere until the board is half built, half in the first two seconds, where all axes move at once; some of them
+just after a Hold. Judges nothing, prints in which states it was pressed and how busy the computer was.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ BUILDS_AFTER_S = 8.0
 HOMES_S = 2.0
 STARTS_S = 1.0
 FLOODED_BEFORE_S = 0.3
+HELD_SHARE = 0.2
+"""of the Stops come while the station holds: somebody has pressed Hold in the same second"""
 MOVES_AGAIN_S = 1.0
 LIMITER_REFILLS_S = 0.3
 """thirty requests: the hand needs ten until the station works again"""
@@ -106,11 +108,13 @@ def _stops(line: Line, flood: Flood | None, options: argparse.Namespace) -> Iter
     done = 0
     while done < options.stops and time.monotonic() < give_up_s:
         hand.work_for(chance.uniform(0.0, chance.choice((HOMES_S, BUILDS_AFTER_S))))
-        hand.work_until(lambda: bool(line.ask(do="still")["is_moving"]))
+        hand.work_until(lambda: _works(line.ask(do="still")))
         if flood is not None:
             flood.begin()
             time.sleep(FLOODED_BEFORE_S)
-        _wait_until_it_moves(line)
+        _wait_until_it_works(line)
+        if chance.random() < HELD_SHARE:
+            line.post("/v1/station/commands", "", command="hold")
         state = line.state()
         one = press_stop(line)
         if flood is not None:
@@ -121,21 +125,26 @@ def _stops(line: Line, flood: Flood | None, options: argparse.Namespace) -> Iter
             yield {**one, "state": state}
 
 
-def _wait_until_it_moves(line: Line) -> None:
+def _wait_until_it_works(line: Line) -> None:
     give_up_s = time.monotonic() + MOVES_AGAIN_S
-    while not line.ask(do="still")["is_moving"] and time.monotonic() < give_up_s:
+    while not _works(line.ask(do="still")) and time.monotonic() < give_up_s:
         time.sleep(LOOK_S)
 
 
+def _works(now: dict[str, Any]) -> bool:
+    """An axis moves, or a device carries something out: while the film is levelled no axis does."""
+    return bool(now["is_moving"] or now["under_way"])
+
+
 def press_stop(line: Line) -> dict[str, Any] | None:
-    """Press Stop now. Times in ms from the press; None where nothing moved at that instant.
+    """Press Stop now. Times in ms from the press; None where nothing moved and nothing was under way at that instant.
 
     stood_ms   until the last look at which something still moved or was under way, and the look after it
     acked_ms   until the answer
     late_ms    the longest time between two looks: how much the computer itself kept everybody waiting
     """
     before = line.ask(do="still")
-    if not before["is_moving"]:
+    if not _works(before):
         return None
     answered: list[float] = []
 
@@ -152,7 +161,7 @@ def press_stop(line: Line) -> dict[str, Any] | None:
         if moved:
             stood_s = now["time_s"]
         late_s = max(late_s, now["time_s"] - looked_s)
-        looked_s, moved = now["time_s"], now["is_moving"] or bool(now["under_way"])
+        looked_s, moved = now["time_s"], _works(now)
         time.sleep(LOOK_S)
     presser.join()
     return {
