@@ -252,6 +252,18 @@ register(
             answers=(Answer.RETRY, Answer.STOP),
         ),
         AlarmDefinition(
+            909,
+            "package_touched",
+            "A hand may have been at the package",
+            "The door was open, or nobody knows, after the dipped package was looked at: that look does not count.",
+            "The door was opened while the station was held or waited.",
+            ("Nothing to do: with the door closed the package is looked at again.",),
+            Reaction.ASK,
+            retries=3,
+            retry_from="expose_wet",
+            answers=(Answer.RETRY, Answer.STOP),
+        ),
+        AlarmDefinition(
             902,
             "too_many_rejects",
             "Too many packages rejected in a row",

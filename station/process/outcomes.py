@@ -153,7 +153,9 @@ class DryExposed(Exposed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WetExposed(Exposed):
-    pass
+    """at_s: when, on the loop's clock."""
+
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ async def expose_wet(cell: Cell, work: Work) -> WetExposed:
     """Take the wet picture at the turn of the dry one: the pair is compared ball by ball."""
     await cell.check_gripped("Look at the wet package", work.recipe.pick.vacuum_kpa)
     frame, at, theta_deg = await _expose(cell, work, "up camera, wet")
-    return WetExposed(frames=(frame,), at=(at,), gantry_theta_deg=theta_deg)
+    return WetExposed(frames=(frame,), at=(at,), gantry_theta_deg=theta_deg, at_s=work.clock.mono_s())
 
 
 async def judge_wet(cell: Cell, work: Work) -> DippedInspected:

@@ -1,5 +1,6 @@
 """After a hold: a hand may have been in the machine. Before the head does anything, the nozzle says whether the package
-still hangs there, the board who it is and where it lies. No film is used that was there with the door open.
+still hangs there, the board who it is and where it lies. No film is used that was there with the door open, and no
+package is placed by a look that was before it.
 
 How old film and dip are, the steps ask for themselves before every act.
 """
@@ -11,7 +12,7 @@ from station.cell import Cell
 from station.coordinates import MachinePoint
 from station.process import sheet
 from station.process.mark_again import look_at_mark, moved_too_far
-from station.process.outcomes import BoardLocated, BoardRead, FilmAccepted, Picked, Placed, SiteLocated
+from station.process.outcomes import BoardLocated, BoardRead, FilmAccepted, Picked, Placed, SiteLocated, WetExposed
 from station.process.step import Step, Work
 from station.run.schedule import HEAD, LANE_OF
 
@@ -40,14 +41,16 @@ class AfterHold:
     async def check(self, step: Step, work: Work) -> None:
         """Look once, with the first step of the head; what could not be looked at is looked at with the next try.
 
-        raises   ProcessAlarm part_lost, grip_leaks, board_changed, board_unreadable, film_touched, and what locating
-                 board and site raises
+        raises   ProcessAlarm part_lost, grip_leaks, board_changed, board_unreadable, film_touched, package_touched, and
+                 what locating board and site raises
         """
         if self._is_due and LANE_OF.get(step.id, HEAD) == HEAD:
             await self._look(step, work)
             self._is_due = False
         if step is sheet.DIP:
             self._film(work)
+        if step in (sheet.ALIGN, sheet.PLACE):
+            self._package(work)
 
     async def _look(self, step: Step, work: Work) -> None:
         found = work.findings
@@ -61,9 +64,18 @@ class AfterHold:
 
     def _film(self, work: Work) -> None:
         """In whatever state the door was opened: what a finger did since, no gauge has seen."""
-        accepted, closed_since_s = work.findings.find(FilmAccepted), self._cell.safety.door_closed_since_s
-        if accepted is not None and not accepted.film.levelled_at_s >= closed_since_s:
+        accepted = work.findings.find(FilmAccepted)
+        if accepted is not None and not self._was_closed_since(accepted.film.levelled_at_s):
             raise ProcessAlarm("film_touched", generation=accepted.film.generation)
+
+    def _package(self, work: Work) -> None:
+        """As for the film: who touched the package has turned it, or wiped its balls."""
+        seen = work.findings.find(WetExposed)
+        if seen is not None and not self._was_closed_since(seen.at_s):
+            raise ProcessAlarm("package_touched")
+
+    def _was_closed_since(self, at_s: float) -> bool:
+        return at_s >= self._cell.safety.door_closed_since_s
 
     async def _who(self, read: BoardRead) -> None:
         found = await self._cell.board_reader.read_board()

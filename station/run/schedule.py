@@ -113,6 +113,7 @@ CHAINS = (
     (sheet.LOOK_AT_SITE, sheet.LOCATE_SITE),
     (sheet.GO_TO_TRAY, sheet.PICK),
     (sheet.EXPOSE_DRY, sheet.GO_TO_PLATE, sheet.JUDGE_DRY),
+    (sheet.EXPOSE_WET, sheet.JUDGE_WET, sheet.ALIGN, sheet.PLACE),
 )
 """What belongs together when something is done again; the head goes on to the film while the dry picture is judged."""
 

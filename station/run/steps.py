@@ -145,7 +145,9 @@ class StepRunner:
                     self._log.append("gate.passed", {"step": step.id, "alarm": number, "asked": times, **_what(work)})
                 return outcome
             for earlier in before_retry(decision.redo_from, step):
-                await self.do(earlier, work, LANE_OF.get(earlier.id, lane))
+                found = await self.do(earlier, work, LANE_OF.get(earlier.id, lane))
+                if found.verdict.fate is not Fate.PASS:
+                    raise PartSettled(found.verdict)
 
     async def _once(self, step: Step, work: Work, lane: str) -> Outcome:
         # One step at a time on a lane's devices, also where a picture that cannot be judged sends the head back.

@@ -59,6 +59,7 @@ UNJUDGED = {
     "measure_film: clock.mono_s#*": LATER,
     "level_film: clock.mono_s#*": LATER,
     "dip: clock.mono_s#*": LATER,
+    "expose_wet: clock.mono_s#*": LATER,
     "dip: head.press#*.end_z_um": TOLD,
     "pick: clock.mono_s#*": TOLD,
     "place: clock.mono_s#1": TOLD,

@@ -116,6 +116,47 @@ async def test_a_part_that_was_dipped_goes_on_and_the_one_after_it_gets_a_new_fi
         assert [record["result"] for record in await b.records()] == ["placed", "placed"]
 
 
+async def a_hand_at_the_package(b: Bench, shift_um: float) -> None:
+    b.plant.set_safety(door_closed=False)
+    await asyncio.sleep(1.0)
+    b.plant.faults.inject(FaultSpec("part_shifts", value=shift_um), b.plant.now())
+    await asyncio.sleep(1.0)
+    b.plant.set_safety(door_closed=True)
+    await asyncio.sleep(1.0)
+
+
+@pytest.mark.parametrize("step_id", ["expose_wet", "align"])
+def test_a_package_that_was_turned_by_hand_while_held_is_looked_at_again_and_lies_right(
+    tmp_path: Path, step_id: str
+) -> None:
+    @virtual
+    async def story() -> None:
+        async with bench(tmp_path) as b:
+            await held_at(b, step_id)
+            await a_hand_at_the_package(b, 150.0)
+            await b.controller.command(Command.UNHOLD)
+            assert await b.rest() is State.COMPLETE, b.alarm_text()
+            assert [(r["result"], r["reason"]) for r in await b.records()] == [("placed", None)] * 2
+            assert all(abs(placed["offset_x_um"]) < 15.0 for placed in b.placements())
+            assert 909 in [told["number"] for told in await b.events("alarm.retried")]
+
+    story()
+
+
+@virtual
+async def test_a_package_that_was_pushed_out_of_its_limits_while_held_is_rejected_by_the_second_look(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        await held_at(b, "align")
+        await a_hand_at_the_package(b, 2_000.0)
+        await b.controller.command(Command.UNHOLD)
+        assert await b.rest() is State.COMPLETE, b.alarm_text()
+        results = [(record["result"], (record["reason"] or {}).get("code")) for record in await b.records()]
+        assert results == [("rejected", "pick_offset"), ("placed", None), ("placed", None)]
+        assert len(b.placements()) == 2
+
+
 @virtual
 async def test_a_code_that_cannot_be_read_after_a_hold_is_asked_about_and_looked_at_again(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
