@@ -51,7 +51,7 @@ CELLS: dict[int, str] = {
     903: "O08,S11,before",
     907: "O12,S06,before",
     908: "O03,S07,before",
-    909: "O03,S19,before",
+    909: "H08,S19,before",
 }
 """number -> fault, step and phase of the fault matrix, for `python -m tests.campaign run --cell`"""
 
