@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import shutil
 import signal
 import tempfile
@@ -40,6 +41,8 @@ Look = Callable[[Judged, Bench], None]
 INVARIANT_MODULES = (invariants_motion, invariants_product, invariants_records, invariants_log, invariants_people)
 GIVEN = "recipe_load"
 """what is announced when the job is given"""
+# What the station writes on a terminal about thousands of faults that were meant to happen tells nobody anything.
+logging.getLogger("station").addHandler(logging.NullHandler())
 COLLECTED_EVERY = 16
 RUN_LIMIT_S = 60
 """real seconds after which a run counts as hanging: 100 times what one takes"""
