@@ -102,15 +102,17 @@ _HELD_AFTER = {"pick": True, "go_to_plate": True, "dip": True, "align": True, "p
 NOTICED_WITHIN_S = 0.6
 """what fell so shortly before the end of a step could not be known at its end; neither could a package that sticks to
 the nozzle without vacuum: no sensor shows it, the picture of the site does"""
-_TOLD_BY_VACUUM = ("go_to_plate", "dip")
-"""a bore that is full reads as a package: nothing shows a loss in these steps, the look at the print after them does"""
+_TOLD_BY_VACUUM = ("pick", "go_to_plate", "dip")
+"""steps that know by the vacuum alone whether a package hangs there; the look at package or print comes after them"""
+_READS_AS_HELD = ("nozzle_clogged", "bore_blocked", "vacuum_sensor")
+"""a bore that is full, a sensor that stands: the vacuum of a held package on an empty nozzle"""
 
 
 @invariant(28, "a step that ended well leaves on the nozzle what it says, and a complete job nothing")
 def nozzle_as_believed(run: Judged) -> Iterator[str]:
     mishap_s = -1e9
     mishaps = ("part lost", "part taken by hand", "part given", "mishap", "part sticks")
-    is_bore_full = run.struck("nozzle_clogged")
+    is_vacuum_blind = run.struck(*_READS_AS_HELD)
     for entry in run.entries:
         if entry.source == PLANT and entry.kind in mishaps:
             mishap_s = entry.at_s
@@ -120,7 +122,7 @@ def nozzle_as_believed(run: Judged) -> Iterator[str]:
             yield f"{entry.at_s:.3f} s: complete with {entry.held} on the nozzle"
         elif entry.kind == "step.ended" and entry.data["step"] in _HELD_AFTER:
             is_held = entry.held is not None
-            if is_bore_full and not is_held and entry.data["step"] in _TOLD_BY_VACUUM:
+            if is_vacuum_blind and not is_held and entry.data["step"] in _TOLD_BY_VACUUM:
                 continue
             if is_held is not _HELD_AFTER[entry.data["step"]] and entry.at_s - mishap_s > NOTICED_WITHIN_S:
                 hangs = entry.held or "nothing"

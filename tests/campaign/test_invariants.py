@@ -197,10 +197,13 @@ def test_a_touch_before_the_slow_part_of_a_press_is_judged_by_its_force(force_n:
 
 
 @pytest.mark.parametrize(
-    ("step", "is_broken"), [("go_to_plate", False), ("dip", False), ("align", True), ("pick", True)]
+    ("step", "is_broken"), [("pick", False), ("go_to_plate", False), ("dip", False), ("align", True)]
 )
-def test_behind_a_full_bore_a_loss_is_allowed_only_until_the_next_look(step: str, is_broken: bool) -> None:
+@pytest.mark.parametrize("kind", ["nozzle_clogged", "vacuum_sensor"])
+def test_where_the_vacuum_lies_a_loss_is_allowed_only_until_the_next_look(
+    step: str, is_broken: bool, kind: str
+) -> None:
     ended = entry(2.0, STATION, "step.ended", step=step, verdict="pass", seq=1, held=None)
-    run = judged(ended, struck=((1.0, "nozzle_clogged"),))
+    run = judged(ended, struck=((1.0, kind),))
     assert (28 in [number for number, _ in violations(run)]) is is_broken
     assert 28 in [number for number, _ in violations(judged(ended))]
