@@ -111,22 +111,32 @@ def _die(line: Line, hand: Hand, found: Killed, chance: random.Random) -> None:
 def _dies_again(line: Line, after_s: float, found: Killed) -> bool:
     """Kill the new service while it starts. Returns False where it was through by then and lives."""
     killer: list[threading.Timer] = []
+    struck = threading.Event()
+
+    def kill(process: Any) -> None:
+        struck.set()
+        process.send_signal(signal.SIGKILL)
 
     def started(process: Any) -> None:
-        killer.append(threading.Timer(after_s, process.send_signal, (signal.SIGKILL,)))
+        killer.append(threading.Timer(after_s, kill, (process,)))
         killer[0].start()
 
     try:
         line.start_service(on_start=started)
     except AssertionError:
-        assert line.service is not None
-        if line.service.end() != -signal.SIGKILL:
+        if not struck.is_set():
             raise
-        found.kills += 1
-        found.struck_in.append("start")
-        return True
+    # The kill may have come between the end of the start and this line: then it is dead, or will be at once.
     killer[0].cancel()
-    return False
+    killer[0].join()
+    if not struck.is_set():
+        return False
+    assert line.service is not None
+    code = line.service.end()
+    assert code == -signal.SIGKILL, f"killed while it started, it ended with {code}"
+    found.kills += 1
+    found.struck_in.append("start")
+    return True
 
 
 def _where(line: Line) -> str:
