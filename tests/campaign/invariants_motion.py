@@ -33,6 +33,8 @@ _HOST_AWAY = ("does process_paused", "does loop_blocked", "does kill", "does pow
 HOMING = "homing"
 """why a reference is given up when nothing else was the matter"""
 SAME_INSTANT_S = 0.05
+KEY_SEEN_WITHIN_S = 0.25
+"""a key switch that is turned is known with the next status of the PLC"""
 HOMED_IN = (State.IDLE, State.STARTING, State.EXECUTE, State.HOLDING, State.HELD, State.COMPLETE)
 """states that are reached with all axes homed"""
 DEVICE_FORCE_MAX_N = 200.0
@@ -179,14 +181,17 @@ def states_that_move(run: Judged) -> Iterator[str]:
 
 def _jogs_without_a_hand(run: Judged) -> Iterator[str]:
     """A jog begins while a person holds a button, and is over soon after the last frame of that hand."""
-    is_held, over_s = False, float("-inf")
+    is_held, over_s, key_off_s = False, float("-inf"), float("-inf")
     begun: dict[str, float] = {}
     for entry in run.entries:
         if entry.source == OPERATOR and entry.kind in ("presses jog", "jog frames end"):
             is_held, over_s = entry.kind == "presses jog", entry.at_s
+        elif entry.source == PLANT and entry.kind == "safety inputs" and entry.data.get("key_manual") is False:
+            key_off_s = entry.at_s
         elif entry.source == COMMAND and entry.kind in JOG:
             begun[entry.kind] = entry.at_s
-            if not is_held or entry.data["key"] is not True or entry.state not in MAY_JOG:
+            has_key = entry.data["key"] is True or entry.at_s <= key_off_s + KEY_SEEN_WITHIN_S
+            if not is_held or not has_key or entry.state not in MAY_JOG:
                 state = entry.state.title if entry.state is not None else "no state"
                 yield f"{entry.at_s:.3f} s: {entry.kind} in {state}, key {entry.data['key']}, held {is_held}"
         elif entry.source == ENDED and entry.kind in JOG:

@@ -190,6 +190,17 @@ def test_a_press_after_the_contact_stop_was_repaired_breaks_nothing() -> None:
     assert 4 not in [number for number, _ in violations(run)]
 
 
+@pytest.mark.parametrize(("at_s", "is_broken"), [(1.2, False), (1.3, True)])
+def test_a_key_that_was_just_turned_back_is_known_with_the_next_status(at_s: float, is_broken: bool) -> None:
+    run = judged(
+        entry(0.5, OPERATOR, "presses jog", axis="z", state=State.STOPPED),
+        entry(1.0, PLANT, "safety inputs", key_manual=False, state=State.STOPPED),
+        entry(at_s, COMMAND, "head.jog_z", key=False, state=State.STOPPED),
+        entry(at_s + 0.1, ENDED, "head.jog_z", silent_s=0.0, state=State.STOPPED),
+    )
+    assert (10 in [number for number, _ in violations(run)]) is is_broken
+
+
 @pytest.mark.parametrize(("force_n", "is_broken"), [(4.6, False), (6.4, True)])
 def test_a_touch_before_the_slow_part_of_a_press_is_judged_by_its_force(force_n: float, is_broken: bool) -> None:
     run = judged(entry(2.0, PLANT, "crash", peak_force_n=force_n))
