@@ -71,10 +71,10 @@ async def test_a_hold_in_which_nothing_happened_costs_one_look_and_changes_nothi
         assert [record["result"] for record in await b.records()] == ["placed", "placed"]
 
 
-async def a_hand_in_the_film(b: Bench) -> None:
+async def a_hand_in_the_machine(b: Bench, does: FaultSpec) -> None:
     b.plant.set_safety(door_closed=False)
     await asyncio.sleep(1.0)
-    b.plant.faults.inject(FaultSpec("film_touched"), b.plant.now())
+    b.plant.faults.inject(does, b.plant.now())
     await asyncio.sleep(1.0)
     b.plant.set_safety(door_closed=True)
     await asyncio.sleep(1.0)
@@ -89,7 +89,7 @@ def test_a_film_that_lay_there_while_the_door_was_open_is_laid_anew_before_the_n
         async with bench(tmp_path) as b:
             await held_at(b, step_id)
             touched = b.plant.film.generation
-            await a_hand_in_the_film(b)
+            await a_hand_in_the_machine(b, FaultSpec("film_touched"))
             await b.controller.command(Command.UNHOLD)
             await b.step("expose_wet")
             assert b.plant.film.generation == touched + 1, "one film more, and no more than one"
@@ -105,7 +105,7 @@ async def test_a_part_that_was_dipped_goes_on_and_the_one_after_it_gets_a_new_fi
     async with bench(tmp_path) as b:
         await held_at(b, "align")
         dipped, touched = len(b.happened("dipped")), b.plant.film.generation
-        await a_hand_in_the_film(b)
+        await a_hand_in_the_machine(b, FaultSpec("film_touched"))
         await b.controller.command(Command.UNHOLD)
         await b.step("look_at_placed")
         assert (len(b.happened("dipped")), len(b.placements())) == (dipped, 1)
@@ -116,15 +116,6 @@ async def test_a_part_that_was_dipped_goes_on_and_the_one_after_it_gets_a_new_fi
         assert [record["result"] for record in await b.records()] == ["placed", "placed"]
 
 
-async def a_hand_at_the_package(b: Bench, shift_um: float) -> None:
-    b.plant.set_safety(door_closed=False)
-    await asyncio.sleep(1.0)
-    b.plant.faults.inject(FaultSpec("part_shifts", value=shift_um), b.plant.now())
-    await asyncio.sleep(1.0)
-    b.plant.set_safety(door_closed=True)
-    await asyncio.sleep(1.0)
-
-
 @pytest.mark.parametrize("step_id", ["expose_wet", "align"])
 def test_a_package_that_was_turned_by_hand_while_held_is_looked_at_again_and_lies_right(
     tmp_path: Path, step_id: str
@@ -133,7 +124,7 @@ def test_a_package_that_was_turned_by_hand_while_held_is_looked_at_again_and_lie
     async def story() -> None:
         async with bench(tmp_path) as b:
             await held_at(b, step_id)
-            await a_hand_at_the_package(b, 150.0)
+            await a_hand_in_the_machine(b, FaultSpec("part_shifts", value=150.0))
             await b.controller.command(Command.UNHOLD)
             assert await b.rest() is State.COMPLETE, b.alarm_text()
             assert [(r["result"], r["reason"]) for r in await b.records()] == [("placed", None)] * 2
@@ -149,7 +140,7 @@ async def test_a_package_that_was_pushed_out_of_its_limits_while_held_is_rejecte
 ) -> None:
     async with bench(tmp_path) as b:
         await held_at(b, "align")
-        await a_hand_at_the_package(b, 2_000.0)
+        await a_hand_in_the_machine(b, FaultSpec("part_shifts", value=2_000.0))
         await b.controller.command(Command.UNHOLD)
         assert await b.rest() is State.COMPLETE, b.alarm_text()
         results = [(record["result"], (record["reason"] or {}).get("code")) for record in await b.records()]
