@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from math import inf
 
 from station.run.packml import State
 from station.version import SOFTWARE_VERSION
@@ -112,7 +113,7 @@ _READS_AS_HELD = ("nozzle_clogged", "bore_blocked", "vacuum_sensor")
 def nozzle_as_believed(run: Judged) -> Iterator[str]:
     mishap_s = -1e9
     mishaps = ("part lost", "part taken by hand", "part given", "mishap", "part sticks")
-    is_vacuum_blind = run.struck(*_READS_AS_HELD)
+    blind_from_s = min((at_s for at_s, kind in run.plant.faults.struck if kind in _READS_AS_HELD), default=inf)
     for entry in run.entries:
         if entry.source == PLANT and entry.kind in mishaps:
             mishap_s = entry.at_s
@@ -122,7 +123,7 @@ def nozzle_as_believed(run: Judged) -> Iterator[str]:
             yield f"{entry.at_s:.3f} s: complete with {entry.held} on the nozzle"
         elif entry.kind == "step.ended" and entry.data["step"] in _HELD_AFTER:
             is_held = entry.held is not None
-            if is_vacuum_blind and not is_held and entry.data["step"] in _TOLD_BY_VACUUM:
+            if entry.at_s >= blind_from_s and not is_held and entry.data["step"] in _TOLD_BY_VACUUM:
                 continue
             if is_held is not _HELD_AFTER[entry.data["step"]] and entry.at_s - mishap_s > NOTICED_WITHIN_S:
                 hangs = entry.held or "nothing"

@@ -124,14 +124,15 @@ def run_each(schedules: Mapping[Any, Schedule], seed: int) -> dict[Any, dict[str
     Those that share their beginning live through it once."""
     shared = [(schedule, tag) for tag, schedule in schedules.items() if shares_beginning(schedule)]
     told = dict(run_many(shared, seed)) if len(shared) > 1 else {}
-    return {tag: told[tag] if tag in told else _run_alone(schedule, seed) for tag, schedule in schedules.items()}
+    return {tag: told[tag] if tag in told else run_alone(schedule, seed) for tag, schedule in schedules.items()}
 
 
-def _run_alone(schedule: Schedule, seed: int) -> dict[str, Any]:
+def run_alone(schedule: Schedule, seed: int, **options: Any) -> dict[str, Any]:
+    """The outcome of `run` as a dict, or `error`, also where it hangs."""
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(RUN_LIMIT_S)
     try:
-        return run(schedule, seed).as_dict()
+        return run(schedule, seed, **options).as_dict()
     except Exception as error:
         trace = traceback.format_exception(error)[-3:]
         return {"error": f"{type(error).__name__}: {error}"[:300], "trace": trace}

@@ -20,7 +20,7 @@ from sim_hardware.schedule import Act, Entry, Schedule, dump
 from station.alarms.catalogue import Answer, all_definitions
 from station.process.sheet import ALL_STEPS
 from tests.campaign.matrix import Cell, cells
-from tests.campaign.run import Outcome, run, run_each
+from tests.campaign.run import Outcome, run, run_alone, run_each
 from tests.campaign.schedule import of_cell
 
 FAULTS_MAX = 4
@@ -92,11 +92,8 @@ def live(job: tuple[int, int]) -> dict[str, Any]:
     seed, machine = job
     schedule = tuple(entry for entry in schedule_of(seed) if isinstance(entry, FaultSpec))
     at_s = round(random.Random(seed).uniform(20.0, 90.0), 3)
-    line = {"seed": seed, "schedule": dump(schedule), "healed_at_s": at_s}
-    try:
-        return {**line, **run(schedule, machine, heals_at_s=at_s).as_dict()}
-    except Exception as error:
-        return {**line, "error": f"{type(error).__name__}: {error}"[:300]}
+    told = run_alone(schedule, machine, heals_at_s=at_s)
+    return {"seed": seed, "schedule": dump(schedule), "healed_at_s": at_s, **told}
 
 
 def batches(first: int, count: int) -> Iterator[tuple[int, ...]]:

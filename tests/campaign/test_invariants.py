@@ -218,3 +218,4 @@ def test_where_the_vacuum_lies_a_loss_is_allowed_only_until_the_next_look(
     run = judged(ended, struck=((1.0, kind),))
     assert (28 in [number for number, _ in violations(run)]) is is_broken
     assert 28 in [number for number, _ in violations(judged(ended))]
+    assert 28 in [number for number, _ in violations(judged(ended, struck=((3.0, kind),)))], "it lied only later"
